@@ -1,0 +1,10 @@
+//! gatelog: a request-logging reverse proxy.
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod exchange;
+pub mod listen;
+pub mod pipeline;
+pub mod record;
+pub mod routes;
+pub mod upstream;

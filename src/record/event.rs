@@ -1,0 +1,201 @@
+//! The closed vocabularies of the record: event, level, outcome, phase. Tokens are stable; tests assert on them.
+
+/// How much a record matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// For whoever looks into gatelog itself.
+    Debug,
+    /// As it should be.
+    Info,
+    /// The client's fault, or slow.
+    Warning,
+    /// The upstream's fault.
+    Error,
+    /// gatelog's own fault.
+    Critical,
+}
+
+impl Level {
+    /// The token of the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Level::Debug => "DEBUG",
+            Level::Info => "INFO",
+            Level::Warning => "WARNING",
+            Level::Error => "ERROR",
+            Level::Critical => "CRITICAL",
+        }
+    }
+}
+
+/// The kind of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A head was read.
+    RequestStarted,
+    /// The threshold was crossed while it runs.
+    RequestSlow,
+    /// An exception ended it.
+    RequestFailed,
+    /// It is over.
+    RequestCompleted,
+    /// Bytes that are no request.
+    RequestRejected,
+    /// An output dropped records.
+    LogLoss,
+    /// Listening.
+    ServerStarted,
+    /// Draining.
+    ServerStopping,
+    /// gatelog about itself.
+    Diagnostic,
+}
+
+impl Event {
+    /// The token of the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Event::RequestStarted => "request_started",
+            Event::RequestSlow => "request_slow",
+            Event::RequestFailed => "request_failed",
+            Event::RequestCompleted => "request_completed",
+            Event::RequestRejected => "request_rejected",
+            Event::LogLoss => "log_loss",
+            Event::ServerStarted => "server_started",
+            Event::ServerStopping => "server_stopping",
+            Event::Diagnostic => "diagnostic",
+        }
+    }
+
+    /// The sentence for people.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Event::RequestStarted => "Request started",
+            Event::RequestSlow => "Slow request detected",
+            Event::RequestFailed => "Request failed with exception",
+            Event::RequestCompleted => "Request completed",
+            Event::RequestRejected => "Request rejected",
+            Event::LogLoss => "Log records lost",
+            Event::ServerStarted => "Server started",
+            Event::ServerStopping => "Server stopping",
+            Event::Diagnostic => "",
+        }
+    }
+}
+
+/// How a request ended: who ended it and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// 1xx or 2xx, whole.
+    Success,
+    /// 3xx, whole.
+    Redirect,
+    /// 4xx of the upstream, whole.
+    ClientError,
+    /// 5xx of the upstream, whole.
+    ServerError,
+    /// The client left.
+    ClientAbort,
+    /// The client was too slow.
+    ClientTimeout,
+    /// The upstream was too slow.
+    UpstreamTimeout,
+    /// No connection could be made.
+    UpstreamRefused,
+    /// The upstream closed or reset before its head was whole.
+    UpstreamReset,
+    /// The upstream's body ended early.
+    UpstreamIncomplete,
+    /// The upstream's answer is no HTTP.
+    UpstreamProtocol,
+    /// The handshake with the upstream failed.
+    UpstreamTls,
+    /// The upstream's name does not resolve.
+    UpstreamDns,
+    /// No upstream is configured for it, or none is fit to serve.
+    NoUpstream,
+    /// Refused for what it is.
+    Rejected,
+    /// Refused by a limit.
+    Limited,
+    /// Cut off by the end of the drain.
+    Shutdown,
+    /// gatelog's own fault.
+    Internal,
+    /// Became a tunnel.
+    Upgraded,
+}
+
+impl Outcome {
+    /// The token of the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::Redirect => "redirect",
+            Outcome::ClientError => "client_error",
+            Outcome::ServerError => "server_error",
+            Outcome::ClientAbort => "client_abort",
+            Outcome::ClientTimeout => "client_timeout",
+            Outcome::UpstreamTimeout => "upstream_timeout",
+            Outcome::UpstreamRefused => "upstream_refused",
+            Outcome::UpstreamReset => "upstream_reset",
+            Outcome::UpstreamIncomplete => "upstream_incomplete",
+            Outcome::UpstreamProtocol => "upstream_protocol",
+            Outcome::UpstreamTls => "upstream_tls",
+            Outcome::UpstreamDns => "upstream_dns",
+            Outcome::NoUpstream => "no_upstream",
+            Outcome::Rejected => "rejected",
+            Outcome::Limited => "limited",
+            Outcome::Shutdown => "shutdown",
+            Outcome::Internal => "internal",
+            Outcome::Upgraded => "upgraded",
+        }
+    }
+
+    /// The outcome of a whole answer of the upstream with this status.
+    pub const fn of_status(status: u16) -> Outcome {
+        match status {
+            0..300 => Outcome::Success,
+            300..400 => Outcome::Redirect,
+            400..500 => Outcome::ClientError,
+            _ => Outcome::ServerError,
+        }
+    }
+}
+
+/// Where a request is, or where it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// The request is still being read and nothing was sent on.
+    ReadRequest,
+    /// Waiting for a server.
+    Queue,
+    /// Connecting (TCP and TLS).
+    Connect,
+    /// The request is being written.
+    Send,
+    /// Waiting for the first byte of the answer.
+    Wait,
+    /// The answer is being passed on.
+    Receive,
+    /// Bytes both ways.
+    Tunnel,
+    /// Over.
+    Done,
+}
+
+impl Phase {
+    /// The token of the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Phase::ReadRequest => "read_request",
+            Phase::Queue => "queue",
+            Phase::Connect => "connect",
+            Phase::Send => "send",
+            Phase::Wait => "wait",
+            Phase::Receive => "receive",
+            Phase::Tunnel => "tunnel",
+            Phase::Done => "done",
+        }
+    }
+}
