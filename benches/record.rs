@@ -1,0 +1,171 @@
+//! What a record costs: the lines of one request, hostile bytes, and redaction.
+//!
+//! `pair` is the figure that counts: one fragment and both lines of an ordinary request, as the request path pays them.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use gatelog::record::json::{Encoder, Fragment};
+use gatelog::record::{
+    Arg, Body, Event, Facts, Head, Level, Outcome, Phase, Progress, Record, Settings, Timing, Value,
+};
+
+const USER_AGENT: &[u8] = b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) Chrome/120.0 Safari/5";
+
+fn settings() -> Settings {
+    Settings { service: Some("shop".into()), environment: Some("production".into()), ..Settings::default() }
+}
+
+fn head(event: Event, timestamp: u64) -> Head<'static> {
+    Head { timestamp, level: Level::Info, event, message: event.message(), logger: "gatelog.request" }
+}
+
+fn facts() -> Facts<'static> {
+    Facts {
+        request_id: "01997f3e-0001-7000-8000-000000000001",
+        request_id_origin: "generated",
+        trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+        span_id: Some("00f067aa0ba902b7"),
+        method: "GET",
+        scheme: "https",
+        host: Some(b"shop.example"),
+        path: b"/catalogue/products/1048576/reviews/all/",
+        query: Some(b"limit=20&sort=desc"),
+        http_version: "1.1",
+        view_name: "shop:product-reviews",
+        view_kwargs: &[Arg { name: "pk", value: Value::Digits("1048576") }],
+        route: Some("/catalogue/products/{pk}/reviews/all/"),
+        ip_address: Some("203.0.113.7"),
+        peer_address: Some("10.0.0.9:51234"),
+        user_agent: Some(USER_AGENT),
+        ..Facts::default()
+    }
+}
+
+fn progress() -> Progress<'static> {
+    Progress {
+        user_id: Some(b"184467"),
+        request_size: 0,
+        status_code: Some(200),
+        response_size: Some(18_234),
+        response_content_type: Some(b"text/html; charset=utf-8"),
+        cache_hit: Some(b"unknown"),
+        duration: 53_210,
+        timing: Timing {
+            queue: Some(12),
+            send: Some(31),
+            wait: Some(52_000),
+            receive: Some(1_167),
+            ..Timing::default()
+        },
+        server_timing: &[],
+        outcome: Some(Outcome::Success),
+        phase: Phase::Done,
+        responder: Some("upstream"),
+        upstream: Some("app"),
+        upstream_address: Some("127.0.0.1:8000"),
+        attempts: Some(1),
+        reused_connection: Some(true),
+        exception_type: None,
+        exception_message: None,
+        response_excerpt: None,
+        slow: false,
+        in_flight: false,
+        sample_rate: None,
+        grpc_status: None,
+    }
+}
+
+/// Both lines of a request, as the request path writes them: the clock moves, the buffers are used again.
+struct Pair {
+    encoder: Encoder,
+    fragment: Fragment,
+    out: Vec<u8>,
+    now: u64,
+}
+
+impl Pair {
+    fn new() -> Pair {
+        let encoder = Encoder::new("7f3e9a12", &settings());
+        Pair { encoder, fragment: Fragment::default(), out: Vec::new(), now: 1_795_345_356_000_123 }
+    }
+
+    fn write(&mut self, facts: &Facts<'_>, progress: &Progress<'_>) -> usize {
+        self.now += 53;
+        self.out.clear();
+        self.encoder.fragment(facts, &mut self.fragment);
+        let (started, completed) =
+            (head(Event::RequestStarted, self.now), head(Event::RequestCompleted, self.now + 25));
+        self.encoder.request(&started, &self.fragment, None, &mut self.out);
+        self.encoder.request(&completed, &self.fragment, Some(progress), &mut self.out);
+        self.out.len()
+    }
+}
+
+fn lines(c: &mut Criterion) {
+    let (facts, progress) = (facts(), progress());
+    let mut pair = Pair::new();
+    let size = pair.write(&facts, &progress);
+    let mut group = c.benchmark_group("record");
+    group.throughput(Throughput::Bytes(size as u64));
+    group.bench_function("pair", |b| b.iter(|| pair.write(black_box(&facts), black_box(&progress))));
+    group.finish();
+    let mut group = c.benchmark_group("record");
+    let (encoder, mut fragment) = (Encoder::new("7f3e9a12", &settings()), Fragment::default());
+    group.bench_function("fragment", |b| b.iter(|| encoder.fragment(black_box(&facts), &mut fragment)));
+    for (name, event, progress) in
+        [("started", Event::RequestStarted, None), ("completed", Event::RequestCompleted, Some(&progress))]
+    {
+        group.bench_function(name, |b| b.iter(|| one(&mut pair, event, &fragment, black_box(progress))));
+    }
+    group.bench_function("record", |b| {
+        let body = Body::Request { facts: &facts, progress: Some(&progress) };
+        let record = Record { head: head(Event::RequestCompleted, 1), body };
+        b.iter(|| {
+            pair.out.clear();
+            pair.encoder.record(black_box(&record), &mut pair.out)
+        })
+    });
+}
+
+fn one(pair: &mut Pair, event: Event, fragment: &Fragment, progress: Option<&Progress<'_>>) -> usize {
+    pair.now += 53;
+    pair.out.clear();
+    pair.encoder.request(&head(event, pair.now), fragment, progress, &mut pair.out)
+}
+
+fn hostile(c: &mut Criterion) {
+    let bytes: Vec<u8> = (0..4096u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let facts = Facts { user_agent: Some(&bytes), ..facts() };
+    let progress = progress();
+    let mut pair = Pair::new();
+    let mut group = c.benchmark_group("hostile");
+    group.throughput(Throughput::Bytes(bytes.len() as u64));
+    group
+        .bench_function("pair with 4 KiB of noise", |b| b.iter(|| pair.write(black_box(&facts), black_box(&progress))));
+    group.finish();
+}
+
+/// The ordinary way, for comparison: a map that serde_json writes, once for each of the two lines.
+fn comparison(c: &mut Criterion) {
+    let mut pair = Pair::new();
+    let size = pair.write(&facts(), &progress());
+    let lines = std::str::from_utf8(&pair.out[..size]).unwrap_or_default().replace("\"seq\":,", "\"seq\":1,");
+    let parsed: Vec<serde_json::Value> = lines.lines().flat_map(serde_json::from_str).collect();
+    assert_eq!(parsed.len(), 2, "both lines are JSON");
+    let mut out = Vec::new();
+    c.bench_function("comparison/pair from ready maps by serde_json", |b| {
+        b.iter(|| {
+            out.clear();
+            for value in black_box(&parsed) {
+                // Writing into a `Vec` cannot fail.
+                let _ = serde_json::to_writer(&mut out, value);
+                out.push(b'\n');
+            }
+            out.len()
+        })
+    });
+}
+
+criterion_group!(benches, lines, hostile, comparison);
+criterion_main!(benches);
