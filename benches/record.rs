@@ -6,8 +6,9 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gatelog::record::json::{Encoder, Fragment};
+use gatelog::record::redact::Policy;
 use gatelog::record::{
-    Arg, Body, Event, Facts, Head, Level, Outcome, Phase, Progress, Record, Settings, Timing, Value,
+    Arg, Body, Event, Facts, Head, Level, Outcome, Phase, Progress, Record, RedactSettings, Settings, Timing, Value,
 };
 
 const USER_AGENT: &[u8] = b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) Chrome/120.0 Safari/5";
@@ -167,5 +168,18 @@ fn comparison(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, lines, hostile, comparison);
+fn redaction(c: &mut Criterion) {
+    let policy = Policy::new(&RedactSettings::default());
+    let mut group = c.benchmark_group("redact");
+    for (name, query) in [
+        ("query with nothing to hide", b"limit=20&sort=desc".as_slice()),
+        ("query with a token", b"limit=20&token=4bf92f3577b34da6&sort=desc"),
+    ] {
+        group.bench_function(name, |b| b.iter(|| policy.query(black_box(query)).len()));
+    }
+    let referer = b"https://shop.example/catalogue/products/?limit=20&sort=desc";
+    group.bench_function("referer with nothing to hide", |b| b.iter(|| policy.referer(black_box(referer)).len()));
+}
+
+criterion_group!(benches, lines, hostile, comparison, redaction);
 criterion_main!(benches);
