@@ -1,3 +1,242 @@
 //! One request and its answer as facts.
+//!
+//! [`Exchanges`] is what a core knows beside its requests; [`Exchange`] is a handle on the ledger of one of them. The
+//! request's handler, its body, the response's body and the connection share the ledger, and the last of them to let go
+//! writes the terminal record (see [`ledger`]).
+
+mod answer;
+pub mod client_ip;
+mod facts;
+pub mod id;
+pub mod ledger;
+pub mod registry;
 pub mod settings;
+mod timing;
+pub mod trace;
+pub mod user;
+
+pub(crate) use facts::content_length;
+pub use client_ip::TrustedProxies;
+pub use id::RequestId;
+pub use ledger::{Exception, Exchange};
 pub use settings::{Accept, IdFormat, LabelSettings, RequestIdSettings, Settings, UserSource};
+pub use trace::Trace;
+pub use user::Users;
+
+use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::request::Parts;
+use tokio::sync::Notify;
+
+use crate::net::Peer;
+use crate::pipeline::Intake;
+use crate::record::json::Fragment;
+use crate::record::redact::Policy;
+use crate::record::{Body, Event, Head, Level, Record, Rejected};
+use crate::routes::{Route, StartMode, Table};
+use crate::time::Clock;
+
+use facts::{Context, Facts};
+use id::Origin;
+use ledger::Ledger;
+use registry::{Key, Kind, Registry};
+
+/// The logger of records about requests.
+const LOGGER: &str = "gatelog.request";
+/// The logger of what was refused before it was a request.
+const SECURITY_LOGGER: &str = "gatelog.security";
+/// Fragments that are kept for the next requests.
+const MAX_SPARE: usize = 256;
+
+/// What one core knows beside its requests.
+pub struct Exchanges {
+    settings: Settings,
+    trusted: TrustedProxies,
+    users: Users,
+    policy: Policy,
+    table: Arc<Table>,
+    intake: Rc<Intake>,
+    clock: Clock,
+    registry: RefCell<Registry<Ledger>>,
+    /// Told when the registry has something to wait for, and had nothing before.
+    waiting: Notify,
+    spare: RefCell<Vec<Fragment>>,
+    shutting_down: Cell<bool>,
+}
+
+/// What all cores share of it.
+#[derive(Debug)]
+pub struct Shared {
+    /// What the user says.
+    pub settings: Settings,
+    /// What must not be read back.
+    pub policy: Policy,
+    /// The application's URL patterns.
+    pub table: Arc<Table>,
+    /// The key for hashes of user ids, the same on every core.
+    pub hash_key: ring::hmac::Key,
+}
+
+impl Exchanges {
+    /// The exchanges of one core.
+    pub fn new(shared: &Shared, intake: Rc<Intake>, clock: Clock) -> Rc<Exchanges> {
+        Rc::new(Exchanges {
+            settings: shared.settings.clone(),
+            trusted: TrustedProxies::new(shared.settings.trusted_proxies.clone()),
+            users: Users::new(shared.settings.user.clone(), shared.hash_key.clone()),
+            policy: shared.policy.clone(),
+            table: Arc::clone(&shared.table),
+            intake,
+            clock,
+            registry: RefCell::default(),
+            waiting: Notify::new(),
+            spare: RefCell::default(),
+            shutting_down: Cell::default(),
+        })
+    }
+
+    /// A head was read: its id, client, user and route are known, and `request_started` is written.
+    pub fn begin(self: &Rc<Self>, peer: &Rc<Peer>, head: &Parts) -> Exchange {
+        let start = self.clock.now();
+        let facts = self.capture(peer, head);
+        let mut fragment = self.spare.borrow_mut().pop().unwrap_or_default();
+        facts.show(|facts| self.intake.fragment(facts, &mut fragment));
+        let ledger = Rc::new(Ledger::open(Rc::clone(self), facts, fragment, start));
+        self.watch(&ledger);
+        Exchange(ledger)
+    }
+
+    /// Bytes that are no request: one `request_rejected`, under an id that the answer carries.
+    pub fn reject(&self, rejected: &Rejected<'_>) {
+        let event = Event::RequestRejected;
+        let timestamp = self.clock.wall(self.clock.now());
+        let head =
+            Head { timestamp, level: Level::Warning, event, message: event.message(), logger: SECURITY_LOGGER };
+        self.intake.record(&Record { head, body: Body::Rejected(rejected) });
+    }
+
+    /// A new id for an answer that belongs to no request.
+    pub fn mint(&self) -> RequestId {
+        RequestId::mint(self.settings.request_id.format, Origin::Generated)
+    }
+
+    /// What the user says about identity.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where users' names come from, and what of it is not for everybody.
+    pub fn users(&self) -> &Users {
+        &self.users
+    }
+
+    /// What must not be read back.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whether the word of this peer is taken.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted.contains(peer)
+    }
+
+    /// The core's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// How many requests run.
+    pub fn running(&self) -> usize {
+        self.registry.borrow().running()
+    }
+
+    /// From now on, what is let go unfinished was cut off by us.
+    pub fn shut_down(&self) {
+        self.shutting_down.set(true);
+    }
+
+    /// Reports requests as they cross their thresholds; never returns.
+    pub async fn watch_thresholds(&self) {
+        loop {
+            let next = self.registry.borrow().next_due();
+            let due = async {
+                match next {
+                    Some(due) => tokio::time::sleep_until(due.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = due => self.report_due(),
+                // A list that was empty has something to wait for, perhaps earlier: look again.
+                () = self.waiting.notified() => {}
+            }
+        }
+    }
+
+    fn report_due(&self) {
+        let now = self.clock.now();
+        loop {
+            // Not held while a record is written: the ledger may be let go meanwhile, and then leaves the registry.
+            let due = self.registry.borrow_mut().take_due(now);
+            match due {
+                Some((Kind::Slow, ledger)) => ledger.upgrade().iter().for_each(|ledger| ledger.write_slow(now)),
+                Some((Kind::Start, ledger)) => ledger.upgrade().iter().for_each(|ledger| ledger.write_started()),
+                None => return,
+            }
+        }
+    }
+
+    fn capture(&self, peer: &Rc<Peer>, head: &Parts) -> Facts {
+        let trusted = self.trusts(peer.ip);
+        let id = RequestId::of(&head.headers, &self.settings.request_id, trusted);
+        let trace = self.settings.trace.then(|| Trace::of(&head.headers));
+        let user = self.users.of_request(&head.headers, trusted);
+        let client = self.trusted.client(peer.ip, &head.headers);
+        let context = Context { policy: &self.policy, labels: &self.settings.labels, table: &self.table, client };
+        Facts::capture(head, peer, id, trace, user, &context)
+    }
+
+    /// Enters it where it is watched, and writes its started record or arranges for it.
+    fn watch(&self, ledger: &Rc<Ledger>) {
+        let route = ledger.facts.route();
+        let slow = self.enter(Kind::Slow, self.slow_threshold(route), ledger);
+        let start = match route.and_then(Route::start).unwrap_or(self.settings.start) {
+            StartMode::Always => {
+                ledger.write_started();
+                None
+            }
+            StartMode::Never => None,
+            StartMode::After(threshold) => Some(self.enter(Kind::Start, Some(threshold), ledger)),
+        };
+        ledger.keys.set([Some(slow), start]);
+    }
+
+    fn enter(&self, kind: Kind, threshold: Option<Duration>, ledger: &Rc<Ledger>) -> Key {
+        let (key, first) = self.registry.borrow_mut().enter(kind, threshold, ledger.start, Rc::downgrade(ledger));
+        if first {
+            self.waiting.notify_one();
+        }
+        key
+    }
+
+    fn slow_threshold(&self, route: Option<&Route>) -> Option<Duration> {
+        route.and_then(Route::slow).unwrap_or(self.settings.slow)
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        self.shutting_down.get()
+    }
+
+    fn leave(&self, keys: [Option<Key>; 2], fragment: Fragment) {
+        let mut registry = self.registry.borrow_mut();
+        keys.into_iter().flatten().for_each(|key| registry.leave(key));
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < MAX_SPARE {
+            spare.push(fragment);
+        }
+    }
+}

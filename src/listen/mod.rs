@@ -1,3 +1,23 @@
-//! The near side: sockets are accepted, TLS is spoken, heads are read, and a handler is called for each request.
+//! The near side: sockets are accepted, TLS is spoken, heads are judged, and a handler is called for each request.
+//!
+//! ```text
+//! accept ── tls ── wire ── gate ── hyper ── Handler::call
+//!                    │       └── refused heads ── Handler::refused
+//!                    └── tells when an answer is gone
+//! ```
+
+pub mod accept;
+mod connection;
+pub mod drain;
+pub mod gate;
+pub mod handler;
+pub mod head;
 pub mod settings;
+pub mod wire;
+
+pub use accept::{ConnectionCount, Listener, Serving};
+pub use drain::{Drain, Stage};
+pub use gate::Refusal;
+pub use handler::{Client, Handler};
 pub use settings::{Limits, ListenSettings, TlsSettings, TlsVersion};
+pub use wire::{Settle, Wire};

@@ -1,3 +1,44 @@
 //! From the request's core to the outputs: offering a record never waits.
+//!
+//! ```text
+//! core: Intake ── encode ──> batch ──┐
+//! core: Intake ── encode ──> batch ──┼──> Queue (bounded) ──> one writer thread per output: seq, write
+//! any thread: Announcer ── a line ───┘
+//! ```
+//!
+//! A core encodes straight into a batch of its own and hands it over when it is full, or when the core has nothing to
+//! do. The number of a record (`seq`) is given by the writer, in the order of the stream. What finds the queue full is
+//! dropped and counted; the count travels with the next batch of the same core, so that the numbers of the lost
+//! records, and a `log_loss` record that names them, stand where they were lost.
+
+pub mod announce;
+pub mod intake;
+pub mod levels;
+pub mod queue;
 pub mod settings;
+
+pub use announce::Announcer;
+pub use intake::Intake;
+pub use levels::Levels;
+pub use queue::{Batch, Queue};
 pub use settings::{Format, OutputSettings, Settings, WhenFull};
+
+use std::sync::Arc;
+
+/// Who an output's lines are from, for whoever encodes.
+#[derive(Debug, Clone)]
+pub struct Stamp {
+    /// The process instance.
+    pub instance: String,
+    /// What the user says about records.
+    pub record: crate::record::Settings,
+}
+
+/// One output as the cores see it.
+#[derive(Debug, Clone)]
+pub struct Port {
+    /// How lines are laid out; never `Auto`.
+    pub format: Format,
+    /// Where batches go.
+    pub queue: Arc<Queue>,
+}

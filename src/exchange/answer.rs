@@ -1,0 +1,109 @@
+//! What the head of a response tells the record: its type, what a cache did, where the application spent its time.
+
+use http::{HeaderMap, HeaderValue, header};
+
+/// Names of `Server-Timing` that are kept.
+const MAX_TIMINGS: usize = 16;
+/// Longest name of one.
+const MAX_NAME: usize = 64;
+
+/// The facts of a response's head.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answer {
+    pub(super) content_type: Option<HeaderValue>,
+    pub(super) cache_hit: Option<String>,
+    /// Name and microseconds.
+    pub(super) server_timing: Vec<(String, u64)>,
+}
+
+impl Answer {
+    pub(super) fn of(headers: &HeaderMap) -> Answer {
+        Answer {
+            content_type: headers.get(header::CONTENT_TYPE).cloned(),
+            cache_hit: cache_hit(headers),
+            server_timing: server_timing(headers),
+        }
+    }
+}
+
+/// `X-Cache-Status`, else RFC 9211 `Cache-Status`, else `Age`; `None` where nobody says anything.
+fn cache_hit(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(status) = text("x-cache-status") {
+        return token(status);
+    }
+    if let Some(status) = text("cache-status") {
+        return Some(cache_status(status).to_owned());
+    }
+    headers.contains_key(header::AGE).then(|| "hit".to_owned())
+}
+
+/// `HIT`, `hit from cache-7` and `Hit` are all `hit`.
+fn token(status: &str) -> Option<String> {
+    let word = status.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').find(|word| !word.is_empty());
+    word.map(|word| word.chars().take(MAX_NAME).collect::<String>().to_ascii_lowercase())
+}
+
+/// The cache nearest to the client is the last member (RFC 9211 §2).
+fn cache_status(list: &str) -> &'static str {
+    let nearest = list.rsplit(',').next().unwrap_or_default();
+    let mut parameters = nearest.split(';').skip(1).map(str::trim);
+    match parameters.find(|parameter| *parameter == "hit" || parameter.starts_with("fwd")) {
+        Some("hit") => "hit",
+        Some("fwd=stale") => "stale",
+        Some("fwd=bypass") => "bypass",
+        Some(_) => "miss",
+        None => "unknown",
+    }
+}
+
+/// `db;dur=53.2, app;desc="x";dur=12` as names and microseconds (W3C Server Timing).
+fn server_timing(headers: &HeaderMap) -> Vec<(String, u64)> {
+    let mut timings = Vec::new();
+    for value in headers.get_all("server-timing") {
+        let Ok(value) = value.to_str() else { continue };
+        timings.extend(value.split(',').filter_map(timing).take(MAX_TIMINGS - timings.len().min(MAX_TIMINGS)));
+    }
+    timings
+}
+
+fn timing(metric: &str) -> Option<(String, u64)> {
+    let mut parts = metric.split(';').map(str::trim);
+    let name = parts.next().filter(|name| !name.is_empty() && name.len() <= MAX_NAME)?;
+    let duration = parts.find_map(|part| {
+        let (key, value) = part.split_once('=')?;
+        key.trim().eq_ignore_ascii_case("dur").then(|| value.trim().trim_matches('"').parse::<f64>().ok())?
+    })?;
+    let sane = duration.is_finite() && (0.0..=1e12).contains(&duration);
+    sane.then(|| (name.to_owned(), (duration * 1000.0).round() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(name: &'static str, value: &'static str) -> Answer {
+        Answer::of(&HeaderMap::from_iter([(name.parse().expect("a name"), HeaderValue::from_static(value))]))
+    }
+
+    #[test]
+    fn what_the_cache_did_is_one_word() {
+        for (name, value, expected) in [
+            ("x-cache-status", "HIT", Some("hit")),
+            ("x-cache-status", "Miss from edge", Some("miss")),
+            ("cache-status", "ExampleCache; hit; ttl=30", Some("hit")),
+            ("cache-status", "origin; hit, edge; fwd=uri-miss; stored", Some("miss")),
+            ("cache-status", "edge; fwd=stale", Some("stale")),
+            ("age", "12", Some("hit")),
+            ("server", "x", None),
+        ] {
+            assert_eq!(answer(name, value).cache_hit.as_deref(), expected, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn server_timing_becomes_microseconds() {
+        let timings = answer("server-timing", r#"db;dur=53, app;desc="a b";dur="12.5", miss, cpu;dur=x, neg;dur=-1"#);
+        assert_eq!(timings.server_timing, [("db".to_owned(), 53_000), ("app".to_owned(), 12_500)]);
+    }
+}

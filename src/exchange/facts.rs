@@ -1,0 +1,239 @@
+//! What the head of a request tells, owned for as long as the exchange lasts, redacted as it is captured.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
+use smallvec::SmallVec;
+
+use crate::net::Peer;
+use crate::record;
+use crate::record::redact::Policy;
+use crate::routes::{Match, Route, Table};
+
+use super::id::RequestId;
+use super::settings::LabelSettings;
+use super::trace::Trace;
+use super::user::{User, cookie};
+
+/// Longest value of a label.
+const MAX_LABEL: usize = 256;
+
+/// The facts of one request.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) id: RequestId,
+    pub(super) trace: Option<Trace>,
+    pub(super) peer: Rc<Peer>,
+    pub(super) method: Method,
+    pub(super) user: Option<User>,
+    uri: Uri,
+    version: Version,
+    table: Arc<Table>,
+    view: Option<Match>,
+    host: Option<HeaderValue>,
+    /// `None` where the query is as it was sent.
+    query: Option<Vec<u8>>,
+    addresses: Option<Addresses>,
+    user_agent: Option<HeaderValue>,
+    referer: Option<HeaderValue>,
+    content_type: Option<HeaderValue>,
+    content_length: Option<u64>,
+    labels: Vec<(Arc<str>, Vec<u8>)>,
+}
+
+/// Client and peer, where they are not simply the peer as it is.
+#[derive(Debug)]
+struct Addresses {
+    client: Box<str>,
+    peer: Box<str>,
+}
+
+/// What is needed beside the request's head.
+pub(super) struct Context<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) labels: &'a LabelSettings,
+    pub(super) table: &'a Arc<Table>,
+    pub(super) client: IpAddr,
+}
+
+impl Facts {
+    pub(super) fn capture(
+        head: &Parts,
+        peer: &Rc<Peer>,
+        id: RequestId,
+        trace: Option<Trace>,
+        user: Option<User>,
+        context: &Context<'_>,
+    ) -> Facts {
+        let headers = &head.headers;
+        let view = context.table.resolve(head.method.as_str(), head.uri.path());
+        let redacted_query = head.uri.query().and_then(|query| owned(context.policy.query(query.as_bytes())));
+        Facts {
+            id,
+            trace,
+            user,
+            peer: Rc::clone(peer),
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            version: head.version,
+            table: Arc::clone(context.table),
+            labels: labels(headers, view.as_ref().map(|view| view.route(context.table)), context),
+            view,
+            host: headers.get(header::HOST).cloned(),
+            query: redacted_query,
+            addresses: addresses(peer, context),
+            user_agent: headers.get(header::USER_AGENT).cloned(),
+            referer: headers.get(header::REFERER).map(|value| referer(value, context.policy)),
+            content_type: headers.get(header::CONTENT_TYPE).cloned(),
+            content_length: content_length(headers),
+        }
+    }
+
+    pub(super) fn route(&self) -> Option<&Route> {
+        self.view.as_ref().map(|view| view.route(&self.table))
+    }
+
+    /// Shows the facts as a record wants them.
+    pub(super) fn show<R>(&self, show: impl FnOnce(&record::Facts<'_>) -> R) -> R {
+        let (args, kwargs) = self.parameters();
+        let labels: SmallVec<[(&str, &[u8]); 4]> =
+            self.labels.iter().map(|(name, value)| (&**name, value.as_slice())).collect();
+        let mut facts = self.plain();
+        facts.view_args = &args;
+        facts.view_kwargs = &kwargs;
+        facts.labels = &labels;
+        show(&facts)
+    }
+
+    /// Everything that needs no list.
+    fn plain(&self) -> record::Facts<'_> {
+        let route = self.route();
+        let authority = || self.uri.authority().map(|authority| authority.as_str().as_bytes());
+        let (client, peer) = self.addresses();
+        record::Facts {
+            request_id: self.id.as_str(),
+            request_id_origin: self.id.origin().as_str(),
+            trace_id: self.trace.as_ref().map(Trace::trace_id),
+            span_id: self.trace.as_ref().map(Trace::span_id),
+            parent_span_id: self.trace.as_ref().and_then(Trace::parent_span_id),
+            method: self.method.as_str(),
+            scheme: self.peer.scheme(),
+            host: authority().or(bytes(&self.host)),
+            path: self.uri.path().as_bytes(),
+            query: self.query.as_deref().or_else(|| self.uri.query().map(str::as_bytes)),
+            http_version: version(self.version),
+            view_name: route.map_or("unknown", Route::view_name),
+            route: route.map(Route::pattern),
+            user_id: self.user.as_ref().map(|user| user.id.as_slice()),
+            ip_address: Some(client),
+            peer_address: Some(peer),
+            user_agent: bytes(&self.user_agent),
+            referer: bytes(&self.referer),
+            content_type: bytes(&self.content_type),
+            content_length: self.content_length,
+            tls: self.tls(),
+            ..record::Facts::default()
+        }
+    }
+
+    fn parameters(&self) -> (SmallVec<[record::Value<'_>; 4]>, SmallVec<[record::Arg<'_>; 4]>) {
+        match &self.view {
+            Some(view) => {
+                let path = self.uri.path();
+                (view.args(&self.table, path).collect(), view.kwargs(&self.table, path).collect())
+            }
+            None => Default::default(),
+        }
+    }
+
+    fn addresses(&self) -> (&str, &str) {
+        match &self.addresses {
+            Some(addresses) => (&addresses.client, &addresses.peer),
+            None => (&self.peer.ip_text, &self.peer.address_text),
+        }
+    }
+
+    fn tls(&self) -> Option<record::Tls<'_>> {
+        self.peer.tls.as_ref().map(|tls| record::Tls {
+            version: tls.version,
+            cipher: tls.cipher,
+            sni: tls.sni.as_deref(),
+            alpn: tls.alpn.as_deref(),
+        })
+    }
+}
+
+/// The declared length, where it is one number.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+fn bytes(value: &Option<HeaderValue>) -> Option<&[u8]> {
+    value.as_ref().map(HeaderValue::as_bytes).filter(|bytes| !bytes.is_empty())
+}
+
+fn owned(text: Cow<'_, [u8]>) -> Option<Vec<u8>> {
+    match text {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(text) => Some(text),
+    }
+}
+
+fn referer(value: &HeaderValue, policy: &Policy) -> HeaderValue {
+    match policy.referer(value.as_bytes()) {
+        Cow::Borrowed(_) => value.clone(),
+        Cow::Owned(text) => HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("REDACTED")),
+    }
+}
+
+/// `None` in the ordinary case: the client is the peer, and addresses are written whole.
+fn addresses(peer: &Peer, context: &Context<'_>) -> Option<Addresses> {
+    let (client, shown) = (context.policy.ip(context.client), context.policy.ip(peer.ip));
+    if client == peer.ip && shown == peer.ip {
+        return None;
+    }
+    let peer = std::net::SocketAddr::new(shown, peer.address.port());
+    Some(Addresses { client: client.to_string().into(), peer: peer.to_string().into() })
+}
+
+fn labels(headers: &HeaderMap, route: Option<&Route>, context: &Context<'_>) -> Vec<(Arc<str>, Vec<u8>)> {
+    let settings = context.labels;
+    let mut labels = Vec::new();
+    for name in &settings.request_headers {
+        if let Some(value) = headers.get(name) {
+            labels.push((label_name(name), clip(&context.policy.header(name.as_str(), value.as_bytes()))));
+        }
+    }
+    for name in &settings.cookies {
+        if let Some(value) = cookie(headers, name) {
+            labels.push((name.as_str().into(), clip(value)));
+        }
+    }
+    for (name, value) in settings.fixed.iter().chain(route.into_iter().flat_map(Route::labels)) {
+        labels.push((name.as_str().into(), value.clone().into_bytes()));
+    }
+    labels
+}
+
+fn label_name(name: &HeaderName) -> Arc<str> {
+    name.as_str().into()
+}
+
+fn clip(value: &[u8]) -> Vec<u8> {
+    value[..value.len().min(MAX_LABEL)].to_vec()
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "0.9",
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => "1.1",
+    }
+}

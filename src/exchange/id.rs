@@ -1,0 +1,157 @@
+//! The request id: the client's own where the policy believes it, else a new UUID.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderValue};
+use uuid::Uuid;
+
+use super::settings::{Accept, IdFormat, RequestIdSettings};
+
+/// Longest id that is taken from a client.
+const MAX_LENGTH: usize = 128;
+
+/// The id of one request.
+#[derive(Clone)]
+pub struct RequestId {
+    text: Text,
+    origin: Origin,
+}
+
+#[derive(Clone)]
+enum Text {
+    Minted([u8; 36]),
+    Given(HeaderValue),
+}
+
+/// Where an id comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The client sent none.
+    Generated,
+    /// The client's own.
+    Client,
+    /// The client sent one that is not believed.
+    Replaced,
+}
+
+impl Origin {
+    /// The token of the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Origin::Generated => "generated",
+            Origin::Client => "client",
+            Origin::Replaced => "replaced",
+        }
+    }
+}
+
+impl RequestId {
+    /// The id of a request with these headers, from a peer that is trusted or not.
+    pub fn of(headers: &HeaderMap, settings: &RequestIdSettings, trusted: bool) -> RequestId {
+        let mut given = headers.get_all(&settings.header).iter();
+        let (first, second) = (given.next(), given.next());
+        let believed = match settings.accept {
+            Accept::Never => false,
+            Accept::Trusted => trusted,
+            Accept::Always => true,
+        };
+        match first {
+            Some(value) if believed && second.is_none() && is_well_formed(value.as_bytes()) => {
+                RequestId { text: Text::Given(value.clone()), origin: Origin::Client }
+            }
+            Some(_) => RequestId::mint(settings.format, Origin::Replaced),
+            None => RequestId::mint(settings.format, Origin::Generated),
+        }
+    }
+
+    /// A new id.
+    pub fn mint(format: IdFormat, origin: Origin) -> RequestId {
+        let uuid = match format {
+            IdFormat::Uuid4 => Uuid::new_v4(),
+            IdFormat::Uuid7 => Uuid::now_v7(),
+        };
+        let mut text = [0; 36];
+        uuid.hyphenated().encode_lower(&mut text);
+        RequestId { text: Text::Minted(text), origin }
+    }
+
+    /// The id itself: ASCII, 1 to 128 bytes.
+    pub fn as_str(&self) -> &str {
+        let bytes = match &self.text {
+            Text::Minted(bytes) => bytes,
+            Text::Given(value) => value.as_bytes(),
+        };
+        // Both are ASCII by construction; an empty string would show at once that this has changed.
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// The id as a header's value.
+    pub fn to_header(&self) -> HeaderValue {
+        match &self.text {
+            Text::Minted(bytes) => HeaderValue::from_bytes(bytes).unwrap_or(HeaderValue::from_static("")),
+            Text::Given(value) => value.clone(),
+        }
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.as_str(), self.origin.as_str())
+    }
+}
+
+/// 1 to 128 of `A-Z a-z 0-9 . _ -` (RECORD.md, `request_id`).
+fn is_well_formed(id: &[u8]) -> bool {
+    (1..=MAX_LENGTH).contains(&id.len())
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(given: &[&str], accept: Accept, trusted: bool) -> RequestId {
+        let settings = RequestIdSettings { accept, ..RequestIdSettings::default() };
+        let mut headers = HeaderMap::new();
+        for value in given {
+            headers.append(settings.header.clone(), HeaderValue::from_bytes(value.as_bytes()).expect("a value"));
+        }
+        RequestId::of(&headers, &settings, trusted)
+    }
+
+    #[test]
+    fn a_trusted_peers_id_is_kept() {
+        let id = id(&["abc-1.2_X"], Accept::Trusted, true);
+        assert_eq!((id.as_str(), id.origin()), ("abc-1.2_X", Origin::Client));
+    }
+
+    #[test]
+    fn what_is_not_believed_is_replaced() {
+        let long = "x".repeat(129);
+        for (given, accept, trusted) in [
+            (vec!["abc"], Accept::Trusted, false),
+            (vec!["abc"], Accept::Never, true),
+            (vec!["a b"], Accept::Always, false),
+            (vec![""], Accept::Always, false),
+            (vec!["é"], Accept::Always, false),
+            (vec![long.as_str()], Accept::Always, false),
+            (vec!["one", "two"], Accept::Always, true),
+        ] {
+            let id = id(&given, accept, trusted);
+            assert_eq!(id.origin(), Origin::Replaced, "{given:?}");
+            assert!(Uuid::parse_str(id.as_str()).is_ok());
+        }
+    }
+
+    #[test]
+    fn without_one_a_time_ordered_uuid_is_minted() {
+        let id = id(&[], Accept::Trusted, false);
+        assert_eq!(id.origin(), Origin::Generated);
+        assert_eq!(Uuid::parse_str(id.as_str()).expect("a UUID").get_version_num(), 7);
+    }
+}

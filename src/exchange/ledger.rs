@@ -1,0 +1,366 @@
+//! The ledger of one request: everybody who has a hand in it holds a handle, and the last one to let go writes how it
+//! ended.
+//!
+//! Nobody has to remember to log. The terminal record is written by `Drop`: after success, error, hang-up, stream reset,
+//! shutdown or panic alike, exactly once.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, StatusCode};
+
+use crate::net::Peer;
+use crate::record::json::Fragment;
+use crate::record::{Event, Head, Level, Outcome, Phase, Progress};
+use crate::routes::Route;
+use crate::time::micros;
+
+use super::answer::Answer;
+use super::facts::Facts;
+use super::id::RequestId;
+use super::registry::Key;
+use super::timing::Moments;
+use super::trace::Trace;
+use super::{Exchanges, LOGGER};
+
+/// What the log says where the client left before it was sent a status.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// A handle on the ledger of one request.
+#[derive(Clone)]
+pub struct Exchange(pub(super) Rc<Ledger>);
+
+/// A failure of an exchange, for the record.
+#[derive(Debug, Clone)]
+pub struct Exception {
+    /// RFC 9209 §2.3 token, or what the application reported.
+    pub kind: Vec<u8>,
+    /// The sentence beside it.
+    pub message: Vec<u8>,
+}
+
+pub(super) struct Ledger {
+    pub(super) core: Rc<Exchanges>,
+    pub(super) facts: Facts,
+    pub(super) fragment: Fragment,
+    /// Nothing is written about it (`log = false`).
+    pub(super) silent: bool,
+    pub(super) start: Instant,
+    pub(super) keys: Cell<[Option<Key>; 2]>,
+    moments: Cell<Moments>,
+    phase: Cell<Phase>,
+    /// The answer has reached the client, or what of it could.
+    delivered: Cell<bool>,
+    outcome: Cell<Option<Outcome>>,
+    exception: RefCell<Option<Exception>>,
+    status: Cell<Option<u16>>,
+    request_size: Cell<u64>,
+    response_size: Cell<u64>,
+    answer: RefCell<Option<Answer>>,
+    user: RefCell<Option<Vec<u8>>>,
+    responder: Cell<Option<&'static str>>,
+    upstream: RefCell<Option<Arc<str>>>,
+    upstream_address: RefCell<Option<Arc<str>>>,
+    attempts: Cell<u32>,
+    reused: Cell<Option<bool>>,
+    slow: Cell<bool>,
+    grpc_status: Cell<Option<u32>>,
+}
+
+impl Exchange {
+    /// The request's id.
+    pub fn id(&self) -> &RequestId {
+        &self.0.facts.id
+    }
+
+    /// Its place in its trace.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.0.facts.trace.as_ref()
+    }
+
+    /// The client's connection.
+    pub fn peer(&self) -> &Peer {
+        &self.0.facts.peer
+    }
+
+    /// The route it matched.
+    pub fn route(&self) -> Option<&Route> {
+        self.0.facts.route()
+    }
+
+    /// It goes to this upstream.
+    pub fn chosen(&self, upstream: &Arc<str>) {
+        *self.0.upstream.borrow_mut() = Some(Arc::clone(upstream));
+        self.enter(Phase::Queue);
+    }
+
+    /// A server of the upstream is tried, over a connection that is there already or a new one.
+    pub fn attempt(&self, address: &Arc<str>, reused: bool) {
+        *self.0.upstream_address.borrow_mut() = Some(Arc::clone(address));
+        self.0.attempts.set(self.0.attempts.get() + 1);
+        self.0.reused.set(Some(reused));
+        if !reused {
+            self.moment(|moments, now| *moments = Moments { connecting: Some(now), ..Moments::default() });
+            self.enter(Phase::Connect);
+        }
+    }
+
+    /// TCP stands; the TLS handshake with the server begins.
+    pub fn securing(&self) {
+        self.moment(|moments, now| moments.securing = Some(now));
+    }
+
+    /// The request is being written.
+    pub fn sending(&self) {
+        self.moment(|moments, now| (moments.sending, moments.sent) = (Some(now), None));
+        self.enter(Phase::Send);
+    }
+
+    /// The request's last byte is written.
+    pub fn sent(&self) {
+        self.moment(|moments, now| moments.sent = Some(now));
+        if self.0.phase.get() == Phase::Send {
+            self.enter(Phase::Wait);
+        }
+    }
+
+    /// The response's first byte is read.
+    pub fn first_byte(&self) {
+        self.moment(|moments, now| moments.answered = moments.answered.or(Some(now)));
+    }
+
+    /// The upstream's response head is there, and goes to the client.
+    pub fn responded(&self, status: StatusCode, headers: &HeaderMap) {
+        let ledger = &self.0;
+        ledger.status.set(Some(status.as_u16()));
+        ledger.responder.set(Some("upstream"));
+        *ledger.answer.borrow_mut() = Some(Answer::of(headers));
+        *ledger.user.borrow_mut() = ledger.core.users.of_response(headers, ledger.facts.user.as_ref());
+        self.enter(Phase::Receive);
+    }
+
+    /// The upstream reported an exception beside its answer.
+    pub fn reported(&self, exception: Exception) {
+        *self.0.exception.borrow_mut() = Some(exception);
+    }
+
+    /// gatelog answers with this status itself.
+    pub fn answered(&self, status: StatusCode, headers: &HeaderMap) {
+        self.0.status.set(Some(status.as_u16()));
+        self.0.responder.set(Some("gatelog"));
+        *self.0.answer.borrow_mut() = Some(Answer::of(headers));
+    }
+
+    /// It cannot end well any more. The first failure is the cause; what follows from it changes nothing.
+    pub fn failed(&self, outcome: Outcome, exception: Option<Exception>) {
+        if self.0.outcome.get().is_none() {
+            self.0.outcome.set(Some(outcome));
+            *self.0.exception.borrow_mut() = exception;
+        }
+    }
+
+    /// So many bytes of the request's body went by.
+    pub fn count_request(&self, bytes: usize) {
+        self.0.request_size.set(self.0.request_size.get() + bytes as u64);
+    }
+
+    /// So many bytes of the response's body went by.
+    pub fn count_response(&self, bytes: usize) {
+        self.0.response_size.set(self.0.response_size.get() + bytes as u64);
+    }
+
+    /// Bytes of the request's body so far.
+    pub fn request_size(&self) -> u64 {
+        self.0.request_size.get()
+    }
+
+    /// The application's `grpc-status`.
+    pub fn grpc_status(&self, status: u32) {
+        self.0.grpc_status.set(Some(status));
+    }
+
+    /// The last byte of the answer is on its way to the client.
+    pub fn delivered(&self) {
+        self.0.delivered.set(true);
+    }
+
+    /// Where it is.
+    pub fn enter(&self, phase: Phase) {
+        self.0.phase.set(phase);
+    }
+
+    fn moment(&self, note: impl FnOnce(&mut Moments, Instant)) {
+        let mut moments = self.0.moments.get();
+        note(&mut moments, self.0.core.clock.now());
+        self.0.moments.set(moments);
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exchange {:?} in {}", self.0.facts.id, self.0.phase.get().as_str())
+    }
+}
+
+impl Ledger {
+    pub(super) fn open(core: Rc<Exchanges>, facts: Facts, fragment: Fragment, start: Instant) -> Ledger {
+        let silent = facts.route().is_some_and(|route| !route.log());
+        Ledger {
+            core,
+            facts,
+            fragment,
+            silent,
+            start,
+            keys: Cell::default(),
+            moments: Cell::default(),
+            phase: Cell::new(Phase::ReadRequest),
+            delivered: Cell::default(),
+            outcome: Cell::default(),
+            exception: RefCell::default(),
+            status: Cell::default(),
+            request_size: Cell::default(),
+            response_size: Cell::default(),
+            answer: RefCell::default(),
+            user: RefCell::default(),
+            responder: Cell::default(),
+            upstream: RefCell::default(),
+            upstream_address: RefCell::default(),
+            attempts: Cell::default(),
+            reused: Cell::default(),
+            slow: Cell::default(),
+            grpc_status: Cell::default(),
+        }
+    }
+
+    /// Writes `request_started`, dated when the head was read.
+    pub(super) fn write_started(&self) {
+        let at = self.core.clock.wall(self.start);
+        self.write(Event::RequestStarted, Level::Info, at, None);
+    }
+
+    /// Writes `request_slow`; it still runs.
+    pub(super) fn write_slow(&self, now: Instant) {
+        self.slow.set(true);
+        self.write_progress(Event::RequestSlow, Level::Warning, now, true);
+    }
+
+    /// How long it has been running.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.start)
+    }
+
+    fn settle(&self) {
+        let now = self.core.clock.now();
+        let threshold = self.core.slow_threshold(self.facts.route());
+        if !self.slow.get() && threshold.is_some_and(|threshold| self.age(now) >= threshold) {
+            self.write_slow(now);
+        }
+        self.conclude();
+        if self.exception.borrow().is_some() {
+            let critical = self.outcome.get() == Some(Outcome::Internal);
+            let level = if critical { Level::Critical } else { Level::Error };
+            self.write_progress(Event::RequestFailed, level, now, false);
+        }
+        self.write_progress(Event::RequestCompleted, self.completed_level(), now, false);
+    }
+
+    /// Decides how it ended, where nobody has said so yet.
+    fn conclude(&self) {
+        let outcome = match (self.outcome.get(), self.status.get()) {
+            (Some(outcome), _) => outcome,
+            (None, Some(status)) if self.delivered.get() => {
+                self.phase.set(Phase::Done);
+                Outcome::of_status(status)
+            }
+            _ if std::thread::panicking() => Outcome::Internal,
+            _ if self.core.is_shutting_down() => Outcome::Shutdown,
+            _ => Outcome::ClientAbort,
+        };
+        self.outcome.set(Some(outcome));
+        if outcome == Outcome::ClientAbort && self.status.get().is_none() {
+            self.status.set(Some(CLIENT_CLOSED_REQUEST));
+        }
+    }
+
+    /// RECORD.md, "Level of `request_completed`"; a route may fix it.
+    fn completed_level(&self) -> Level {
+        if let Some(level) = self.facts.route().and_then(Route::level) {
+            return level;
+        }
+        match (self.outcome.get(), self.status.get()) {
+            (Some(Outcome::Internal), _) => Level::Critical,
+            (Some(Outcome::ClientAbort | Outcome::ClientTimeout | Outcome::Shutdown), _) => Level::Warning,
+            (Some(outcome), _) if is_upstreams_fault(outcome) => Level::Error,
+            (_, Some(500..)) => Level::Error,
+            (_, Some(400..)) => Level::Warning,
+            _ => Level::Info,
+        }
+    }
+
+    fn write_progress(&self, event: Event, level: Level, now: Instant, in_flight: bool) {
+        let (exception, answer, user) = (self.exception.borrow(), self.answer.borrow(), self.user.borrow());
+        let (upstream, address) = (self.upstream.borrow(), self.upstream_address.borrow());
+        let timings = answer.as_ref().map_or(&[][..], |answer| answer.server_timing.as_slice());
+        let timings: Vec<(&str, u64)> = timings.iter().map(|(name, time)| (name.as_str(), *time)).collect();
+        let attempts = self.attempts.get();
+        let progress = Progress {
+            user_id: user.as_deref(),
+            request_size: self.request_size.get(),
+            status_code: self.status.get(),
+            response_size: answer.is_some().then(|| self.response_size.get()),
+            response_content_type: answer.as_ref().and_then(|answer| answer.content_type.as_ref()).map(|v| v.as_bytes()),
+            cache_hit: answer.as_ref().map(|answer| answer.cache_hit.as_deref().unwrap_or("unknown").as_bytes()),
+            duration: micros(self.age(now)),
+            timing: self.moments.get().phases(self.start, now),
+            server_timing: &timings,
+            outcome: self.outcome.get().filter(|_| !in_flight),
+            phase: self.phase.get(),
+            responder: self.responder.get(),
+            upstream: upstream.as_deref(),
+            upstream_address: address.as_deref(),
+            attempts: (attempts > 0).then_some(attempts),
+            reused_connection: self.reused.get(),
+            exception_type: exception.as_ref().map(|exception| exception.kind.as_slice()),
+            exception_message: exception.as_ref().map(|exception| exception.message.as_slice()),
+            response_excerpt: None,
+            slow: self.slow.get(),
+            in_flight,
+            sample_rate: None,
+            grpc_status: self.grpc_status.get(),
+        };
+        self.write(event, level, self.core.clock.wall(now), Some(&progress));
+    }
+
+    fn write(&self, event: Event, level: Level, timestamp: u64, progress: Option<&Progress<'_>>) {
+        if self.silent {
+            return;
+        }
+        let head = Head { timestamp, level, event, message: event.message(), logger: LOGGER };
+        self.facts.show(|facts| self.core.intake.request(&head, &self.fragment, facts, progress));
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        let keys = self.keys.get();
+        self.settle();
+        self.core.leave(keys, std::mem::take(&mut self.fragment));
+    }
+}
+
+/// The upstream did not give a whole answer.
+fn is_upstreams_fault(outcome: Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::UpstreamTimeout
+            | Outcome::UpstreamRefused
+            | Outcome::UpstreamReset
+            | Outcome::UpstreamIncomplete
+            | Outcome::UpstreamProtocol
+            | Outcome::UpstreamTls
+            | Outcome::UpstreamDns
+    )
+}

@@ -1,0 +1,354 @@
+//! One client's connection from its first byte to its last: which protocol it speaks, hyper serving it, its timeouts, and
+//! a proper end.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::ReadBuf;
+
+use crate::net::{Peer, Stream};
+use crate::time::{self, Deadline};
+
+use super::drain::{Drain, Stage};
+use super::handler::{Client, Handler};
+use super::head::HeadLimits;
+use super::settings::Limits;
+use super::wire::{Wire, WireIo};
+
+/// How an HTTP/2 client begins (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long, and how much, a client may still send after our last word; without it the kernel would reset the connection
+/// and take our answer with it.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1 << 20;
+/// Smallest read buffer that hyper accepts.
+const MIN_BUFFER: usize = 8192;
+
+/// What all connections of a core share.
+pub(super) struct Shared<H> {
+    pub(super) handler: Rc<H>,
+    pub(super) limits: Limits,
+    pub(super) drain: Rc<Drain>,
+}
+
+impl<H> Shared<H> {
+    fn head_limits(&self) -> HeadLimits {
+        HeadLimits {
+            head_bytes: self.limits.header_bytes,
+            fields: self.limits.header_count,
+            // The URI type counts in 16 bits.
+            target_bytes: self.limits.uri_bytes.min(usize::from(u16::MAX) - 1),
+        }
+    }
+}
+
+/// Serves one connection until it is over.
+pub(super) async fn serve<H: Handler>(shared: Rc<Shared<H>>, stream: Stream, peer: Peer) {
+    let wire = Rc::new(Wire::new(stream, shared.head_limits()));
+    let client = Client { peer: Rc::new(peer), wire: Rc::clone(&wire) };
+    let alpn = client.peer.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
+    let end = match alpn {
+        Some("h2") => serve_h2(&shared, client.clone()).await,
+        Some(_) => serve_h1(&shared, client.clone()).await,
+        None => match sniff(&shared, &wire).await {
+            Some(Protocol::H1) => serve_h1(&shared, client.clone()).await,
+            Some(Protocol::H2) => serve_h2(&shared, client.clone()).await,
+            None => End::Silent,
+        },
+    };
+    close(&shared, &client, end).await;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    H1,
+    H2,
+}
+
+/// How the serving of a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// hyper is done.
+    Served,
+    /// The gate has refused something, and nothing else runs.
+    Refused,
+    /// Nobody said anything, or nobody is there any more.
+    Silent,
+}
+
+/// Reads until it is clear which protocol the client speaks; `None` if it says nothing in time.
+async fn sniff<H>(shared: &Shared<H>, wire: &Wire) -> Option<Protocol> {
+    let mut first = [0; 4096];
+    let mut length = 0;
+    let mut deadline = Deadline::default();
+    deadline.set(time::monotonic(), shared.limits.header_timeout);
+    let mut drained = pin!(shared.drain.reached(Stage::Draining));
+    while length < PREFACE.len() && PREFACE.starts_with(&first[..length]) {
+        let mut buf = ReadBuf::new(&mut first[length..]);
+        let read = poll_fn(|cx| match wire.poll_read_raw(cx, &mut buf) {
+            Poll::Ready(read) => Poll::Ready(read.is_ok()),
+            Poll::Pending if deadline.poll(cx).is_ready() || drained.as_mut().poll(cx).is_ready() => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        });
+        let read = read.await;
+        let got = buf.filled().len();
+        if !read || got == 0 {
+            // Part of the preface is part of no request.
+            wire.feed(&first[..length]);
+            return (length > 0).then_some(Protocol::H1);
+        }
+        length += got;
+    }
+    let protocol = if first[..length].starts_with(PREFACE) { Protocol::H2 } else { Protocol::H1 };
+    if protocol == Protocol::H2 {
+        wire.gate().open();
+    }
+    wire.feed(&first[..length]);
+    Some(protocol)
+}
+
+async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: Client) -> End {
+    let wire = Rc::clone(&client.wire);
+    let io = TokioIo::new(WireIo(Rc::clone(&wire)));
+    let connection = http1::Builder::new()
+        .max_headers(shared.limits.header_count)
+        .max_buf_size(shared.limits.header_bytes.max(MIN_BUFFER) * 2)
+        .header_read_timeout(None)
+        .serve_connection(io, calls(shared, client));
+    drive(shared, &wire, pin!(connection), |connection| connection.graceful_shutdown()).await
+}
+
+async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: Client) -> End {
+    let wire = Rc::clone(&client.wire);
+    wire.gate().open();
+    let io = TokioIo::new(WireIo(Rc::clone(&wire)));
+    let header_bytes = u32::try_from(shared.limits.header_bytes).unwrap_or(u32::MAX);
+    let connection = http2::Builder::new(LocalExecutor)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(shared.limits.streams_per_connection)
+        .max_header_list_size(header_bytes)
+        .serve_connection(io, calls(shared, client));
+    drive(shared, &wire, pin!(connection), |connection| connection.graceful_shutdown()).await
+}
+
+/// Polls hyper, and beside it what hyper does not know of: refusals, the drain, and time.
+async fn drive<H, C>(
+    shared: &Shared<H>,
+    wire: &Wire,
+    mut connection: Pin<&mut C>,
+    graceful_shutdown: impl Fn(Pin<&mut C>),
+) -> End
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut patience = Patience::new(&shared.limits);
+    let mut drained = pin!(shared.drain.reached(Stage::Draining));
+    let (mut watching, mut closing) = (false, false);
+    poll_fn(|cx| {
+        // Polled once: its waker stays that of this task.
+        let drain = shared.drain.stage() > Stage::Open || !watching && drained.as_mut().poll(cx).is_ready();
+        watching = true;
+        if drain && !closing {
+            closing = true;
+            graceful_shutdown(connection.as_mut());
+        }
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(End::Served);
+        }
+        if wire.gate().refusal().is_some() && !wire.is_running() {
+            return Poll::Ready(End::Refused);
+        }
+        match patience.poll(wire, cx) {
+            // An idle HTTP/2 connection is told before it is closed.
+            Poll::Ready(Expired::Idle) if !closing => {
+                closing = true;
+                graceful_shutdown(connection.as_mut());
+                patience.extend(LINGER);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Ready(Expired::Head) => Poll::Ready(End::Refused),
+            Poll::Ready(_) => Poll::Ready(End::Silent),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// What took too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expired {
+    /// The next request.
+    Idle,
+    /// A head that has begun.
+    Head,
+    /// A client that does not read.
+    Blocked,
+}
+
+/// What a connection waits for, and for how long it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    /// For the first byte of its first head.
+    FirstHead,
+    /// For the first byte of a head.
+    Idle,
+    /// For the rest of a head.
+    Head,
+    /// For the client to read.
+    Blocked,
+    /// A request runs; its handler watches the time.
+    Running,
+}
+
+struct Patience<'a> {
+    limits: &'a Limits,
+    waiting: Waiting,
+    deadline: Deadline,
+}
+
+impl<'a> Patience<'a> {
+    fn new(limits: &'a Limits) -> Patience<'a> {
+        let mut deadline = Deadline::default();
+        deadline.set(time::monotonic(), limits.header_timeout);
+        Patience { limits, waiting: Waiting::FirstHead, deadline }
+    }
+
+    fn poll(&mut self, wire: &Wire, cx: &mut Context<'_>) -> Poll<Expired> {
+        let waiting = self.look(wire);
+        if waiting != self.waiting {
+            self.waiting = waiting;
+            self.arm();
+        }
+        if self.deadline.poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        match self.waiting {
+            Waiting::Head => {
+                wire.gate().refuse(Some(408), "header_timeout", "the head did not come within limits.header_timeout");
+                Poll::Ready(Expired::Head)
+            }
+            Waiting::Blocked => {
+                wire.stall();
+                Poll::Ready(Expired::Blocked)
+            }
+            Waiting::FirstHead | Waiting::Idle => Poll::Ready(Expired::Idle),
+            Waiting::Running => Poll::Pending,
+        }
+    }
+
+    /// A little more time, to end well.
+    fn extend(&mut self, by: Duration) {
+        self.deadline.set(time::monotonic(), Some(by));
+    }
+
+    fn look(&self, wire: &Wire) -> Waiting {
+        match (wire.is_blocked(), wire.is_running(), wire.gate().is_mid_head()) {
+            (true, ..) => Waiting::Blocked,
+            (_, true, _) => Waiting::Running,
+            (_, _, true) => Waiting::Head,
+            _ if self.waiting == Waiting::FirstHead => Waiting::FirstHead,
+            _ => Waiting::Idle,
+        }
+    }
+
+    fn arm(&mut self) {
+        let limit = match self.waiting {
+            Waiting::FirstHead | Waiting::Head => self.limits.header_timeout,
+            Waiting::Idle => self.limits.keep_alive,
+            Waiting::Blocked => self.limits.body_idle_timeout,
+            Waiting::Running => return self.deadline.clear(),
+        };
+        self.deadline.set(time::monotonic(), limit);
+    }
+}
+
+/// Ends a connection: answers what was refused, and lets a client that still sends hear our last word.
+async fn close<H: Handler>(shared: &Shared<H>, client: &Client, end: End) {
+    let wire = &client.wire;
+    let refusal = wire.gate().refusal().cloned().filter(|_| end == End::Refused);
+    if let Some(refusal) = &refusal {
+        let answer = shared.handler.refused(&client.peer, refusal);
+        if refusal.status.is_some() {
+            within(LINGER, write_all(wire, &answer)).await;
+        }
+    }
+    let still_sends = refusal.is_some() || wire.gate().is_mid_body();
+    if end == End::Silent || wire.is_broken() || wire.is_stalled() {
+        return;
+    }
+    within(LINGER, async {
+        // The connection ends here whether or not the far side hears of it.
+        let _ = poll_fn(|cx| wire.poll_close(cx)).await;
+        if still_sends {
+            discard(wire).await;
+        }
+    })
+    .await;
+}
+
+async fn within(limit: Duration, work: impl Future<Output = ()>) {
+    // Too slow a client is left behind.
+    let _ = tokio::time::timeout(limit, work).await;
+}
+
+async fn write_all(wire: &Wire, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match poll_fn(|cx| wire.poll_write_raw(cx, bytes)).await {
+            Ok(written) if written > 0 => bytes = &bytes[written..],
+            _ => return,
+        }
+    }
+}
+
+async fn discard(wire: &Wire) {
+    let mut scrap = [0; 8192];
+    let mut left = LINGER_BYTES;
+    while left > 0 {
+        let mut buf = ReadBuf::new(&mut scrap);
+        let read: io::Result<()> = poll_fn(|cx| wire.poll_read_raw(cx, &mut buf)).await;
+        match (read, buf.filled().len()) {
+            (Ok(()), length) if length > 0 => left = left.saturating_sub(length),
+            _ => return,
+        }
+    }
+}
+
+/// hyper's view of the handler. The connection counts as busy for as long as the call lasts.
+fn calls<H: Handler>(
+    shared: &Rc<Shared<H>>,
+    client: Client,
+) -> impl Service<Request<Incoming>, Response = Response<H::Body>, Error = Infallible, Future: 'static> {
+    let handler = Rc::clone(&shared.handler);
+    service_fn(move |request| {
+        let running = client.wire.run();
+        let answer = Rc::clone(&handler).call(client.clone(), request);
+        async move {
+            let _running = running;
+            Ok(answer.await)
+        }
+    })
+}
+
+/// Runs hyper's HTTP/2 tasks on this thread.
+#[derive(Debug, Clone, Copy)]
+struct LocalExecutor;
+
+impl<F> hyper::rt::Executor<F> for LocalExecutor
+where
+    F: Future<Output = ()> + 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}

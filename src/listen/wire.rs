@@ -1,0 +1,268 @@
+//! A client's connection as hyper and the handler share it: hyper reads and writes through it, while the handler can
+//! pass interim responses, and is told when what it answered is really gone.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::net::Stream;
+
+use super::gate::{Gate, Refusal, give};
+use super::head::HeadLimits;
+
+/// Interim responses that wait for a client which does not read; past it they are left out, which they may be
+/// (RFC 9110 §15.2).
+const MAX_INTERIM: usize = 64 * 1024;
+
+/// Somebody who wants to know that the client's last byte is gone.
+pub trait Settle {
+    /// All that was written before is on its way.
+    fn flushed(&self);
+    /// The client did not take it in time.
+    fn stalled(&self);
+}
+
+/// A connection, shared within its thread.
+pub struct Wire {
+    stream: RefCell<Stream>,
+    gate: RefCell<Gate>,
+    settling: RefCell<Vec<Rc<dyn Settle>>>,
+    interim: RefCell<BytesMut>,
+    running: Cell<usize>,
+    is_blocked: Cell<bool>,
+    is_stalled: Cell<bool>,
+    read_error: Cell<bool>,
+}
+
+impl Wire {
+    /// A connection before its first byte.
+    pub(super) fn new(stream: Stream, limits: HeadLimits) -> Wire {
+        Wire {
+            stream: RefCell::new(stream),
+            gate: RefCell::new(Gate::new(limits)),
+            settling: RefCell::default(),
+            interim: RefCell::default(),
+            running: Cell::default(),
+            is_blocked: Cell::default(),
+            is_stalled: Cell::default(),
+            read_error: Cell::default(),
+        }
+    }
+
+    /// Tells `settle` once everything written so far is on its way; forgets it if that never happens.
+    pub fn when_flushed(&self, settle: Rc<dyn Settle>) {
+        self.settling.borrow_mut().push(settle);
+    }
+
+    /// Sends an interim response (1xx) before the response of the request that runs; HTTP/1.1 only.
+    pub fn send_interim(&self, head: &[u8]) {
+        let mut interim = self.interim.borrow_mut();
+        if interim.len() + head.len() > MAX_INTERIM {
+            return;
+        }
+        interim.extend_from_slice(head);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        // What cannot be sent at once goes out before hyper's next write.
+        let _ = self.write_interim(&mut interim, &mut cx);
+    }
+
+    /// Why the client's request body broke off, if it was refused.
+    pub fn body_refusal(&self) -> Option<Refusal> {
+        self.gate.borrow().refusal().cloned()
+    }
+
+    /// The client stopped taking what it asked for.
+    pub fn is_stalled(&self) -> bool {
+        self.is_stalled.get()
+    }
+
+    /// Notes that a request runs, until the guard is dropped.
+    pub(super) fn run(self: &Rc<Self>) -> Running {
+        self.running.set(self.running.get() + 1);
+        Running(Rc::clone(self))
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.running.get() > 0 || !self.settling.borrow().is_empty()
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.is_blocked.get()
+    }
+
+    pub(super) fn gate(&self) -> std::cell::RefMut<'_, Gate> {
+        self.gate.borrow_mut()
+    }
+
+    /// Reads of the connection have failed: nobody is there to answer.
+    pub(super) fn is_broken(&self) -> bool {
+        self.read_error.get()
+    }
+
+    /// Gives up on a client that does not read.
+    pub(super) fn stall(&self) {
+        self.is_stalled.set(true);
+        for settle in self.settling.borrow_mut().drain(..) {
+            settle.stalled();
+        }
+    }
+
+    /// Reads past hyper: before it begins, and after it is done.
+    pub(super) fn poll_read_raw(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buf)
+    }
+
+    /// Writes past hyper, once it is done.
+    pub(super) fn poll_write_raw(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
+    }
+
+    /// Says that nothing more will be written.
+    pub(super) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
+    }
+
+    /// Feeds bytes that were read before it was known what they are.
+    pub(super) fn feed(&self, bytes: &[u8]) {
+        let mut gate = self.gate.borrow_mut();
+        let passed = gate.judge(bytes);
+        gate.pass_later(&bytes[..passed]);
+    }
+
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if self.give_passed(buf) {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(refused) = self.poll_refused() {
+                return refused;
+            }
+            let before = buf.filled().len();
+            if let Err(error) = ready!(self.poll_read_raw(cx, buf)) {
+                self.read_error.set(true);
+                return Poll::Ready(Err(error));
+            }
+            if buf.filled().len() == before {
+                return self.end_of_input();
+            }
+            let passed = self.gate.borrow_mut().judge(&buf.filled()[before..]);
+            buf.set_filled(before + passed);
+            if passed > 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn give_passed(&self, buf: &mut ReadBuf<'_>) -> bool {
+        let mut passed = self.gate.borrow_mut().take_passed(buf.remaining());
+        let any = !passed.is_empty();
+        if any {
+            give(&mut passed, buf);
+        }
+        any
+    }
+
+    /// Within a body the refusal is the body's end; before a head it is for the connection's driver to see.
+    fn poll_refused(&self) -> Option<Poll<io::Result<()>>> {
+        let gate = self.gate.borrow();
+        gate.refusal()?;
+        Some(if gate.is_mid_body() {
+            Poll::Ready(Err(io::Error::new(ErrorKind::InvalidData, "the request body was refused")))
+        } else {
+            Poll::Pending
+        })
+    }
+
+    /// The client has said its last. In the middle of a head that is worth a record.
+    fn end_of_input(&self) -> Poll<io::Result<()>> {
+        let mut gate = self.gate.borrow_mut();
+        if gate.is_mid_head() {
+            gate.refuse(None, "incomplete_head", "the client left before its head was whole");
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write_with(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let mut interim = self.interim.borrow_mut();
+        if !interim.is_empty() && self.write_interim(&mut interim, cx)?.is_pending() {
+            self.is_blocked.set(true);
+            return Poll::Pending;
+        }
+        let written = write(Pin::new(&mut *self.stream.borrow_mut()), cx);
+        self.is_blocked.set(written.is_pending());
+        written
+    }
+
+    fn write_interim(&self, interim: &mut BytesMut, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !interim.is_empty() {
+            let written = ready!(self.poll_write_raw(cx, interim))?;
+            interim.advance(written);
+        }
+        Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
+    }
+
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
+        self.is_blocked.set(flushed.is_pending());
+        ready!(flushed)?;
+        // Taken out first: who is told may end an exchange, and what that does is not known here.
+        let settled = std::mem::take(&mut *self.settling.borrow_mut());
+        settled.iter().for_each(|settle| settle.flushed());
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A request runs on this connection.
+pub struct Running(Rc<Wire>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.set(self.0.running.get() - 1);
+    }
+}
+
+/// hyper's end of the connection.
+pub(super) struct WireIo(pub(super) Rc<Wire>);
+
+impl AsyncRead for WireIo {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for WireIo {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_write_with(cx, |stream, cx| stream.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write_with(cx, |stream, cx| stream.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.stream.borrow().is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    /// hyper is done; how the connection is closed is for its driver to say, who may still have something to send.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+}

@@ -1,0 +1,8 @@
+//! What both sides of the proxy need of the network: streams that may speak TLS, and the chunked coding.
+
+pub mod chunked;
+pub mod peer;
+pub mod stream;
+
+pub use peer::{Peer, TlsSession};
+pub use stream::Stream;

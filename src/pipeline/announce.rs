@@ -1,0 +1,53 @@
+//! Records from outside the request's way: gatelog about itself, from any thread.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::record::{Body, Event, Head, Level, Record, Value};
+use crate::time;
+
+use super::intake::LaneEncoder;
+use super::{Levels, Port, Stamp};
+
+/// The logger of gatelog about itself.
+pub const PROXY_LOGGER: &str = "gatelog.proxy";
+
+/// Offers rare records, each handed over at once.
+#[derive(Debug)]
+pub struct Announcer {
+    levels: Levels,
+    ports: Vec<(Port, Mutex<LaneEncoder>)>,
+}
+
+impl Announcer {
+    /// A way to each of the outputs.
+    pub fn new(levels: Levels, ports: &[Port], stamp: &Stamp) -> Announcer {
+        let encoder = |port: &Port| Mutex::new(LaneEncoder::new(port.format, stamp));
+        Announcer { levels, ports: ports.iter().map(|port| (port.clone(), encoder(port))).collect() }
+    }
+
+    /// Whether a record of this level is written by anybody.
+    pub fn allows(&self, logger: &str, level: Level) -> bool {
+        self.levels.allow(logger, level)
+    }
+
+    /// Says something about gatelog itself, now.
+    pub fn announce(&self, event: Event, level: Level, fields: &[(&str, Value<'_>)]) {
+        let head = Head { timestamp: time::wall_now(), level, event, message: event.message(), logger: PROXY_LOGGER };
+        self.record(&Record { head, body: Body::Fields(fields) });
+    }
+
+    /// Offers any record. What finds a queue full is dropped and counted there.
+    pub fn record(&self, record: &Record<'_>) {
+        if !self.levels.allow(record.head.logger, record.head.level) {
+            return;
+        }
+        for (port, encoder) in &self.ports {
+            let mut batch = port.queue.spare();
+            // A panic while encoding leaves nothing half-written behind: the encoder holds only caches.
+            encoder.lock().unwrap_or_else(PoisonError::into_inner).record(record, &mut batch);
+            if let Err(refused) = port.queue.push(batch) {
+                port.queue.count_untold(refused.lines.len() as u64);
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The bounded way from the cores to one output's writer thread.
+//!
+//! A lock-free ring of batches, bounded in their number and in their bytes. Emptied buffers go back the other way, so
+//! that steady traffic allocates nothing. The writer sleeps by parking its thread and is woken by `unpark`, which is a
+//! swap of one atomic while it is awake.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::Thread;
+use std::time::Duration;
+
+use crossbeam_queue::ArrayQueue;
+
+use super::{OutputSettings, WhenFull};
+
+/// A batch is handed over when it has grown to this.
+pub const BATCH_BYTES: usize = 64 * 1024;
+/// Batches that may wait, however small.
+const MAX_BATCHES: usize = 1024;
+/// Emptied buffers that are kept.
+const MAX_SPARE: usize = 16;
+/// A buffer that one huge record has blown up is not kept.
+const MAX_SPARE_BYTES: usize = 4 * BATCH_BYTES;
+
+/// Whole lines, in order, without their numbers.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Lines, each ended by `\n`.
+    pub bytes: Vec<u8>,
+    /// One for each line.
+    pub lines: Vec<Line>,
+    /// Records of the same core that were dropped before the first of these lines.
+    pub lost: u64,
+}
+
+/// A line of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Line {
+    /// Where it ends in the batch.
+    pub end: usize,
+    /// Where its number belongs; `None` where the format shows none.
+    pub seq_at: Option<usize>,
+}
+
+impl Batch {
+    /// Adds the line that has just been written to the end of `bytes`.
+    pub fn close_line(&mut self, seq_at: Option<usize>) {
+        self.lines.push(Line { end: self.bytes.len(), seq_at });
+    }
+
+    /// Neither lines nor losses.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.lost == 0
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.lines.clear();
+        self.lost = 0;
+    }
+}
+
+/// The way to one output.
+#[derive(Debug)]
+pub struct Queue {
+    batches: ArrayQueue<Batch>,
+    spare: ArrayQueue<Batch>,
+    waiting_bytes: AtomicUsize,
+    max_bytes: usize,
+    when_full: WhenFull,
+    dropped: AtomicU64,
+    untold: AtomicU64,
+    closed: AtomicBool,
+    writer: OnceLock<Thread>,
+}
+
+impl Queue {
+    /// An empty queue with the limits of its output.
+    pub fn new(settings: &OutputSettings) -> Queue {
+        Queue {
+            batches: ArrayQueue::new(MAX_BATCHES),
+            spare: ArrayQueue::new(MAX_SPARE),
+            waiting_bytes: AtomicUsize::new(0),
+            max_bytes: settings.queue,
+            when_full: settings.when_full,
+            dropped: AtomicU64::new(0),
+            untold: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            writer: OnceLock::new(),
+        }
+    }
+
+    /// Names the thread that takes batches out; it is woken when one comes.
+    pub fn attach(&self, writer: Thread) {
+        // A second writer would steal lines; the first one stays.
+        let _ = self.writer.set(writer);
+    }
+
+    /// Hands a batch over, or gives it back when the queue is full.
+    pub fn push(&self, batch: Batch) -> Result<(), Batch> {
+        let bytes = batch.bytes.len();
+        let waiting = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        // An empty queue takes any batch: one record larger than the limit must not be lost for ever.
+        if waiting > 0 && waiting + bytes > self.max_bytes {
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(batch);
+        }
+        let pushed = self.batches.push(batch);
+        match pushed {
+            Ok(()) => self.wake(),
+            Err(_) => {
+                self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            }
+        }
+        pushed
+    }
+
+    /// Takes the oldest batch.
+    pub fn pop(&self) -> Option<Batch> {
+        let batch = self.batches.pop()?;
+        self.waiting_bytes.fetch_sub(batch.bytes.len(), Ordering::Relaxed);
+        Some(batch)
+    }
+
+    /// An empty batch, its memory used before where possible.
+    pub fn spare(&self) -> Batch {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Gives an emptied batch's memory back.
+    pub fn recycle(&self, mut batch: Batch) {
+        if batch.bytes.capacity() <= MAX_SPARE_BYTES {
+            batch.clear();
+            // A full store of spares means that this one is not needed.
+            let _ = self.spare.push(batch);
+        }
+    }
+
+    /// What the user wants done when it is full.
+    pub fn when_full(&self) -> WhenFull {
+        self.when_full
+    }
+
+    /// Counts records that were dropped because it was full.
+    pub fn count_dropped(&self, records: u64) {
+        self.dropped.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Counts dropped records whose core has no later batch to tell of them with; the writer does.
+    pub fn count_untold(&self, records: u64) {
+        self.count_dropped(records);
+        self.untold.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Takes the count of [`Queue::count_untold`].
+    pub fn take_untold(&self) -> u64 {
+        self.untold.swap(0, Ordering::Relaxed)
+    }
+
+    /// Records dropped so far because it was full.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Nothing more will come; the writer leaves once it has written what waits.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether [`Queue::close`] was called.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Bytes that wait to be written.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Puts the writer's thread to sleep until something happens, or for a while.
+    pub fn park(&self, at_most: Duration) {
+        std::thread::park_timeout(at_most);
+    }
+
+    fn wake(&self) {
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(bytes: usize) -> Batch {
+        let mut batch = Batch { bytes: vec![b'x'; bytes], ..Batch::default() };
+        batch.close_line(None);
+        batch
+    }
+
+    fn queue(limit: usize) -> Queue {
+        Queue::new(&OutputSettings { queue: limit, ..OutputSettings::default() })
+    }
+
+    #[test]
+    fn takes_batches_up_to_its_bytes_and_gives_the_next_one_back() {
+        let queue = queue(100);
+        assert!(queue.push(batch(60)).is_ok());
+        assert_eq!(queue.push(batch(60)).map_err(|back| back.bytes.len()), Err(60));
+        assert!(queue.push(batch(40)).is_ok());
+        assert_eq!(queue.pop().map(|batch| batch.bytes.len()), Some(60));
+        assert_eq!(queue.waiting_bytes(), 40);
+    }
+
+    #[test]
+    fn an_empty_queue_takes_a_batch_above_its_limit() {
+        let queue = queue(10);
+        assert!(queue.push(batch(60)).is_ok());
+        assert!(queue.push(batch(1)).is_err());
+    }
+
+    #[test]
+    fn the_number_of_batches_is_bounded_too() {
+        let queue = queue(usize::MAX);
+        for _ in 0..MAX_BATCHES {
+            assert!(queue.push(batch(1)).is_ok());
+        }
+        assert!(queue.push(batch(1)).is_err());
+        assert_eq!(queue.waiting_bytes(), MAX_BATCHES);
+    }
+}

@@ -1,0 +1,4 @@
+//! The outputs: each takes batches from its queue on a thread of its own, numbers the lines and writes them.
+
+pub mod sequence;
+pub mod stdout;

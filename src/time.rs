@@ -1,0 +1,150 @@
+//! Time, given to whoever needs it: a clock that reads the machine's own at most once a moment, and deadlines that
+//! cost nothing while they move.
+//!
+//! This is the only module that reads a clock. Wall time is derived from one monotonic reading, so that the records of
+//! a request never run backwards; the anchor between the two is renewed every second, so that a stepped system clock
+//! is followed.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Sleep;
+
+/// How long an anchor between the two clocks is believed.
+const ANCHOR_LIFE: Duration = Duration::from_secs(1);
+
+/// The clock of one thread.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    anchor: Cell<Anchor>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    monotonic: Instant,
+    /// Microseconds since the Unix epoch.
+    wall: u64,
+}
+
+impl Clock {
+    /// The machine's clocks.
+    pub fn system() -> Clock {
+        Clock { anchor: Cell::new(Anchor::read()) }
+    }
+
+    /// This moment.
+    pub fn now(&self) -> Instant {
+        monotonic()
+    }
+
+    /// The wall time of a recent moment, in microseconds since the Unix epoch.
+    pub fn wall(&self, at: Instant) -> u64 {
+        let mut anchor = self.anchor.get();
+        if at.saturating_duration_since(anchor.monotonic) > ANCHOR_LIFE {
+            anchor = Anchor::read();
+            self.anchor.set(anchor);
+        }
+        match at.checked_duration_since(anchor.monotonic) {
+            Some(since) => anchor.wall + micros(since),
+            None => anchor.wall.saturating_sub(micros(anchor.monotonic - at)),
+        }
+    }
+}
+
+impl Anchor {
+    fn read() -> Anchor {
+        Anchor { monotonic: monotonic(), wall: wall_now() }
+    }
+}
+
+/// The monotonic clock, for those who have no [`Clock`] of their own.
+pub fn monotonic() -> Instant {
+    Instant::now()
+}
+
+/// Microseconds since the Unix epoch, from the system clock.
+pub fn wall_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, micros)
+}
+
+/// A duration in whole microseconds.
+pub fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A moment that something must not outlive.
+///
+/// The timer behind it is armed at the first wait and left armed when the moment moves on; only when it fires too early
+/// is it set again. A keep-alive connection so touches the timer wheel once in a timeout, not once in a request.
+#[derive(Debug, Default)]
+pub struct Deadline {
+    due: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Deadline {
+    /// Due `after` this long from `now`; `None` is never.
+    pub fn set(&mut self, now: Instant, after: Option<Duration>) {
+        self.due = after.and_then(|after| now.checked_add(after));
+    }
+
+    /// Whether there is such a moment.
+    pub fn is_set(&self) -> bool {
+        self.due.is_some()
+    }
+
+    /// Never due.
+    pub fn clear(&mut self) {
+        self.due = None;
+    }
+
+    /// Ready once the moment has passed.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.due else { return Poll::Pending };
+        let due = tokio::time::Instant::from_std(due);
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if sleep.deadline() > due {
+            sleep.as_mut().reset(due);
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            if sleep.deadline() >= due {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wall_time_follows_the_monotonic_clock_within_an_anchor() {
+        let clock = Clock::system();
+        let start = clock.now();
+        assert_eq!(clock.wall(start + Duration::from_micros(1500)) - clock.wall(start), 1500);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_moved_on_fires_at_the_later_moment_only() {
+        let start = tokio::time::Instant::now();
+        let mut deadline = Deadline::default();
+        deadline.set(start.into_std(), Some(Duration::from_secs(1)));
+        let mut moved = false;
+        std::future::poll_fn(|cx| {
+            let poll = deadline.poll(cx);
+            if !moved {
+                moved = true;
+                deadline.set(start.into_std(), Some(Duration::from_secs(3)));
+            }
+            poll
+        })
+        .await;
+        assert!(start.elapsed() >= Duration::from_secs(3));
+    }
+}

@@ -1,0 +1,235 @@
+//! One exchange with a server, driven in the task of the request it serves: no channel, no task of its own, one write for
+//! a head and a small body.
+//!
+//! Sending and receiving go on side by side, because a server may answer before it has read the request. Where its head
+//! comes first, the rest of the request is sent by a task beside, so that neither direction waits for the other.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use http_body::Body;
+
+use crate::time;
+
+use super::connection::Connection;
+use super::error::UpstreamError;
+use super::receive::{ResponseBody, closed};
+use super::response::{ResponseHead, take_head};
+use super::send::{BodyCoding, SendError, Sender};
+use super::settings::Timeouts;
+
+/// Room for a response head.
+const HEAD_READ: usize = 8 * 1024;
+/// Interim responses of one exchange before it counts as nonsense.
+const MAX_INTERIM: usize = 32;
+/// How long a server may take to say whether it wants the body (RFC 9110 §10.1.1: nobody waits for ever).
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
+/// Who is told how an exchange goes on.
+pub trait Watch {
+    /// The request is out.
+    fn sent(&self);
+    /// The first byte of a response is there.
+    fn first_byte(&self);
+    /// A response before the response (1xx), 101 and 100 aside.
+    fn interim(&self, status: StatusCode, headers: &HeaderMap);
+}
+
+/// A request as it goes to a server.
+pub struct Outgoing<B> {
+    /// The head, whole, in the memory of the connection ([`Connection::head_buffer`]).
+    pub head: Vec<u8>,
+    /// Its body.
+    pub body: B,
+    /// How the head frames it.
+    pub coding: BodyCoding,
+    /// The body waits for `100 Continue`.
+    pub expects_continue: bool,
+    /// Decides how the response is framed.
+    pub method: Method,
+}
+
+impl Connection {
+    /// Memory to write a request's head into.
+    pub fn head_buffer(&mut self) -> Vec<u8> {
+        let mut buffer = std::mem::take(&mut self.out);
+        buffer.clear();
+        buffer
+    }
+}
+
+/// Sends a request over a connection and waits for the head of its response.
+pub async fn exchange<B>(
+    connection: Connection,
+    request: Outgoing<B>,
+    timeouts: &Timeouts,
+    watch: &impl Watch,
+) -> Result<(ResponseHead, ResponseBody), SendError<B::Error>>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+{
+    let sender = Sender::new(
+        std::rc::Rc::clone(&connection.link),
+        request.head,
+        request.body,
+        request.coding,
+        request.expects_continue,
+    );
+    let mut call = Call { connection, sender, progress: Progress::Sending, timeouts, touched: false, interim: 0, watch };
+    let head = poll_fn(|cx| call.poll(cx, &request.method)).await?;
+    Ok(call.into_response(head))
+}
+
+struct Call<'a, B, W> {
+    connection: Connection,
+    sender: Sender<B>,
+    progress: Progress,
+    timeouts: &'a Timeouts,
+    /// Something of a response has come.
+    touched: bool,
+    interim: usize,
+    watch: &'a W,
+}
+
+enum Progress {
+    Sending,
+    Sent,
+    /// The server takes no more; perhaps it has said why.
+    Broken(UpstreamError),
+}
+
+impl<B, W> Call<'_, B, W>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    W: Watch,
+{
+    fn poll(&mut self, cx: &mut Context<'_>, method: &Method) -> Poll<Result<ResponseHead, SendError<B::Error>>> {
+        loop {
+            if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+                return Poll::Ready(Err(SendError::Body(error)));
+            }
+            match self.poll_head(cx, method) {
+                Poll::Ready(Ok(head)) if !head.status.is_informational() => return Poll::Ready(Ok(head)),
+                Poll::Ready(Ok(head)) => self.interim(&head).map_err(SendError::Upstream)?,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(SendError::Upstream(self.cause(error)))),
+                Poll::Pending => match self.poll_patience(cx) {
+                    Poll::Ready(Some(error)) => return Poll::Ready(Err(SendError::Upstream(error))),
+                    Poll::Ready(None) => {}
+                    Poll::Pending => return Poll::Pending,
+                },
+            }
+        }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), B::Error>> {
+        if !matches!(self.progress, Progress::Sending) {
+            return Poll::Ready(Ok(()));
+        }
+        match self.sender.poll(cx) {
+            Poll::Ready(Ok(())) => {
+                self.progress = Progress::Sent;
+                self.watch.sent();
+                self.connection.deadline.clear();
+            }
+            Poll::Ready(Err(SendError::Upstream(error))) => self.progress = Progress::Broken(error),
+            Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(error)),
+            Poll::Pending => return Poll::Pending,
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>, method: &Method) -> Poll<Result<ResponseHead, UpstreamError>> {
+        loop {
+            let buffer = &mut self.connection.buffer;
+            if !buffer.is_empty()
+                && let Some(head) = take_head(buffer, method)?
+            {
+                return Poll::Ready(Ok(head));
+            }
+            buffer.reserve(HEAD_READ);
+            match self.connection.link.poll_read_more(cx, buffer) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(closed(None, !self.touched))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(closed(Some(error), !self.touched))),
+                Poll::Ready(Ok(_)) if !self.touched => {
+                    self.touched = true;
+                    self.watch.first_byte();
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// A write that failed is the cause only where the server has said nothing at all.
+    fn cause(&mut self, error: UpstreamError) -> UpstreamError {
+        match std::mem::replace(&mut self.progress, Progress::Sent) {
+            Progress::Broken(write) if matches!(error, UpstreamError::Closed { untouched: true, .. }) => write,
+            _ => error,
+        }
+    }
+
+    fn interim(&mut self, head: &ResponseHead) -> Result<(), UpstreamError> {
+        self.interim += 1;
+        match head.status {
+            StatusCode::SWITCHING_PROTOCOLS => return Err(UpstreamError::Head("101 to a request without Upgrade")),
+            _ if self.interim > MAX_INTERIM => return Err(UpstreamError::Head("too many interim responses")),
+            StatusCode::CONTINUE => self.sender.release(),
+            status => self.watch.interim(status, &head.headers),
+        }
+        self.connection.deadline.clear();
+        Ok(())
+    }
+
+    /// How long it may take from here. `Ready(None)` when there is something to do at once.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Option<UpstreamError>> {
+        let (limit, error) = match &self.progress {
+            Progress::Sending if self.sender.is_blocked() => (self.timeouts.idle, UpstreamError::WriteTimeout),
+            Progress::Sending if self.sender.is_held() => (Some(CONTINUE_WAIT), UpstreamError::ResponseTimeout),
+            // The client's body is waited for; whoever brings it watches the time.
+            Progress::Sending => (None, UpstreamError::ResponseTimeout),
+            Progress::Sent | Progress::Broken(_) => (self.timeouts.response, UpstreamError::ResponseTimeout),
+        };
+        let deadline = &mut self.connection.deadline;
+        match limit {
+            None => deadline.clear(),
+            Some(_) if deadline.is_set() => {}
+            Some(_) => deadline.set(time::monotonic(), limit),
+        }
+        if deadline.poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        deadline.clear();
+        if matches!(self.progress, Progress::Sending) && self.sender.is_held() {
+            self.sender.release();
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(error))
+    }
+
+    fn into_response(self, head: ResponseHead) -> (ResponseHead, ResponseBody) {
+        let (mut connection, mut sender) = (self.connection, self.sender);
+        connection.deadline.clear();
+        let (sending, sent) = match self.progress {
+            // A server that answers without having asked for the body does not want it.
+            Progress::Sending if sender.is_held() => (None, false),
+            Progress::Sending => {
+                let rest = tokio::task::spawn_local(async move {
+                    // Its failure is the response's business: it says what became of the request.
+                    let _ = poll_fn(|cx| sender.poll(cx)).await;
+                });
+                (Some(rest), true)
+            }
+            Progress::Sent => {
+                connection.out = std::mem::take(&mut sender.text);
+                (None, true)
+            }
+            Progress::Broken(_) => (None, false),
+        };
+        let keep_alive = head.keep_alive && sent;
+        let body = ResponseBody::new(connection, head.framing, keep_alive, self.timeouts.idle, sending);
+        (head, body)
+    }
+}

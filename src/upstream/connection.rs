@@ -1,0 +1,85 @@
+//! A connection to a server between and during exchanges: the socket, what was read ahead, and the pool it belongs to.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::net::Stream;
+use crate::time::Deadline;
+
+use super::pool::Server;
+
+/// Read buffers of idle connections are given back above this.
+const MAX_IDLE_BUFFER: usize = 16 * 1024;
+
+/// A connection on which nothing is going on.
+pub struct Connection {
+    pub(super) link: Rc<Link>,
+    pub(super) server: Weak<Server>,
+    /// Read and not used yet; empty while it is idle.
+    pub(super) buffer: BytesMut,
+    /// The memory that heads are written into.
+    pub(super) out: Vec<u8>,
+    /// Kept with the connection, because its timer is armed once for many requests.
+    pub(super) deadline: Deadline,
+}
+
+impl Connection {
+    pub(super) fn new(stream: Stream, server: &Rc<Server>) -> Connection {
+        Connection {
+            link: Rc::new(Link { stream: RefCell::new(stream) }),
+            server: Rc::downgrade(server),
+            buffer: BytesMut::new(),
+            out: Vec::new(),
+            deadline: Deadline::default(),
+        }
+    }
+
+    /// Whether the server has closed it, or has sent what nobody asked for. Costs no system call while nothing has come.
+    pub(super) fn is_stale(&self) -> bool {
+        let mut scrap = [0; 1];
+        let mut buf = ReadBuf::new(&mut scrap);
+        let mut cx = Context::from_waker(Waker::noop());
+        self.link.poll_read(&mut cx, &mut buf).is_ready()
+    }
+
+    /// Goes back to its server's pool.
+    pub(super) fn give_back(mut self) {
+        if self.buffer.capacity() > MAX_IDLE_BUFFER {
+            self.buffer = BytesMut::new();
+        }
+        self.deadline.clear();
+        if let Some(server) = self.server.upgrade() {
+            server.keep(self);
+        }
+    }
+}
+
+/// The socket, shared by whoever writes the request and whoever reads the response.
+pub(super) struct Link {
+    stream: RefCell<Stream>,
+}
+
+impl Link {
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buf)
+    }
+
+    /// Reads into the buffer's spare room; 0 is the end.
+    pub(super) fn poll_read_more(&self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        tokio_util::io::poll_read_buf(Pin::new(&mut *self.stream.borrow_mut()), cx, buffer)
+    }
+
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)
+    }
+
+    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
+    }
+}

@@ -1,0 +1,230 @@
+//! Reading a response's body from the socket, and giving the connection back at its end.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body::{Body, Frame, SizeHint};
+use tokio::task::JoinHandle;
+
+use crate::net::chunked::{ChunkedError, Scanner, Stretch};
+use crate::time;
+
+use super::connection::Connection;
+use super::error::UpstreamError;
+use super::response::Framing;
+
+/// Room for one read: small at first, large where a body fills it.
+const FIRST_READ: usize = 8 * 1024;
+const LARGEST_READ: usize = 256 * 1024;
+/// Fields of a trailer section.
+const MAX_TRAILERS: usize = 64;
+
+/// The body of a response, read from the server as it is asked for.
+///
+/// When it is read to its end the connection goes back to the pool, if it may serve again; dropped before, it is closed.
+pub struct ResponseBody {
+    connection: Option<Connection>,
+    state: State,
+    keep_alive: bool,
+    idle: Option<Duration>,
+    /// The rest of the request, where the response came before it was sent.
+    sending: Option<Sending>,
+    read_size: usize,
+}
+
+enum State {
+    Length(u64),
+    Chunked { scanner: Scanner, trailers: BytesMut },
+    Close,
+    End,
+}
+
+/// The task that still sends the request.
+struct Sending(JoinHandle<()>);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl ResponseBody {
+    pub(super) fn new(
+        connection: Connection,
+        framing: Framing,
+        keep_alive: bool,
+        idle: Option<Duration>,
+        sending: Option<JoinHandle<()>>,
+    ) -> ResponseBody {
+        let state = match framing {
+            Framing::None | Framing::Length(0) => State::End,
+            Framing::Length(length) => State::Length(length),
+            Framing::Chunked => State::Chunked { scanner: Scanner::default(), trailers: BytesMut::new() },
+            Framing::Close => State::Close,
+        };
+        let sending = sending.map(Sending);
+        let mut body =
+            ResponseBody { connection: Some(connection), state, keep_alive, idle, sending, read_size: FIRST_READ };
+        if matches!(body.state, State::End) {
+            body.finish();
+        }
+        body
+    }
+
+    /// What the body is, with what of it is in the buffer; `None` when more must be read.
+    fn take(&mut self) -> Result<Option<Frame<Bytes>>, UpstreamError> {
+        let Some(connection) = self.connection.as_mut() else { return Ok(None) };
+        let buffer = &mut connection.buffer;
+        if buffer.is_empty() {
+            return Ok(None);
+        }
+        match &mut self.state {
+            State::Length(left) => {
+                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
+                *left -= taken as u64;
+                let data = buffer.split_to(taken).freeze();
+                if *left == 0 {
+                    self.finish();
+                }
+                Ok(Some(Frame::data(data)))
+            }
+            State::Close => Ok(Some(Frame::data(buffer.split().freeze()))),
+            State::Chunked { .. } => self.take_chunked(),
+            State::End => Ok(None),
+        }
+    }
+
+    fn take_chunked(&mut self) -> Result<Option<Frame<Bytes>>, UpstreamError> {
+        let mut data = Bytes::new();
+        loop {
+            let (Some(connection), State::Chunked { scanner, trailers }) = (&mut self.connection, &mut self.state) else {
+                break;
+            };
+            let buffer = &mut connection.buffer;
+            if scanner.is_end() {
+                let trailers = trailers.split();
+                self.finish();
+                if data.is_empty() && trailers.len() > 2 {
+                    return parse_trailers(&trailers).map(|trailers| Some(Frame::trailers(trailers)));
+                }
+                break;
+            }
+            if buffer.is_empty() {
+                break;
+            }
+            match scanner.clone().next(buffer).map_err(UpstreamError::Coding)? {
+                // One piece at a time; what follows it is looked at only to see whether it was the last.
+                Stretch::Data(_) if !data.is_empty() => break,
+                Stretch::Trailer(length) if !data.is_empty() && buffer[..length] != *b"\r\n" => break,
+                _ => {}
+            }
+            match scanner.next(buffer).map_err(UpstreamError::Coding)? {
+                Stretch::Data(length) => data = buffer.split_to(length).freeze(),
+                Stretch::Coding(length) => drop(buffer.split_to(length)),
+                Stretch::Trailer(length) => trailers.unsplit(buffer.split_to(length)),
+                Stretch::End => break,
+            }
+        }
+        Ok((!data.is_empty()).then(|| Frame::data(data)))
+    }
+
+    /// The body is whole: the connection is free, or closed where it cannot serve again.
+    fn finish(&mut self) {
+        self.state = State::End;
+        let sending = self.sending.take();
+        let sent = sending.is_none_or(|sending| sending.0.is_finished());
+        let Some(connection) = self.connection.take() else { return };
+        // Bytes after the response belong to nothing that was asked for.
+        if self.keep_alive && sent && connection.buffer.is_empty() {
+            connection.give_back();
+        }
+    }
+
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, UpstreamError>> {
+        let Some(connection) = self.connection.as_mut() else { return Poll::Ready(Ok(0)) };
+        connection.buffer.reserve(self.read_size);
+        match connection.link.poll_read_more(cx, &mut connection.buffer) {
+            Poll::Ready(Ok(length)) => {
+                if length >= self.read_size {
+                    self.read_size = (self.read_size * 2).min(LARGEST_READ);
+                }
+                connection.deadline.clear();
+                Poll::Ready(Ok(length))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(UpstreamError::Incomplete(Some(error)))),
+            Poll::Pending => {
+                if !connection.deadline.is_set() {
+                    connection.deadline.set(time::monotonic(), self.idle);
+                }
+                ready!(connection.deadline.poll(cx));
+                Poll::Ready(Err(UpstreamError::BodyTimeout))
+            }
+        }
+    }
+
+    fn end_of_input(&mut self) -> Option<Result<Frame<Bytes>, UpstreamError>> {
+        let whole = matches!(self.state, State::Close | State::End);
+        self.keep_alive = false;
+        self.finish();
+        if whole { None } else { Some(Err(UpstreamError::Incomplete(None))) }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = UpstreamError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        loop {
+            match self.take() {
+                Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
+                Ok(None) if matches!(self.state, State::End) => return Poll::Ready(None),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+            match ready!(self.poll_more(cx)) {
+                Ok(0) => return Poll::Ready(self.end_of_input()),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.state, State::End)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.state {
+            State::Length(left) => SizeHint::with_exact(left),
+            State::End => SizeHint::with_exact(0),
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+/// A trailer section, whole and judged by the scanner already.
+fn parse_trailers(section: &[u8]) -> Result<HeaderMap, UpstreamError> {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_TRAILERS];
+    let malformed = || UpstreamError::Coding(ChunkedError::Trailers);
+    let parsed = httparse::parse_headers(section, &mut fields).map_err(|_| malformed())?;
+    let httparse::Status::Complete((_, fields)) = parsed else { return Err(malformed()) };
+    let mut trailers = HeaderMap::with_capacity(fields.len());
+    for field in fields {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| malformed())?;
+        trailers.append(name, HeaderValue::from_bytes(field.value).map_err(|_| malformed())?);
+    }
+    Ok(trailers)
+}
+
+/// Reads until a head is there; how a connection ends before it matters.
+pub(super) fn closed(error: Option<io::Error>, untouched: bool) -> UpstreamError {
+    UpstreamError::Closed { source: error, untouched }
+}

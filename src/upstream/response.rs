@@ -1,0 +1,228 @@
+//! The head of a response, read strictly (RFC 9112 §4 to §6).
+//!
+//! What a strict recipient could read differently is refused: both framings, several lengths, a coding other than one
+//! `chunked`, bare line ends, folded fields. Everything after the head is framed by what this module decided.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
+
+use super::error::UpstreamError;
+
+/// Largest response head.
+pub const MAX_HEAD: usize = 64 * 1024;
+/// Most fields of a response head.
+const MAX_FIELDS: usize = 128;
+
+/// A response head and how its body is framed.
+#[derive(Debug)]
+pub struct ResponseHead {
+    /// The status.
+    pub status: StatusCode,
+    /// All fields, as sent.
+    pub headers: HeaderMap,
+    /// How the body is framed.
+    pub framing: Framing,
+    /// Whether the connection may serve again after the body.
+    pub keep_alive: bool,
+}
+
+/// How a response's body is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// There is none.
+    None,
+    /// So many bytes.
+    Length(u64),
+    /// In the chunked coding.
+    Chunked,
+    /// Until the connection ends.
+    Close,
+}
+
+/// Takes one whole head off the front of the buffer; `None` while it is not whole.
+pub fn take_head(buffer: &mut BytesMut, method: &Method) -> Result<Option<ResponseHead>, UpstreamError> {
+    let Some(end) = memchr::memmem::find(buffer, b"\r\n\r\n").map(|at| at + 4) else {
+        return if buffer.len() > MAX_HEAD { Err(UpstreamError::HeadTooLarge) } else { check_beginning(buffer) };
+    };
+    if end > MAX_HEAD {
+        return Err(UpstreamError::HeadTooLarge);
+    }
+    let head = buffer.split_to(end).freeze();
+    parse(&head, method).map(Some)
+}
+
+/// Garbage is recognised by its first bytes: nobody waits for the end of a head that is none.
+fn check_beginning(buffer: &[u8]) -> Result<Option<ResponseHead>, UpstreamError> {
+    let expected = b"HTTP/1.";
+    let compared = buffer.len().min(expected.len());
+    if buffer[..compared] == expected[..compared] { Ok(None) } else { Err(UpstreamError::Head("no status line")) }
+}
+
+fn parse(head: &Bytes, method: &Method) -> Result<ResponseHead, UpstreamError> {
+    check_lines(head)?;
+    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let mut response = httparse::Response::new(&mut fields);
+    match response.parse(head) {
+        Ok(httparse::Status::Complete(length)) if length == head.len() => {}
+        Ok(_) => return Err(UpstreamError::Head("fields after the empty line")),
+        Err(httparse::Error::TooManyHeaders) => return Err(UpstreamError::HeadTooLarge),
+        Err(_) => return Err(UpstreamError::Head("not a response")),
+    }
+    let code = response.code.unwrap_or_default();
+    let status = StatusCode::from_u16(code).map_err(|_| UpstreamError::Head("no such status"))?;
+    if !(100..600).contains(&code) {
+        return Err(UpstreamError::Head("no such status"));
+    }
+    let headers = headers(head, response.headers)?;
+    let minor = response.version.unwrap_or_default();
+    let framing = framing(&headers, status, method, minor)?;
+    Ok(ResponseHead { status, keep_alive: keep_alive(&headers, minor) && framing != Framing::Close, headers, framing })
+}
+
+/// httparse takes a bare LF for a line end; a CR or a NUL inside a line it refuses itself.
+fn check_lines(head: &[u8]) -> Result<(), UpstreamError> {
+    let bare = |at: usize| at == 0 || head[at - 1] != b'\r';
+    if memchr::memchr_iter(b'\n', head).any(bare) {
+        return Err(UpstreamError::Head("a line is ended by a bare LF"));
+    }
+    Ok(())
+}
+
+/// Values are slices of the head's bytes, not copies.
+fn headers(head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, UpstreamError> {
+    let mut headers = HeaderMap::with_capacity(fields.len());
+    for field in fields {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| UpstreamError::Head("a field name"))?;
+        let value =
+            HeaderValue::from_maybe_shared(head.slice_ref(field.value)).map_err(|_| UpstreamError::Head("a field value"))?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+fn framing(
+    headers: &HeaderMap,
+    status: StatusCode,
+    method: &Method,
+    minor_version: u8,
+) -> Result<Framing, UpstreamError> {
+    let length = content_length(headers)?;
+    let chunked = is_chunked(headers)?;
+    if chunked && (length.is_some() || minor_version == 0) {
+        return Err(UpstreamError::Head("Content-Length and Transfer-Encoding contradict each other"));
+    }
+    let bodiless = status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    if bodiless || *method == Method::HEAD {
+        return Ok(Framing::None);
+    }
+    Ok(match length {
+        _ if chunked => Framing::Chunked,
+        Some(length) => Framing::Length(length),
+        None => Framing::Close,
+    })
+}
+
+fn content_length(headers: &HeaderMap) -> Result<Option<u64>, UpstreamError> {
+    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let digits = !value.is_empty() && value.as_bytes().iter().all(u8::is_ascii_digit);
+    let length = value.to_str().ok().filter(|_| digits && values.next().is_none()).and_then(|text| text.parse().ok());
+    // hyper keeps marks of its own in the two largest numbers.
+    let length = length.filter(|length| *length < u64::MAX - 2);
+    length.map(Some).ok_or(UpstreamError::Head("Content-Length is malformed or given twice"))
+}
+
+fn is_chunked(headers: &HeaderMap) -> Result<bool, UpstreamError> {
+    let mut values = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(value) = values.next() else { return Ok(false) };
+    if values.next().is_some() || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return Err(UpstreamError::Head("Transfer-Encoding is not exactly \"chunked\""));
+    }
+    Ok(true)
+}
+
+fn keep_alive(headers: &HeaderMap, minor_version: u8) -> bool {
+    let has = |option: &str| {
+        headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+            value.split(',').any(|token| token.trim().eq_ignore_ascii_case(option))
+        })
+    };
+    if minor_version == 0 { has("keep-alive") && !has("close") } else { !has("close") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn take(head: &str) -> Result<Option<ResponseHead>, UpstreamError> {
+        take_head(&mut BytesMut::from(head), &Method::GET)
+    }
+
+    #[test]
+    fn a_head_is_taken_once_it_is_whole() {
+        let whole = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+        for cut in 0..whole.len() - 2 {
+            assert!(take(&whole[..cut]).expect("a beginning").is_none(), "{cut}");
+        }
+        let mut buffer = BytesMut::from(whole);
+        let head = take_head(&mut buffer, &Method::GET).expect("a head").expect("whole");
+        assert_eq!((head.status.as_u16(), head.framing, head.keep_alive), (200, Framing::Length(2), true));
+        assert_eq!(&buffer[..], b"hi");
+    }
+
+    #[test]
+    fn the_framing_follows_the_rules_in_their_order() {
+        let framing = |head: &str, method: Method| {
+            take_head(&mut BytesMut::from(head), &method).expect("a head").expect("whole").framing
+        };
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(framing(chunked, Method::GET), Framing::Chunked);
+        assert_eq!(framing(chunked, Method::HEAD), Framing::None);
+        assert_eq!(framing("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", Method::GET), Framing::None);
+        assert_eq!(framing("HTTP/1.1 304 No\r\n\r\n", Method::GET), Framing::None);
+        assert_eq!(framing("HTTP/1.0 200 OK\r\n\r\n", Method::GET), Framing::Close);
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        for head in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: \0\r\n\r\n",
+            "HTTP/1.1 20 OK\r\n\r\n",
+            "HTTP/1.1 999 No\r\n\r\n",
+            "HTTP/2 200\r\n\r\n",
+            "SSH-2.0-OpenSSH\r\n",
+            "<html>",
+        ] {
+            assert!(take(head).is_err(), "{}", head.escape_debug());
+        }
+    }
+
+    #[test]
+    fn a_head_without_end_is_refused_at_the_limit() {
+        let head = format!("HTTP/1.1 200 OK\r\nA: {}", "b".repeat(MAX_HEAD));
+        assert!(matches!(take(&head), Err(UpstreamError::HeadTooLarge)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_head_or_an_error(tail in proptest::collection::vec(any::<u8>(), 0..120)) {
+            let mut buffer = BytesMut::from(&b"HTTP/1.1 200 OK\r\n"[..]);
+            buffer.extend_from_slice(&tail);
+            buffer.extend_from_slice(b"\r\n\r\n");
+            let _ = take_head(&mut buffer, &Method::GET);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Writing a request: its head, then its body as it comes, each piece in as few writes as can be.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use http_body::Body;
+
+use super::connection::Link;
+use super::error::UpstreamError;
+
+/// The coding of a request's body, as its head declares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyCoding {
+    /// There is none.
+    None,
+    /// `Content-Length`.
+    Length(u64),
+    /// `Transfer-Encoding: chunked`.
+    Chunked,
+}
+
+/// Why a request was not sent whole.
+#[derive(Debug)]
+pub enum SendError<E> {
+    /// The server's side.
+    Upstream(UpstreamError),
+    /// Where the body comes from.
+    Body(E),
+}
+
+/// A body up to this is worth waiting a moment for, so that it goes out with the head.
+const SMALL_BODY: u64 = 16 * 1024;
+
+/// Writes one request.
+pub(super) struct Sender<B> {
+    link: Rc<Link>,
+    body: Option<B>,
+    coding: BodyCoding,
+    /// Head, chunk sizes, trailers.
+    pub(super) text: Vec<u8>,
+    written: usize,
+    data: Bytes,
+    after: &'static [u8],
+    /// The body is not asked for before somebody says so (`Expect: 100-continue`).
+    held: bool,
+    /// The first piece of the body was waited for once.
+    waited: bool,
+    sent: u64,
+}
+
+enum Gathered {
+    Some,
+    Pending,
+    Finished,
+}
+
+impl<B> Sender<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    pub(super) fn new(link: Rc<Link>, head: Vec<u8>, body: B, coding: BodyCoding, held: bool) -> Sender<B> {
+        let waited = !matches!(coding, BodyCoding::Length(length) if length <= SMALL_BODY) || held;
+        Sender {
+            link,
+            body: (coding != BodyCoding::None).then_some(body),
+            coding,
+            text: head,
+            written: 0,
+            data: Bytes::new(),
+            after: b"",
+            held,
+            waited,
+            sent: 0,
+        }
+    }
+
+    /// The server wants the body.
+    pub(super) fn release(&mut self) {
+        self.held = false;
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// Something waits for the server to take it.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.waiting() > 0
+    }
+
+    /// Goes on writing; ready when the request is out.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<B::Error>>> {
+        loop {
+            let gathered = if self.data.is_empty() { self.gather(cx)? } else { Gathered::Some };
+            if matches!(gathered, Gathered::Pending) && !std::mem::replace(&mut self.waited, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            ready!(self.poll_write(cx)).map_err(|error| SendError::Upstream(UpstreamError::Write(error)))?;
+            match gathered {
+                Gathered::Some => {}
+                Gathered::Pending => return Poll::Pending,
+                Gathered::Finished => {
+                    let flushed = ready!(self.link.poll_flush(cx));
+                    return Poll::Ready(
+                        flushed.map_err(|error| SendError::Upstream(UpstreamError::Write(error))),
+                    );
+                }
+            }
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.text.len() - self.written + self.data.len() + self.after.len()
+    }
+
+    /// Puts the next piece of the body behind what waits already.
+    fn gather(&mut self, cx: &mut Context<'_>) -> Result<Gathered, SendError<B::Error>> {
+        let Some(body) = self.body.as_mut() else { return Ok(Gathered::Finished) };
+        if self.held || !self.after.is_empty() {
+            return Ok(if self.held { Gathered::Pending } else { Gathered::Some });
+        }
+        match Pin::new(body).poll_frame(cx) {
+            Poll::Pending => Ok(Gathered::Pending),
+            Poll::Ready(Some(Err(error))) => Err(SendError::Body(error)),
+            Poll::Ready(None) => self.finish(None),
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => self.piece(data),
+                Err(frame) => self.finish(frame.into_trailers().ok()),
+            },
+        }
+    }
+
+    fn piece(&mut self, data: Bytes) -> Result<Gathered, SendError<B::Error>> {
+        if data.is_empty() {
+            return Ok(Gathered::Some);
+        }
+        self.sent += data.len() as u64;
+        if self.coding == BodyCoding::Chunked {
+            write_hex(data.len(), &mut self.text);
+            self.after = b"\r\n";
+        }
+        self.data = data;
+        if matches!(self.coding, BodyCoding::Length(length) if length == self.sent) {
+            self.body = None;
+        }
+        Ok(Gathered::Some)
+    }
+
+    /// The body is over. A shorter one than was declared must never be ended as if it were whole.
+    fn finish(&mut self, trailers: Option<HeaderMap>) -> Result<Gathered, SendError<B::Error>> {
+        self.body = None;
+        if matches!(self.coding, BodyCoding::Length(length) if length != self.sent) {
+            let error = io::Error::new(ErrorKind::UnexpectedEof, "the request body is shorter than declared");
+            return Err(SendError::Upstream(UpstreamError::Write(error)));
+        }
+        if self.coding == BodyCoding::Chunked {
+            self.text.extend_from_slice(b"0\r\n");
+            trailers.iter().flatten().for_each(|(name, value)| {
+                let Some(name) = name else { return };
+                for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                    self.text.extend_from_slice(part);
+                }
+            });
+            self.text.extend_from_slice(b"\r\n");
+        }
+        Ok(Gathered::Finished)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.waiting() > 0 {
+            let slices = [IoSlice::new(&self.text[self.written..]), IoSlice::new(&self.data), IoSlice::new(self.after)];
+            let written = ready!(self.link.poll_write(cx, &slices))?;
+            if written == 0 {
+                return Poll::Ready(Err(ErrorKind::WriteZero.into()));
+            }
+            self.advance(written);
+        }
+        self.text.clear();
+        self.written = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        let text = written.min(self.text.len() - self.written);
+        self.written += text;
+        written -= text;
+        let data = written.min(self.data.len());
+        self.data.advance(data);
+        self.after = &self.after[written - data..];
+    }
+}
+
+/// A chunk's size line.
+fn write_hex(size: usize, out: &mut Vec<u8>) {
+    let mut digits = [0; 16];
+    let mut at = digits.len();
+    let mut left = size;
+    loop {
+        at -= 1;
+        digits[at] = b"0123456789abcdef"[left & 15];
+        left >>= 4;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_written_in_hexadecimal() {
+        for size in [1, 9, 10, 15, 16, 255, 256, 65_536, usize::MAX] {
+            let mut line = Vec::new();
+            write_hex(size, &mut line);
+            assert_eq!(String::from_utf8_lossy(&line), format!("{size:x}\r\n"));
+        }
+    }
+}
