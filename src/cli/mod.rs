@@ -1,0 +1,3 @@
+//! One file per command; no logic that another flow needs.
+
+pub mod routes;
