@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod disk;
 pub mod exchange;
 pub mod listen;
 pub mod pipeline;
 pub mod record;
 pub mod routes;
+pub mod secret;
 pub mod upstream;
