@@ -25,6 +25,18 @@ pub(super) struct Finding {
     pub(super) at: At,
     pub(super) complaint: Complaint,
     pub(super) other: Option<(At, String)>,
+    pub(super) scope: Scope,
+}
+
+/// How much of the text a finding rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The text could not be parsed here. What was read after it, or missed, may be the parser's guess.
+    Syntax,
+    /// The span says it all.
+    Span,
+    /// Something else: what is missing, what stands elsewhere.
+    Whole,
 }
 
 impl Finding {
@@ -44,33 +56,44 @@ impl Finding {
 pub(super) struct Findings(RefCell<Vec<Finding>>);
 
 impl Findings {
-    pub(super) fn error(&self, at: At, complaint: Complaint) {
-        self.push(Finding { severity: Severity::Error, at, complaint, other: None });
+    pub(super) fn error(&self, at: At, complaint: Complaint, scope: Scope) {
+        self.push(Finding { severity: Severity::Error, at, complaint, other: None, scope });
     }
 
     pub(super) fn warning(&self, at: At, complaint: Complaint) {
-        self.push(Finding { severity: Severity::Warning, at, complaint, other: None });
+        self.push(Finding { severity: Severity::Warning, at, complaint, other: None, scope: Scope::Whole });
     }
 
     /// Two places that cannot both be meant.
     pub(super) fn contradiction(&self, at: At, other: At, label: &str, complaint: Complaint) {
-        self.push(Finding { severity: Severity::Error, at, complaint, other: Some((other, label.to_owned())) });
+        let other = Some((other, label.to_owned()));
+        self.push(Finding { severity: Severity::Error, at, complaint, other, scope: Scope::Whole });
     }
 
     pub(super) fn push(&self, finding: Finding) {
         self.0.borrow_mut().push(finding);
     }
 
-    /// In the order of the text.
-    pub(super) fn into_sorted(self) -> Vec<Finding> {
+    /// In the order of the text. Where a text could not be parsed, findings that may only follow from that are left out.
+    pub(super) fn into_sorted(self, sources: &Sources) -> Vec<Finding> {
         let mut findings = self.0.into_inner();
         findings.sort_by_key(|finding| finding.at);
+        if let Some(syntax) = findings.iter().find(|finding| finding.scope == Scope::Syntax).map(|finding| finding.at) {
+            findings.retain(|finding| match finding.scope {
+                Scope::Syntax => true,
+                Scope::Span => finding.at.source != syntax.source || sources.is_on_earlier_line(finding.at, syntax),
+                Scope::Whole => false,
+            });
+        }
         findings
     }
 }
 
 /// A value in backquotes, short enough to read.
 pub(super) fn quoted(text: &str) -> String {
+    if text.is_empty() {
+        return "an empty text".to_owned();
+    }
     let shown: String = text.chars().take(QUOTED).collect();
     let more = if shown.len() < text.len() { "…" } else { "" };
     format!("`{shown}{more}`")

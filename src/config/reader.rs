@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::environment::Environment;
-use super::finding::{Complaint, Findings, quoted};
+use super::finding::{Complaint, Findings, Scope, quoted};
 use super::origin::Origins;
 use super::source::{At, Kind, Sources};
 use super::tree::{Entry, Node, Table, Value};
@@ -52,11 +52,14 @@ impl<'e> Reader<'e> {
             return None;
         }
         let at = node.at;
-        parse(node).map_err(|Complaint { message, hint }| self.error(at, format!("`{name}`: {message}"), hint)).ok()
+        let complain = |Complaint { message, hint }| {
+            self.findings.error(at, Complaint::new(format!("`{name}`: {message}"), hint), Scope::Span);
+        };
+        parse(node).map_err(complain).ok()
     }
 
     pub(super) fn error(&self, at: At, message: impl Into<String>, hint: impl Into<String>) {
-        self.findings.error(at, Complaint::new(message, hint));
+        self.findings.error(at, Complaint::new(message, hint), Scope::Whole);
     }
 
     pub(super) fn warning(&self, at: At, message: impl Into<String>, hint: impl Into<String>) {
@@ -190,9 +193,13 @@ impl<'r> Section<'r> {
 
     /// The tables of a `[[list]]`.
     pub(super) fn tables(&mut self, key: &'static str) -> Vec<Section<'r>> {
-        let name = self.name(key);
+        self.tables_like(key, &self.name(key))
+    }
+
+    /// The tables of a list that are read as sections of another name.
+    pub(super) fn tables_like(&mut self, key: &'static str, name: &str) -> Vec<Section<'r>> {
         let nodes = self.nodes(key).unwrap_or_default();
-        nodes.into_iter().filter_map(|node| self.reader.table(name.clone(), node)).collect()
+        nodes.into_iter().filter_map(|node| self.reader.table(name.to_owned(), node)).collect()
     }
 
     /// Says nothing about what was not taken: the section as a whole was refused.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::finding::{Complaint, Finding};
+use super::finding::{Complaint, Finding, Scope};
 use super::problem::Severity;
 use super::reader::{Reader, Section};
 use super::source::{At, Kind};
@@ -92,7 +92,7 @@ fn finish(reader: Reader<'_>, config: Option<Config>) -> Loaded {
         reader.findings.push(unknown.into_finding(variable, &asked));
     }
     let sources = reader.sources.into_inner();
-    let findings = reader.findings.into_sorted();
+    let findings = reader.findings.into_sorted(&sources);
     let problems: Vec<_> = findings.into_iter().map(|finding: Finding| finding.into_problem(&sources)).collect();
     let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
     Loaded { config: config.filter(|_| !broken), problems, places: Places::new(sources, reader.origins) }
@@ -105,7 +105,8 @@ impl Reader<'_> {
         let text = String::from_utf8_lossy(&bytes);
         let source = self.sources.borrow_mut().add(Kind::File, name, text.as_ref());
         if let Some(start) = invalid {
-            self.error(At { source, start, end: start }, "the file is not UTF-8 here", "save it as UTF-8");
+            let complaint = Complaint::new("the file is not UTF-8 here", "save it as UTF-8");
+            self.findings.error(At { source, start, end: start }, complaint, Scope::Span);
         }
         tree::parse(source, &text, self.environment, &self.findings)
     }

@@ -16,6 +16,10 @@ pub(super) fn read(root: &mut Section<'_>) -> Settings {
     for node in root.nodes("routes").unwrap_or_default() {
         if let Some(mut file) = reader.judge("routes", node, |node| open(reader, &node)) {
             add(&mut file, &mut settings);
+            for entry in file.take_rest() {
+                let message = format!("unknown key {} in a file of routes", quoted(&entry.name));
+                reader.error(entry.at, message, "it holds [converters] and [[route]], nothing else");
+            }
         }
     }
     add(root, &mut settings);
@@ -61,7 +65,7 @@ fn route(mut section: Section<'_>) -> Option<RouteSettings> {
         name: section.read("name", name),
         pattern: Pattern::Path(String::new()),
         namespace: namespace(&mut section, is_prefix || pattern.is_none()),
-        nested: section.tables("route").into_iter().filter_map(route).collect(),
+        nested: section.tables_like("route", "route").into_iter().filter_map(route).collect(),
         kwargs: kwargs(&mut section),
         methods: section.list("methods", method).unwrap_or_default(),
         slow: section.read("slow", time_limit),

@@ -53,6 +53,12 @@ impl Sources {
         self.0.len().saturating_sub(1)
     }
 
+    /// Whether a span ends on an earlier line of the same text than another one begins.
+    pub(super) fn is_on_earlier_line(&self, at: At, later: At) -> bool {
+        let text = self.0[at.source].text.get(at.end..later.start);
+        at.source == later.source && text.is_some_and(|between| between.contains('\n'))
+    }
+
     pub(super) fn kind(&self, at: At) -> Kind {
         self.0[at.source].kind
     }
@@ -73,7 +79,7 @@ impl Sources {
         let (name, text) = (source.name.clone(), source.text.as_str());
         let start = floor(text, at.start);
         let (line_start, line_end) = line_around(text, start);
-        let end = floor(text, at.end).clamp(start, line_end);
+        let end = floor(text, at.end).min(line_end).max(start);
         let line = numbered.then(|| text[..start].matches('\n').count() + 1);
         Place {
             file: name,
@@ -112,8 +118,9 @@ fn masked(text: &str, start: usize, end: usize) -> String {
 /// `{ env = "NAME" }` tells no secret and stays readable.
 fn secrets(text: &str) -> Vec<Range<usize>> {
     let lower = text.to_ascii_lowercase();
-    let names = SECRET_KEYS.iter().flat_map(|name| lower.match_indices(name).map(|(at, name)| at + name.len()));
-    names.filter_map(|after| value_after(text, after)).chain(passwords(text)).collect()
+    let begins = |at: usize| lower[..at].chars().next_back().is_none_or(|before| BEFORE_KEYS.contains(&before));
+    let keys = SECRET_KEYS.iter().flat_map(|name| lower.match_indices(name)).filter(|(at, _)| begins(*at));
+    keys.filter_map(|(at, name)| value_after(text, at + name.len())).chain(passwords(text)).collect()
 }
 
 /// Where URLs hold a user and a password, which no URL of a configuration may have.
@@ -155,6 +162,9 @@ fn closing(value: &str, quotes: &str) -> Option<usize> {
         closes.then_some(offset)
     })
 }
+
+/// What stands before a key; an underscore in variables, and in names such as `client_secret`.
+const BEFORE_KEYS: [char; 9] = [' ', '\t', '\n', '{', ',', '"', '\'', '.', '_'];
 
 /// Keys whose values are secrets, those of later versions too: a file is shown before it is understood.
 const SECRET_KEYS: [&str; 5] = ["hash_key", "token", "password", "secret", "api_key"];

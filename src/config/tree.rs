@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::environment::Environment;
 use super::expand;
-use super::finding::{Complaint, Findings};
+use super::finding::{Complaint, Findings, Scope};
 use super::source::At;
 
 /// A value and where it stands.
@@ -54,7 +54,7 @@ pub(super) fn parse(source: usize, text: &str, environment: &Environment, findin
     for error in errors {
         let span = error.span().unwrap_or_default();
         let at = At { source, start: span.start, end: span.end };
-        findings.error(at, syntax_complaint(error.message()));
+        findings.error(at, syntax_complaint(error.message()), Scope::Syntax);
     }
     Builder { source, offset: 0, text, environment: Some(environment), findings }.table(document.into_inner())
 }
@@ -69,6 +69,9 @@ fn parse_untyped(node: &Node, text: &str, findings: &Findings) -> Result<Value, 
 /// The parser says "what, expected what": the second half is the hint.
 fn syntax_complaint(message: &str) -> Complaint {
     let (what, hint) = match message.split_once(", expected ") {
+        _ if message.starts_with("string values must be quoted") => {
+            ("no value", "give the key a value; text stands in quotes".to_owned())
+        }
         Some((what, "nothing")) => (what, "take it out".to_owned()),
         Some((what, expected)) => (what, format!("expected {expected}")),
         None if message == "duplicate key" => (message, "keep one of the two".to_owned()),
@@ -120,7 +123,7 @@ impl Builder<'_> {
     fn number(&self, at: At, number: Option<i64>) -> Value {
         if number.is_none() {
             let complaint = Complaint::new("the number is too large", "64 bits, with a sign, are the most");
-            self.findings.error(at, complaint);
+            self.findings.error(at, complaint, Scope::Span);
         }
         number.map_or(Value::Broken, Value::Integer)
     }
@@ -132,7 +135,7 @@ impl Builder<'_> {
             Ok(expanded) => Value::Text(expanded),
             Err(errors) => {
                 for error in errors {
-                    self.findings.error(self.within(at, error.reference()), error.complaint());
+                    self.findings.error(self.within(at, error.reference()), error.complaint(), Scope::Span);
                 }
                 Value::Broken
             }

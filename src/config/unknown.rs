@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::finding::{Complaint, Finding, quoted};
+use super::finding::{Complaint, Finding, Scope, quoted};
 use super::later;
 use super::problem::Severity;
 use super::source::At;
@@ -23,15 +23,16 @@ impl Unknown {
     /// `asked` holds every key of every section, to find the one where a misplaced key belongs.
     pub(super) fn into_finding(self, variable: bool, asked: &BTreeMap<String, bool>) -> Finding {
         let severity = if variable { Severity::Warning } else { Severity::Error };
-        Finding { severity, at: self.at, complaint: self.complaint(variable, asked), other: None }
+        Finding { severity, at: self.at, complaint: self.complaint(variable, asked), other: None, scope: Scope::Span }
     }
 
     fn complaint(&self, variable: bool, asked: &BTreeMap<String, bool>) -> Complaint {
         if let Some(complaint) = later::key(&self.section, &self.name) {
             return complaint;
         }
-        let place = if self.section.is_empty() { "the top level".to_owned() } else { format!("`{}`", self.section) };
-        let message = format!("unknown key {} in {place}", quoted(&self.name));
+        let place =
+            if self.section.is_empty() { "at the top level".to_owned() } else { format!("in `{}`", self.section) };
+        let message = format!("unknown key {} {place}", quoted(&self.name));
         let hint = if variable { self.variable_hint() } else { self.hint(asked) };
         Complaint::new(message, hint)
     }
@@ -62,7 +63,10 @@ impl Unknown {
 pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_ascii_lowercase().replace('-', "_");
     let distance = |candidate: &&str| strsim::damerau_levenshtein(&name, candidate);
-    let allowed = |candidate: &&str| distance(candidate) <= (candidate.len().max(name.len()) / 3).max(1);
+    let allowed = |candidate: &&str| {
+        let shortened = name.len() >= 3 && candidate.starts_with(&name);
+        shortened || distance(candidate) <= (candidate.len().max(name.len()) / 3).max(1)
+    };
     known.iter().copied().filter(allowed).min_by_key(distance)
 }
 
@@ -81,6 +85,7 @@ mod tests {
         assert_eq!(nearest("levl", &known), Some("level"));
         assert_eq!(nearest("Level", &known), Some("level"));
         assert_eq!(nearest("header-byte", &known), Some("header_bytes"));
+        assert_eq!(nearest("serv", &known), Some("service"));
         assert_eq!(nearest("colour", &known), None);
     }
 }

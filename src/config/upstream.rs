@@ -156,8 +156,7 @@ fn clashes(reader: &Reader<'_>, upstreams: &[Settings]) {
                 "routes name upstreams, and so does the log: give one of them another name",
             );
             reader.clash(at(second, "name"), at(first, "name"), complaint);
-        }
-        if let Some(first) = upstreams[..index].iter().find(|first| first.shares_requests_with(second)) {
+        } else if let Some(first) = upstreams[..index].iter().find(|first| first.shares_requests_with(second)) {
             let (field, complaint) = clash_complaint(first, second);
             reader.clash(at(second, field), at(first, field), complaint);
         }

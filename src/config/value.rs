@@ -10,19 +10,19 @@ use crate::record::Level;
 
 /// `"250ms"`, `"10s"`, `"1m30s"`, `"1.5h"`, `"7d"`; `0` needs no unit.
 pub(super) fn duration(node: &Node) -> Result<Duration, Complaint> {
-    if let Value::Integer(number) = node.value {
-        return if number == 0 { Ok(Duration::ZERO) } else { Err(needs_unit(&number.to_string())) };
+    match node.value {
+        Value::Integer(0) => return Ok(Duration::ZERO),
+        Value::Integer(number) if number > 0 => return Err(needs_unit(&number.to_string())),
+        Value::Integer(number) => return Err(no_duration(&number.to_string())),
+        Value::Float(number) if number > 0.0 => return Err(needs_unit(&number.to_string())),
+        _ => {}
     }
     let text = node.text()?.trim();
     if text == "0" {
         return Ok(Duration::ZERO);
     }
-    let seconds = seconds(text).ok_or_else(|| {
-        if text.parse::<f64>().is_ok() {
-            return needs_unit(text);
-        }
-        Complaint::new(format!("{} is no duration", quoted(text)), r#"write "250ms", "10s", "5m", "1h" or "7d""#)
-    })?;
+    let is_number = text.parse::<f64>().is_ok_and(|number| number > 0.0);
+    let seconds = seconds(text).ok_or_else(|| if is_number { needs_unit(text) } else { no_duration(text) })?;
     if seconds > LONGEST {
         return Err(Complaint::new(
             format!("{} is too long", quoted(text)),
@@ -30,6 +30,10 @@ pub(super) fn duration(node: &Node) -> Result<Duration, Complaint> {
         ));
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+fn no_duration(text: &str) -> Complaint {
+    Complaint::new(format!("{} is no duration", quoted(text)), r#"write "250ms", "10s", "5m", "1h" or "7d""#)
 }
 
 fn needs_unit(number: &str) -> Complaint {
@@ -127,7 +131,7 @@ pub(super) fn text(node: &Node) -> Result<String, Complaint> {
 pub(super) fn name(node: &Node) -> Result<String, Complaint> {
     let text = node.text()?;
     if text.trim().is_empty() {
-        return Err(Complaint::new("it is empty", "leave the key out, or give it a value"));
+        return Err(Complaint::new("it is empty", "write a name"));
     }
     Ok(text.to_owned())
 }
