@@ -1,5 +1,7 @@
 //! From texts to a [`Config`]: the sections in their order, and what only shows when all of them are read.
 
+#[cfg(test)]
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::finding::{Complaint, Finding, Scope};
@@ -41,6 +43,16 @@ pub(super) fn load_bytes(name: &str, bytes: Vec<u8>, environment: &Environment) 
     let reader = Reader::new(environment);
     let table = reader.document(name, bytes);
     settle(reader, table, &[])
+}
+
+/// Loads, and lists every key that was asked for, with whether it was there.
+#[cfg(test)]
+pub(super) fn load_and_list_keys(bytes: Vec<u8>, environment: &Environment) -> (Loaded, BTreeMap<String, bool>) {
+    let reader = Reader::new(environment);
+    let table = reader.document("gatelog.toml", bytes);
+    let config = read(reader.section("", At::whole(0), table), &[]);
+    let asked = reader.asked.borrow().clone();
+    (finish(reader, Some(config)), asked)
 }
 
 fn settle(reader: Reader<'_>, mut table: Table, upstreams: &[String]) -> Loaded {
