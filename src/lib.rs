@@ -3,9 +3,11 @@
 
 pub mod cli;
 pub mod config;
+pub mod disk;
 pub mod exchange;
 pub mod listen;
 pub mod pipeline;
 pub mod record;
 pub mod routes;
+pub mod secret;
 pub mod upstream;

@@ -6,6 +6,7 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 use crate::routes::StartMode;
+use crate::secret::Secret;
 
 /// `[identity]` and what `[log]` says about requests.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct Settings {
     pub trace: bool,
     /// Where the user's name comes from, first match wins.
     pub user: Vec<UserSource>,
+    /// `hash_key`: keys the hashes of [`UserSource::Cookie`]; `None` is a key of this process alone.
+    pub hash_key: Option<Secret>,
     /// `log.start`.
     pub start: StartMode,
     /// `log.slow`; `None` is off.
@@ -33,6 +36,7 @@ impl Default for Settings {
             request_id: RequestIdSettings::default(),
             trace: true,
             user: Vec::new(),
+            hash_key: None,
             start: StartMode::Always,
             slow: Some(Duration::from_secs(1)),
             labels: LabelSettings::default(),

@@ -1,0 +1,155 @@
+//! Addresses as they are written: where to listen, servers, hosts, networks.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::Uri;
+use ipnet::IpNet;
+use rustls::pki_types::ServerName;
+
+use super::finding::{Complaint, quoted};
+use super::later;
+use super::tree::Node;
+use crate::upstream::ServerSettings;
+
+/// Where to listen: an IP address and a port.
+pub(super) fn listen(node: &Node) -> Result<SocketAddr, Complaint> {
+    let text = node.text()?;
+    if text.starts_with("unix:") || text.starts_with("fd:") {
+        return Err(later::not_yet(text));
+    }
+    text.parse().map_err(|_| {
+        let hint = match (text.strip_prefix(':'), text.strip_prefix("localhost:"), text.parse::<u16>()) {
+            (Some(port), _, _) => format!("write \"0.0.0.0:{port}\" for every address of this machine"),
+            (_, Some(port), _) => format!("write \"127.0.0.1:{port}\""),
+            (_, _, Ok(port)) => format!("write \"0.0.0.0:{port}\" for every address of this machine"),
+            _ => r#"write an IP address and a port: "0.0.0.0:8080", "[::]:8080""#.to_owned(),
+        };
+        Complaint::new(format!("{} is no address to listen on", quoted(text)), hint)
+    })
+}
+
+/// The URL of a server: `http://` or `https://`, host, port, nothing else.
+pub(super) fn server(text: &str) -> Result<ServerSettings, Complaint> {
+    if text.starts_with("h2c://") || text.starts_with("unix:") {
+        return Err(later::not_yet(text.split("//").next().unwrap_or(text)));
+    }
+    // Whatever stands before an @ may be a password, so that this message shows nothing of the URL.
+    if text.contains('@') {
+        return Err(Complaint::new("a server's URL has no user and password", "take them out: http://HOST:PORT"));
+    }
+    let uri: Uri = text.parse().map_err(|_| no_url(text))?;
+    let tls = match uri.scheme_str() {
+        Some("http") => false,
+        Some("https") => true,
+        _ => return Err(no_url(text)),
+    };
+    let authority = uri.authority().ok_or_else(|| no_url(text))?;
+    if uri.path_and_query().is_some_and(|rest| rest.as_str() != "/") || text.contains('#') {
+        let message = format!("{} has a path", quoted(text));
+        return Err(Complaint::new(message, "requests keep their own path; to choose by path, write `prefix`"));
+    }
+    let host = host_name(authority.host().trim_start_matches('[').trim_end_matches(']')).ok_or_else(|| no_url(text))?;
+    let port = port(authority.as_str(), authority.port_u16(), tls).ok_or_else(|| no_url(text))?;
+    Ok(ServerSettings { tls, host, port })
+}
+
+/// The port that is written, or the scheme's own; none where what is written is no port.
+fn port(authority: &str, written: Option<u16>, tls: bool) -> Option<u16> {
+    match written {
+        Some(port) => Some(port).filter(|port| *port > 0),
+        None if authority.rsplit(']').next().is_some_and(|rest| rest.contains(':')) => None,
+        None => Some(if tls { 443 } else { 80 }),
+    }
+}
+
+fn no_url(text: &str) -> Complaint {
+    let hint = if text.contains("://") {
+        "write http://HOST:PORT or https://HOST:PORT".to_owned()
+    } else {
+        format!("write http://{text}")
+    };
+    Complaint::new(format!("{} is no URL of a server", quoted(text)), hint)
+}
+
+/// A name or address in lower case, if it is one.
+fn host_name(text: &str) -> Option<String> {
+    ServerName::try_from(text).ok().map(|_| text.to_ascii_lowercase())
+}
+
+/// A host that requests are for: a name or address without port.
+pub(super) fn host(node: &Node) -> Result<String, Complaint> {
+    let text = node.text()?;
+    host_name(text.trim_start_matches('[').trim_end_matches(']')).ok_or_else(|| {
+        let hint = if text.contains('*') { "write each name in full" } else { "write a name, without scheme and port" };
+        Complaint::new(format!("{} is no host name", quoted(text)), hint)
+    })
+}
+
+/// A name to ask a TLS server for.
+pub(super) fn server_name(node: &Node) -> Result<String, Complaint> {
+    let text = node.text()?;
+    host_name(text).ok_or_else(|| Complaint::new(format!("{} is no host name", quoted(text)), "write a name"))
+}
+
+/// A network, or one address.
+pub(super) fn network(node: &Node) -> Result<IpNet, Complaint> {
+    let text = node.text()?;
+    let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    network.map(|network| network.trunc()).ok_or_else(|| {
+        Complaint::new(format!("{} is no network", quoted(text)), r#"write "10.0.0.0/8", "fd00::/8" or one address"#)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(url: &str) -> (bool, String, u16) {
+        let server = server(url).unwrap();
+        (server.tls, server.host, server.port)
+    }
+
+    #[test]
+    fn servers_are_scheme_host_and_port() {
+        assert_eq!(read("http://127.0.0.1:8000"), (false, "127.0.0.1".into(), 8000));
+        assert_eq!(read("https://App.Example/"), (true, "app.example".into(), 443));
+        assert_eq!(read("http://my_app"), (false, "my_app".into(), 80));
+        assert_eq!(read("https://[::1]:8443"), (true, "::1".into(), 8443));
+        assert_eq!(read("http://[::1]"), (false, "::1".into(), 80));
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused() {
+        let urls = [
+            "",
+            "127.0.0.1:8000",
+            "ftp://a",
+            "http://",
+            "http://a:0",
+            "http://a:99999",
+            "http://a:",
+            "http://a:b",
+            "http://a/b",
+            "http://a?b",
+            "http://a#b",
+            "http://u:p@a",
+            "http://a b",
+            "http://-",
+            "h2c://a",
+            "unix:/a",
+            "http://[::1",
+            "http://::1",
+            "http:///a",
+            "http://a..b",
+        ];
+        for url in urls {
+            assert!(server(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_repeated() {
+        let complaint = server("http://user:hunter2@host").unwrap_err();
+        assert!(!complaint.message.contains("hunter2") && !complaint.hint.contains("hunter2"));
+    }
+}

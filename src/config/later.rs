@@ -1,0 +1,39 @@
+//! Names of the interface that this version does not have yet: refused as such, and not as misspelt.
+
+use super::finding::{Complaint, quoted};
+
+/// What to say about a key that comes with a later version.
+pub(super) fn key(section: &str, name: &str) -> Option<Complaint> {
+    let (_, names) = KEYS.iter().find(|(known, _)| *known == section)?;
+    names.contains(&name).then(|| not_yet(name))
+}
+
+/// What to say about a value that comes with a later version.
+pub(super) fn value(section_key: &str, value: &str) -> Option<Complaint> {
+    let (_, values) = VALUES.iter().find(|(known, _)| *known == section_key)?;
+    values.contains(&value).then(|| not_yet(value))
+}
+
+/// The one sentence.
+pub(super) fn not_yet(name: &str) -> Complaint {
+    Complaint::new(format!("{} is not available in this version", quoted(name)), "take it out for now")
+}
+
+/// Section and its keys.
+const KEYS: [(&str, &[&str]); 9] = [
+    ("", &["event", "store", "alerts", "admin"]),
+    ("listen", &["proxy_protocol", "certificate"]),
+    ("listen.tls", &["acme"]),
+    ("limits", &["body_min_rate", "connections_per_ip", "requests_per_second", "burst"]),
+    ("upstream", &["balance", "health", "retries"]),
+    ("upstream.servers", &["weight", "backup"]),
+    ("route", &["sample", "timeouts"]),
+    ("log", &["progress", "schema", "capture", "sample"]),
+    ("log.output", &["filter", "path", "rotate", "address", "facility", "endpoint", "token", "batch", "spool"]),
+];
+
+/// Key and its values.
+const VALUES: [(&str, &[&str]); 2] = [
+    ("log.output.type", &["file", "syslog", "http", "otlp", "clickhouse", "tracing"]),
+    ("log.output.format", &["logfmt", "combined", "verbose", "simple"]),
+];

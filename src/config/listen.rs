@@ -1,0 +1,117 @@
+//! `[[listen]]` and `[limits]`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::address;
+use super::finding::{Complaint, Findings, quoted};
+use super::reader::Section;
+use super::source::At;
+use super::tree::Node;
+use super::value::{choice, count_limit, is_off, size, size_limit, time_limit};
+use crate::listen::{Limits, ListenSettings, TlsSettings, TlsVersion};
+
+/// Every `[[listen]]`; without one, port 8080 of every address, as proxies do.
+pub(super) fn listeners(root: &mut Section<'_>) -> Vec<ListenSettings> {
+    if !root.has("listen") {
+        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080));
+        root.tables("listen");
+        return vec![ListenSettings { origin: root.origin(), address, tls: None }];
+    }
+    let at = root.at("listen");
+    let sections = root.tables("listen");
+    if sections.is_empty() {
+        root.reader.error(
+            at,
+            "`listen` names no address",
+            "add [[listen]] address = \"0.0.0.0:8080\", or leave it out",
+        );
+    }
+    let mut taken: Vec<(SocketAddr, At)> = Vec::new();
+    sections.into_iter().filter_map(|section| listener(section, &mut taken)).collect()
+}
+
+fn listener(mut section: Section<'_>, taken: &mut Vec<(SocketAddr, At)>) -> Option<ListenSettings> {
+    let origin = section.origin();
+    let at = section.at("address");
+    let address = section.require("address", "\"0.0.0.0:8080\"", address::listen);
+    let tls = section.table("tls").map(|table| tls(table, origin));
+    let address = address?;
+    occupy(&section.reader.findings, taken, address, at);
+    match tls {
+        None => Some(ListenSettings { origin, address, tls: None }),
+        Some(tls) => Some(ListenSettings { origin, address, tls: Some(tls?) }),
+    }
+}
+
+/// Port 0 is a new port each time.
+fn occupy(findings: &Findings, taken: &mut Vec<(SocketAddr, At)>, address: SocketAddr, at: At) {
+    if let Some((_, first)) = taken.iter().find(|(other, _)| *other == address && address.port() != 0) {
+        let complaint = Complaint::new(format!("{} is listened on twice", quoted(&address.to_string())), "keep one");
+        findings.contradiction(at, *first, "first here", complaint);
+    }
+    taken.push((address, at));
+}
+
+fn tls(mut section: Section<'_>, origin: usize) -> Option<TlsSettings> {
+    for (key, field) in [("certificate", "tls.certificate"), ("key", "tls.key")] {
+        section.reader.origins.note(origin, field, section.at(key));
+        if !section.has(key) {
+            let message = format!("`{}` is missing", section.name(key));
+            section.reader.error(section.at, message, format!("add {key} = \"FILE\", in PEM"));
+        }
+    }
+    let certificate = section.file("certificate");
+    let key = section.file("key");
+    let min_version = section.read("min_version", |node| choice(node, &VERSIONS)).unwrap_or(TlsVersion::V12);
+    Some(TlsSettings { certificate: certificate?, key: key?, min_version })
+}
+
+const VERSIONS: [(&str, TlsVersion); 2] = [("1.2", TlsVersion::V12), ("1.3", TlsVersion::V13)];
+
+/// `[limits]`.
+pub(super) fn limits(mut section: Section<'_>) -> Limits {
+    let mut limits = Limits::default();
+    section.set("header_bytes", &mut limits.header_bytes, |node| bytes_within(node, HEADER_BYTES));
+    section.set("header_count", &mut limits.header_count, header_count);
+    section.set("uri_bytes", &mut limits.uri_bytes, |node| bytes_within(node, URI_BYTES));
+    section.set("body_bytes", &mut limits.body_bytes, size_limit);
+    section.set("header_timeout", &mut limits.header_timeout, time_limit);
+    section.set("body_idle_timeout", &mut limits.body_idle_timeout, time_limit);
+    section.set("keep_alive", &mut limits.keep_alive, time_limit);
+    section.set("connections", &mut limits.connections, count_limit);
+    section.set("streams_per_connection", &mut limits.streams_per_connection, streams);
+    limits
+}
+
+/// What the limits of a head may be. It is held in memory whole, so that even "off" ends at the upper bound: below
+/// 8 KiB hyper cannot read, above 65 534 bytes no URI can be represented, and above 10 000 fields no header map.
+const HEADER_BYTES: (u64, u64) = (8 << 10, 16 << 20);
+const URI_BYTES: (u64, u64) = (1, 65_534);
+const HEADER_COUNT: usize = 10_000;
+
+fn bytes_within(node: &Node, (least, most): (u64, u64)) -> Result<usize, Complaint> {
+    let bytes = if is_off(node) { 0 } else { size(node)? };
+    match bytes {
+        0 => Ok(most as usize),
+        _ if (least..=most).contains(&bytes) => Ok(bytes as usize),
+        _ => {
+            let message = format!("{bytes} bytes cannot be the limit");
+            Err(Complaint::new(message, format!("from {least} to {most} bytes; \"off\" is {most}")))
+        }
+    }
+}
+
+fn header_count(node: &Node) -> Result<usize, Complaint> {
+    match count_limit(node)?.unwrap_or(HEADER_COUNT) {
+        count if count <= HEADER_COUNT => Ok(count),
+        count => {
+            let message = format!("{count} fields cannot be the limit");
+            Err(Complaint::new(message, format!("{HEADER_COUNT} at most, which is also what \"off\" means")))
+        }
+    }
+}
+
+fn streams(node: &Node) -> Result<u32, Complaint> {
+    let count = count_limit(node)?.unwrap_or(u32::MAX as usize);
+    u32::try_from(count).map_err(|_| Complaint::new("too many streams", "write \"off\" for no limit"))
+}

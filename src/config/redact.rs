@@ -1,0 +1,139 @@
+//! `log.redact`: lists that add to the defaults (`"+name"`) or stand in their place, and a look at whether they can
+//! ever match.
+
+use http::HeaderName;
+
+use super::finding::{Complaint, quoted};
+use super::reader::Section;
+use super::tree::Node;
+use super::value::{header, name};
+use crate::exchange::{self, UserSource};
+use crate::record::RedactSettings;
+use crate::upstream;
+
+/// `log.redact`. What else is configured tells which headers a record can hold at all.
+pub(super) fn read(
+    mut section: Section<'_>,
+    exchange: &exchange::Settings,
+    upstreams: &[upstream::Settings],
+) -> RedactSettings {
+    let defaults = RedactSettings::default();
+    let written = |name: &str| is_written(name, exchange, upstreams);
+    let headers = selectors(&mut section, "headers", defaults.headers, header_selector, |name| {
+        (!written(name)).then(|| format!("no record holds the header {}", quoted(name)))
+    });
+    let query = selectors(&mut section, "query", defaults.query, query_selector, |name| {
+        name.contains(NEVER_IN_KEYS).then(|| format!("no query key can be {}", quoted(name)))
+    });
+    let mut ip = section.table_or_empty("ip");
+    RedactSettings { headers, query, ip_v4: kept_bits(&mut ip, "v4", 32), ip_v6: kept_bits(&mut ip, "v6", 128) }
+}
+
+/// A list of selectors over its defaults. `never` tells why one of the user's own can match nothing.
+fn selectors(
+    section: &mut Section<'_>,
+    key: &'static str,
+    defaults: Vec<String>,
+    parse: fn(&Node) -> Result<Selector, Complaint>,
+    never: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    let at = section.at(key);
+    let reader = section.reader;
+    let selectors = section.list(key, |node| {
+        let selector = parse(node)?;
+        let surprising = never(&selector.name).filter(|_| !defaults.contains(&selector.name));
+        if let Some(why) = surprising {
+            let message = format!("this redaction can never match: {why}");
+            reader.warning(node.at, message, "look at its spelling; names are whole and know no wildcards");
+        }
+        Ok(selector)
+    });
+    let Some(selectors) = selectors else { return defaults };
+    let adds = selectors.iter().filter(|selector| selector.adds).count();
+    if adds != 0 && adds != selectors.len() {
+        let hint = "with \"+\" before every name the defaults stay, with none they are replaced";
+        reader.error(at, format!("`log.redact.{key}` both adds to the defaults and replaces them"), hint);
+    }
+    let mut names = if adds > 0 { defaults } else { Vec::new() };
+    let new = selectors.into_iter().map(|selector| selector.name);
+    new.for_each(|name| {
+        if !names.contains(&name) {
+            names.push(name)
+        }
+    });
+    names
+}
+
+/// A name in lower case, and whether it is added to the defaults.
+struct Selector {
+    name: String,
+    adds: bool,
+}
+
+fn header_selector(node: &Node) -> Result<Selector, Complaint> {
+    selector(node, |node| header(node).map(|name| name.as_str().to_owned()))
+}
+
+fn query_selector(node: &Node) -> Result<Selector, Complaint> {
+    selector(node, |node| name(node).map(|name| name.to_lowercase()))
+}
+
+fn selector(node: &Node, parse: fn(&Node) -> Result<String, Complaint>) -> Result<Selector, Complaint> {
+    let text = node.text()?;
+    let plain = text.strip_prefix('+');
+    let name = Node { at: node.at, value: super::tree::Value::Text(plain.unwrap_or(text).to_owned()) };
+    Ok(Selector { name: parse(&name)?, adds: plain.is_some() })
+}
+
+/// Characters that separate keys from values and from each other, and the wildcard that there is none of.
+const NEVER_IN_KEYS: [char; 6] = ['&', '=', '?', '#', '*', ' '];
+
+/// Whether any field of a record is made of this header.
+fn is_written(name: &str, exchange: &exchange::Settings, upstreams: &[upstream::Settings]) -> bool {
+    let users = exchange.user.iter().any(|source| match source {
+        UserSource::ResponseHeader { name: user, .. } | UserSource::RequestHeader { name: user, .. } => user == name,
+        UserSource::JwtClaim(_) | UserSource::Cookie { .. } => false,
+    });
+    let exceptions = upstreams.iter().flat_map(|upstream| {
+        let headers: [&HeaderName; 2] = [&upstream.exception_headers.kind, &upstream.exception_headers.message];
+        headers
+    });
+    WRITTEN.contains(&name)
+        || users
+        || exchange.request_id.header == name
+        || exchange.labels.request_headers.iter().chain(exceptions).any(|header| header == name)
+}
+
+/// Headers that every record has fields for.
+const WRITTEN: [&str; 11] = [
+    "age",
+    "cache-status",
+    "content-length",
+    "content-type",
+    "forwarded",
+    "host",
+    "referer",
+    "server-timing",
+    "user-agent",
+    "x-cache-status",
+    "x-forwarded-for",
+];
+
+/// Leading bits of an address that are kept.
+fn kept_bits(section: &mut Section<'_>, key: &'static str, all: u8) -> Option<u8> {
+    let at = section.at(key);
+    let bits = section.read(key, |node| {
+        let bits = node.integer()?;
+        u8::try_from(bits).ok().filter(|bits| *bits <= all).ok_or_else(|| {
+            Complaint::new(
+                format!("an address has no {bits} bits"),
+                format!("write how many bits are kept, 0 to {all}"),
+            )
+        })
+    })?;
+    if bits == all {
+        let message = format!("this redaction can never match: all {all} bits of an address are kept");
+        section.reader.warning(at, message, "write fewer bits, such as v4 = 24, v6 = 48");
+    }
+    Some(bits)
+}

@@ -1,0 +1,183 @@
+//! `routes`, `[converters]` and `[[route]]`: the table as written. Whether its patterns make sense is for
+//! [`crate::routes`] to say.
+
+use super::finding::{Complaint, quoted};
+use super::reader::{Reader, Section};
+use super::source::At;
+use super::tree::{Entry, Node, Value};
+use super::value::{boolean, choice, duration, level, name, text, time_limit, token};
+use crate::routes::{ConverterSettings, ConverterType, Pattern, RouteSettings, Settings, StartMode};
+use crate::upstream;
+
+/// Files first, in the order they are named; then what stands in the configuration itself.
+pub(super) fn read(root: &mut Section<'_>) -> Settings {
+    let mut settings = Settings::default();
+    let reader = root.reader;
+    for node in root.nodes("routes").unwrap_or_default() {
+        if let Some(mut file) = reader.judge("routes", node, |node| open(reader, &node)) {
+            add(&mut file, &mut settings);
+            for entry in file.take_rest() {
+                let message = format!("unknown key {} in a file of routes", quoted(&entry.name));
+                reader.error(entry.at, message, "it holds [converters] and [[route]], nothing else");
+            }
+        }
+    }
+    add(root, &mut settings);
+    settings
+}
+
+/// A file of routes, as a section of its own.
+fn open<'r>(reader: &'r Reader<'r>, node: &Node) -> Result<Section<'r>, Complaint> {
+    let (path, bytes) = reader.file(node)?;
+    let table = reader.document(&path.to_string_lossy(), bytes);
+    let source = reader.sources.borrow().last();
+    Ok(reader.section("", At::whole(source), table))
+}
+
+fn add(section: &mut Section<'_>, settings: &mut Settings) {
+    if let Some(mut converters) = section.table("converters") {
+        let entries = converters.take_rest();
+        settings.converters.extend(entries.into_iter().filter_map(|entry| converter(converters.reader, entry)));
+    }
+    settings.routes.extend(section.tables("route").into_iter().filter_map(route));
+}
+
+fn converter(reader: &Reader<'_>, entry: Entry) -> Option<ConverterSettings> {
+    let mut section = reader.table("converters".to_owned(), entry.node)?;
+    let origin = section.origin();
+    reader.origins.note(origin, "name", entry.at);
+    let regex = section.require("regex", "'[0-9]{4}'", name);
+    let kind = section.read("type", |node| choice(node, &TYPES)).unwrap_or(ConverterType::Str);
+    Some(ConverterSettings { origin, name: entry.name, regex: regex?, kind })
+}
+
+const TYPES: [(&str, ConverterType); 3] =
+    [("int", ConverterType::Int), ("str", ConverterType::Str), ("uuid", ConverterType::Uuid)];
+
+/// One `[[route]]`, and those nested in it. `None` where it has no pattern that could be read.
+fn route(mut section: Section<'_>) -> Option<RouteSettings> {
+    let origin = section.origin();
+    let nests = section.has("route");
+    let pattern = pattern(&mut section, nests);
+    let is_prefix = matches!(pattern, Some(Pattern::Prefix(_) | Pattern::RegexPrefix(_)));
+    let settings = RouteSettings {
+        origin,
+        name: section.read("name", name),
+        pattern: Pattern::Path(String::new()),
+        namespace: namespace(&mut section, is_prefix || pattern.is_none()),
+        nested: section.tables_like("route", "route").into_iter().filter_map(route).collect(),
+        kwargs: kwargs(&mut section),
+        methods: section.list("methods", method).unwrap_or_default(),
+        slow: section.read("slow", time_limit),
+        level: section.read("level", level),
+        start: section.take("start").and_then(|node| start_mode(section.reader, &section.name("start"), node)),
+        log: section.read("log", boolean).unwrap_or(true),
+        upstream: section.read("upstream", name),
+        labels: section.table("labels").map(pairs).unwrap_or_default(),
+    };
+    Some(RouteSettings { pattern: pattern?, ..settings })
+}
+
+/// Exactly one of `path`, `regex` and `prefix`; a `regex` with routes in it is a prefix, too.
+fn pattern(section: &mut Section<'_>, nests: bool) -> Option<Pattern> {
+    let written: Vec<&str> = PATTERNS.into_iter().filter(|key| section.has(key)).collect();
+    let at = section.at;
+    match written[..] {
+        [] => section.reader.error(at, "the route has no pattern", "add path = \"…\", regex = '…' or prefix = \"…\""),
+        [_] => {}
+        [_, second, ..] => {
+            let message = format!("the route has several patterns: {}", written.join(", "));
+            section.reader.error(section.at(second), message, "keep one of them");
+        }
+    }
+    let (path_at, prefix_at) = (section.at("path"), section.at("prefix"));
+    let path = section.read("path", text);
+    let regex = section.read("regex", text);
+    let prefix = section.read("prefix", text);
+    if path.is_some() && nests {
+        section.reader.error(path_at, "a `path` ends here, nothing can be nested in it", "call it `prefix`");
+    }
+    if prefix.is_some() && !nests {
+        section.reader.error(
+            prefix_at,
+            "a `prefix` without routes in it matches nothing",
+            "add route = [ … ], or call it `path`",
+        );
+    }
+    path.map(Pattern::Path)
+        .or(regex.map(if nests { Pattern::RegexPrefix } else { Pattern::Regex }))
+        .or(prefix.map(Pattern::Prefix))
+}
+
+const PATTERNS: [&str; 3] = ["path", "regex", "prefix"];
+
+fn namespace(section: &mut Section<'_>, allowed: bool) -> Option<String> {
+    let at = section.at("namespace");
+    let namespace = section.read("namespace", name)?;
+    if !allowed {
+        section.reader.error(at, "only a prefix has a namespace", "put it at the route that has others nested in it");
+    }
+    Some(namespace)
+}
+
+fn method(node: &Node) -> Result<String, Complaint> {
+    let method = token(node)?;
+    if method != method.to_ascii_uppercase() {
+        let message = format!("{} is no method: they are written in capitals", quoted(&method));
+        return Err(Complaint::new(message, format!("write \"{}\"", method.to_ascii_uppercase())));
+    }
+    Ok(method)
+}
+
+/// `"always"`, `"never"` or `{ after = "250ms" }`.
+pub(super) fn start_mode(reader: &Reader<'_>, name: &str, node: Node) -> Option<StartMode> {
+    if matches!(node.value, Value::Table(_)) {
+        return reader.table(name.to_owned(), node)?.require("after", "\"250ms\"", duration).map(StartMode::After);
+    }
+    reader.judge(name, node, |node| choice(&node, &[("always", StartMode::Always), ("never", StartMode::Never)]))
+}
+
+/// A table of texts under names of the user's own.
+pub(super) fn pairs(mut section: Section<'_>) -> Vec<(String, String)> {
+    let (reader, path) = (section.reader, section.path.clone());
+    let pair = |entry: Entry| Some((entry.name, reader.judge(&path, entry.node, |node| text(&node))?));
+    section.take_rest().into_iter().filter_map(pair).collect()
+}
+
+fn kwargs(section: &mut Section<'_>) -> Vec<(String, serde_json::Value)> {
+    let Some(mut table) = section.table("kwargs") else { return Vec::new() };
+    let reader = section.reader;
+    let pair = |entry: Entry| Some((entry.name, reader.judge("route.kwargs", entry.node, json)?));
+    table.take_rest().into_iter().filter_map(pair).collect()
+}
+
+/// A value as it is to appear in a record.
+fn json(node: Node) -> Result<serde_json::Value, Complaint> {
+    match node.value {
+        Value::Text(text) | Value::Untyped(text) => Ok(text.into()),
+        Value::Integer(number) => Ok(number.into()),
+        Value::Float(number) if number.is_finite() => Ok(number.into()),
+        Value::Boolean(yes) => Ok(yes.into()),
+        Value::Array(nodes) => nodes.into_iter().map(json).collect(),
+        Value::Table(table) => table.0.into_iter().map(|entry| Ok((entry.name, json(entry.node)?))).collect(),
+        Value::Broken => Ok(serde_json::Value::Null),
+        Value::Date | Value::Float(_) => Err(Complaint::new("JSON has no such value", "put it in quotes")),
+    }
+}
+
+/// Every route's `upstream` must be one of those there are.
+pub(super) fn check_upstreams(reader: &Reader<'_>, routes: &[RouteSettings], upstreams: &[upstream::Settings]) {
+    for route in routes {
+        check_upstreams(reader, &route.nested, upstreams);
+        let Some(name) = route.upstream.as_deref() else { continue };
+        if upstreams.iter().all(|upstream| upstream.name != name) {
+            let names: Vec<&str> = upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
+            let hint = match super::unknown::nearest(name, &names) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("there is {}", names.join(", ")),
+            };
+            let at = reader.origins.at(route.origin, "upstream").unwrap_or(At::whole(0));
+            reader.error(at, format!("`route.upstream`: there is no upstream {}", quoted(name)), hint);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What loads, and as what.
+
+use super::*;
+
+/// A working configuration with more behind it.
+fn config(more: &str) -> Config {
+    let text = super::text(&format!("{more}\n[[upstream]]\nname = \"app\"\nservers = [\"http://127.0.0.1:8000\"]\n"));
+    assert_eq!(shown(&text), "");
+    text.config.unwrap()
+}
+
+#[test]
+fn the_rigs_configuration_loads() {
+    let text = r#"
+workers = 1
+[[listen]]
+address = "127.0.0.1:8080"
+[[upstream]]
+name = "app"
+servers = ["http://127.0.0.1:9000"]
+[[route]]
+name = "home"
+path = ""
+[[route]]
+name = "user-detail"
+path = "api/v1/users/<int:pk>"
+[log]
+level = "info"
+"#;
+    let loaded = super::text(text);
+    assert_eq!(shown(&loaded), "");
+    let config = loaded.config.unwrap();
+    assert_eq!((config.workers, config.routes.routes.len()), (Some(1), 2));
+}
+
+#[test]
+fn nothing_but_an_upstream_is_all_defaults() {
+    let config = config("");
+    assert_eq!(config.listeners[0].address.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.shutdown_grace, Duration::from_secs(30));
+    assert_eq!(config.workers, None);
+}
+
+/// A file of `config/`, with everything that is commented out put in where `examples` says so.
+fn shipped(name: &str, examples: bool) -> String {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name)).unwrap();
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if examples && setting.starts_with(|first: char| first == '[' || first.is_ascii_lowercase()) => {
+            format!("{setting}\n")
+        }
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(uncommented).collect()
+}
+
+/// Stands in for the files that the examples name.
+fn with_example_files() -> Environment {
+    let variables = [("HASH_KEY".to_owned(), "0123456789abcdef".to_owned())];
+    Environment::with_files(variables, |path| match path.extension().and_then(|it| it.to_str()) {
+        Some("pem") => Ok(b"PEM".to_vec()),
+        Some("toml") => Ok(b"[[route]]\nname = \"from-file\"\npath = \"file/\"\n".to_vec()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
+    })
+}
+
+fn load_shipped(name: &str, examples: bool) -> Loaded {
+    load_bytes(name, shipped(name, examples).into_bytes(), &with_example_files())
+}
+
+#[test]
+fn the_shipped_files_load_without_a_word() {
+    for name in ["minimal.toml", "production.toml", "reference.toml"] {
+        let loaded = load_shipped(name, false);
+        assert_eq!(shown(&loaded), "", "{name}");
+        assert!(loaded.config.is_some());
+    }
+}
+
+#[test]
+fn the_reference_as_it_is_is_the_default() {
+    let reference = load_shipped("reference.toml", false).config.unwrap();
+    let minimal = load_shipped("minimal.toml", false).config.unwrap();
+    assert_eq!(format!("{reference:#?}"), format!("{minimal:#?}"));
+}
+
+#[test]
+fn the_reference_has_every_key_that_is_read_and_no_other() {
+    let environment = with_example_files();
+    let (loaded, asked) = resolve::load_and_list_keys(shipped("reference.toml", true).into_bytes(), &environment);
+    let wrong: Vec<&Problem> = loaded.problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+    assert!(wrong.is_empty(), "{}", shown(&loaded));
+    let missing: Vec<&String> = asked.iter().filter(|(_, found)| !**found).map(|(key, _)| key).collect();
+    // The other way to give the key is shown in prose.
+    assert_eq!(missing, ["identity.hash_key.file"]);
+    assert!(asked.len() > 80, "{}", asked.len());
+}
+
+#[test]
+fn every_key_of_the_reference_says_why() {
+    let text = shipped("reference.toml", false);
+    let lines: Vec<&str> = text.lines().collect();
+    let is_prose = |line: &str| line.starts_with("# ");
+    for section in text.split("\n\n").skip(2) {
+        assert!(section.lines().any(is_prose), "{section}");
+    }
+    assert!(lines.iter().filter(|line| is_prose(line)).count() > 60);
+}
+
+#[test]
+fn variables_override_keys_lists_and_entries() {
+    let variables = [
+        ("GATELOG_LOG__LEVEL", "debug"),
+        ("GATELOG_LOG__SERVICE", "42"),
+        ("GATELOG_LOG__NULLS", "true"),
+        ("GATELOG_WORKERS", "3"),
+        ("GATELOG_LISTEN__0__ADDRESS", "127.0.0.1:1"),
+        ("GATELOG_LISTEN__1__ADDRESS", "127.0.0.1:2"),
+        ("GATELOG_UPSTREAM__0__SERVERS__0", "http://127.0.0.1:9"),
+        ("GATELOG_UPSTREAM__0__TIMEOUTS", "{ connect = \"3s\" }"),
+        ("GATELOG_IDENTITY__TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1"),
+        ("GATELOG_IDENTITY__REQUEST_ID__ACCEPT", "always"),
+        ("GATELOG_LOG__LABELS__REQUEST_HEADERS", "[\"X-A\", \"X-B\"]"),
+        ("OTHER", "x"),
+    ];
+    let file =
+        "workers = 1\n[[upstream]]\nname = \"app\"\nservers = [\"http://127.0.0.1:8000\"]\n[log]\nlevel = \"info\"\n";
+    let loaded = with_variables(file, &variables);
+    assert_eq!(shown(&loaded), "");
+    let config = loaded.config.unwrap();
+    let addresses: Vec<String> = config.listeners.iter().map(|listen| listen.address.to_string()).collect();
+    assert_eq!(addresses, ["127.0.0.1:1", "127.0.0.1:2"]);
+    assert_eq!(config.pipeline.level, Some(crate::record::Level::Debug));
+    assert_eq!(config.record.service.as_deref(), Some("42"));
+    assert!(config.record.nulls);
+    assert_eq!(config.workers, Some(3));
+    assert_eq!(config.upstreams[0].servers[0].port, 9);
+    assert_eq!(config.upstreams[0].timeouts.connect, Some(Duration::from_secs(3)));
+    let proxies: Vec<String> = config.exchange.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "127.0.0.1/32"]);
+    assert_eq!(config.exchange.labels.request_headers.len(), 2);
+}
+
+#[test]
+fn upstream_arguments_work_without_a_file_and_over_one() {
+    let upstreams = vec!["http://127.0.0.1:1".to_owned(), "https://b".to_owned()];
+    let loaded = load(&Source { file: None, upstreams: upstreams.clone() }, &plain());
+    assert_eq!(shown(&loaded), "");
+    let config = loaded.config.unwrap();
+    assert_eq!((config.upstreams[0].name.as_str(), config.upstreams[0].servers.len()), ("default", 2));
+
+    let files = |_: &Path| Ok(b"[[upstream]]\nname = \"app\"\nservers = [\"http://c\"]\n".to_vec());
+    let environment = Environment::with_files([], files);
+    let loaded = load(&Source { file: Some("gatelog.toml".into()), upstreams }, &environment);
+    let config = loaded.config.unwrap();
+    assert_eq!(config.upstreams.len(), 1);
+    assert_eq!((config.upstreams[0].name.as_str(), config.upstreams[0].servers.len()), ("app", 2));
+}
+
+#[test]
+fn routes_of_files_come_before_those_of_the_configuration() {
+    let file = "routes = [\"more/routes.toml\"]\n[[route]]\nname = \"inline\"\nregex = '^x/'\nroute = [{ path = \"\" }]\n\
+                [[upstream]]\nname = \"app\"\nservers = [\"http://a\"]\n";
+    let loaded = load_bytes("etc/gatelog.toml", file.as_bytes().to_vec(), &with_example_files());
+    let routes = loaded.config.unwrap().routes.routes;
+    let names: Vec<_> = routes.iter().map(|route| route.name.as_deref().unwrap()).collect();
+    assert_eq!(names, ["from-file", "inline"]);
+    assert!(matches!(&routes[1].pattern, crate::routes::Pattern::RegexPrefix(regex) if regex == "^x/"));
+    assert_eq!(loaded.places.place(routes[0].origin, "path").to_string(), "etc/more/routes.toml:3:8");
+    assert_eq!(loaded.places.place(routes[1].origin, "nothing").to_string(), "etc/gatelog.toml:2:1");
+}
+
+#[test]
+fn redaction_lists_add_or_replace() {
+    let redact = |list: &str| config(&format!("[log]\nredact = {{ query = {list} }}\n")).record.redact.query;
+    let defaults = crate::record::RedactSettings::default().query;
+    assert_eq!(redact("[\"+Ref\"]"), [defaults.clone(), vec!["ref".to_owned()]].concat());
+    assert_eq!(redact("[\"+TOKEN\"]"), defaults);
+    assert_eq!(redact("[\"ref\", \"token\"]"), ["ref", "token"]);
+    assert!(redact("[]").is_empty());
+}
+
+#[test]
+fn secrets_come_from_variables_files_and_strings() {
+    let key = |written: &str| {
+        let text = format!("[identity]\nhash_key = {written}\n[[upstream]]\nname = \"a\"\nservers = [\"http://a\"]\n");
+        let files = |path: &Path| match path.to_str() {
+            Some("etc/key") => Ok(b"fedcba9876543210\n".to_vec()),
+            _ => Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let environment = Environment::with_files([("KEY".to_owned(), "0123456789abcdef".to_owned())], files);
+        let loaded = load_bytes("etc/gatelog.toml", text.into_bytes(), &environment);
+        assert_eq!(shown(&loaded), "");
+        loaded.config.unwrap().exchange.hash_key.unwrap().expose().to_owned()
+    };
+    assert_eq!(key("{ env = \"KEY\" }"), "0123456789abcdef");
+    assert_eq!(key("{ file = \"key\" }"), "fedcba9876543210");
+    assert_eq!(key("\"${KEY}\""), "0123456789abcdef");
+}

@@ -1,0 +1,202 @@
+//! `[[upstream]]`, and `--upstream URL` in its place.
+
+use super::address;
+use super::finding::{Complaint, quoted};
+use super::reader::{Reader, Section};
+use super::source::{At, Kind};
+use super::tree::{Node, Value};
+use super::value::{header, name, time_limit};
+use crate::upstream::{ExceptionHeaders, ServerSettings, Settings, Timeouts, TlsSettings};
+
+/// Every upstream, in order. `arguments` are the URLs of `--upstream`: they are the servers of the default upstream,
+/// the one that the file gives neither hosts nor a prefix, or of a new one.
+pub(super) fn upstreams(root: &mut Section<'_>, arguments: &[String]) -> Vec<Settings> {
+    let reader = root.reader;
+    let written = root.has("upstream");
+    let mut upstreams: Vec<Settings> = root.tables("upstream").into_iter().filter_map(upstream).collect();
+    let servers = argued_servers(reader, arguments);
+    if !arguments.is_empty() {
+        match upstreams.iter_mut().find(|upstream| upstream.is_default()) {
+            Some(default) => default.servers = servers,
+            None => upstreams.push(argued(root, servers)),
+        }
+    } else if !written {
+        let hint = "add [[upstream]] name = \"app\" servers = [\"http://127.0.0.1:8000\"], or run with --upstream URL";
+        reader.error(At::whole(root.at.source), "there is no upstream to send requests to", hint);
+    }
+    clashes(reader, &upstreams);
+    upstreams
+}
+
+fn argued(root: &Section<'_>, servers: Vec<ServerSettings>) -> Settings {
+    Settings {
+        origin: root.origin(),
+        name: "default".to_owned(),
+        servers,
+        hosts: Vec::new(),
+        prefix: None,
+        timeouts: Timeouts::default(),
+        exception_headers: ExceptionHeaders::default(),
+        tls: TlsSettings::default(),
+    }
+}
+
+fn argued_servers(reader: &Reader<'_>, urls: &[String]) -> Vec<ServerSettings> {
+    let server = |url: &String| {
+        let text = format!("--upstream {url}");
+        let (start, end) = (text.len() - url.len(), text.len());
+        let source = reader.sources.borrow_mut().add(Kind::Argument, "command line", text);
+        let node = Node { at: At { source, start, end }, value: Value::Untyped(url.clone()) };
+        reader.judge("--upstream", node, |node| address::server(node.text()?))
+    };
+    urls.iter().filter_map(server).collect()
+}
+
+fn upstream(mut section: Section<'_>) -> Option<Settings> {
+    let origin = section.origin();
+    let name = section.require("name", "\"app\"", name);
+    let servers = servers(&mut section, origin);
+    let settings = Settings {
+        origin,
+        name: String::new(),
+        hosts: section.list("hosts", address::host).unwrap_or_default(),
+        prefix: section.read("prefix", prefix).flatten(),
+        timeouts: timeouts(section.table_or_empty("timeouts")),
+        exception_headers: exception_headers(section.table_or_empty("exception_headers")),
+        tls: tls(&mut section, &servers),
+        servers,
+    };
+    Some(Settings { name: name?, ..settings })
+}
+
+fn servers(section: &mut Section<'_>, origin: usize) -> Vec<ServerSettings> {
+    let at = section.at("servers");
+    let written = section.has("servers");
+    let nodes = section.nodes("servers");
+    if !written || nodes.as_ref().is_some_and(Vec::is_empty) {
+        section.reader.error(at, "the upstream has no servers", "add servers = [\"http://127.0.0.1:8000\"]");
+    }
+    let reader = section.reader;
+    let mut servers = Vec::new();
+    for node in nodes.unwrap_or_default() {
+        let node_at = node.at;
+        if let Some(server) = server(reader, section.name("servers"), node) {
+            reader.origins.note(origin, format!("servers.{}", servers.len()), node_at);
+            servers.push(server);
+        }
+    }
+    servers
+}
+
+/// A URL, or a table with `url`.
+fn server(reader: &Reader<'_>, name: String, node: Node) -> Option<ServerSettings> {
+    let url = |node: &Node| address::server(node.text()?);
+    if !matches!(node.value, Value::Table(_)) {
+        return reader.judge(&name, node, |node| url(&node));
+    }
+    reader.table(name, node)?.require("url", "\"http://127.0.0.1:8000\"", url)
+}
+
+/// A path that requests begin with; a slash at its end changes nothing, and the root is no prefix.
+fn prefix(node: &Node) -> Result<Option<String>, Complaint> {
+    let text = node.text()?;
+    if !text.starts_with('/') {
+        let message = format!("{} does not begin with a slash", quoted(text));
+        return Err(Complaint::new(message, format!("write \"/{text}\"")));
+    }
+    if text.contains(['?', '#']) || text.contains(char::is_whitespace) {
+        return Err(Complaint::new(format!("{} is no path", quoted(text)), "no query, no fragment, no spaces"));
+    }
+    Ok(Some(text.trim_end_matches('/').to_owned()).filter(|prefix| !prefix.is_empty()))
+}
+
+fn timeouts(mut section: Section<'_>) -> Timeouts {
+    let mut timeouts = Timeouts::default();
+    section.set("connect", &mut timeouts.connect, time_limit);
+    section.set("response", &mut timeouts.response, time_limit);
+    section.set("idle", &mut timeouts.idle, time_limit);
+    timeouts
+}
+
+fn exception_headers(mut section: Section<'_>) -> ExceptionHeaders {
+    let mut headers = ExceptionHeaders::default();
+    section.set("type", &mut headers.kind, header);
+    section.set("message", &mut headers.message, header);
+    headers
+}
+
+fn tls(section: &mut Section<'_>, servers: &[ServerSettings]) -> TlsSettings {
+    let first = TLS_KEYS.into_iter().find(|key| section.has(key));
+    if let (Some(key), false) = (first, servers.is_empty() || servers.iter().any(|server| server.tls)) {
+        let message = format!("`{}` has no effect: no server of this upstream is https", section.name(key));
+        section.reader.warning(section.at(key), message, "write https:// before the servers, or take it out");
+    }
+    let pair = (section.has("certificate"), section.has("key"));
+    if let (true, false) | (false, true) = pair {
+        let (key, missing) = if pair.0 { ("certificate", "key") } else { ("key", "certificate") };
+        let message = format!("`upstream.{key}` is there without `upstream.{missing}`");
+        section.reader.error(section.at(key), message, format!("add {missing} = \"FILE\", in PEM"));
+    }
+    TlsSettings {
+        ca: section.file("ca"),
+        identity: section.file("certificate").zip(section.file("key")),
+        server_name: section.read("server_name", address::server_name),
+    }
+}
+
+const TLS_KEYS: [&str; 4] = ["ca", "certificate", "key", "server_name"];
+
+/// Names that stand twice, and requests that two upstreams would both take.
+fn clashes(reader: &Reader<'_>, upstreams: &[Settings]) {
+    let at = |upstream: &Settings, field: &str| reader.origins.at(upstream.origin, field);
+    for (index, second) in upstreams.iter().enumerate() {
+        if let Some(first) = upstreams[..index].iter().find(|first| first.name == second.name) {
+            let complaint = Complaint::new(
+                format!("two upstreams are called {}", quoted(&second.name)),
+                "routes name upstreams, and so does the log: give one of them another name",
+            );
+            reader.clash(at(second, "name"), at(first, "name"), complaint);
+        } else if let Some(first) = upstreams[..index].iter().find(|first| first.shares_requests_with(second)) {
+            let (field, complaint) = clash_complaint(first, second);
+            reader.clash(at(second, field), at(first, field), complaint);
+        }
+    }
+}
+
+fn clash_complaint(first: &Settings, second: &Settings) -> (&'static str, Complaint) {
+    let (first, name) = (quoted(&first.name), quoted(&second.name));
+    match (second.is_default(), &second.prefix) {
+        (true, _) => {
+            let message = format!("{name} has neither hosts nor a prefix, and neither has {first}");
+            (
+                "name",
+                Complaint::new(message, "only one upstream can be the default: add `hosts` or `prefix` to the other"),
+            )
+        }
+        (false, Some(prefix)) => {
+            let message = format!("{name} and {first} are both for the prefix {} of the same host", quoted(prefix));
+            ("prefix", Complaint::new(message, "change one of them, or put the servers into one upstream"))
+        }
+        (false, None) => {
+            let message = format!("{name} and {first} are both for the same host");
+            (
+                "hosts",
+                Complaint::new(message, "change one of them, add a `prefix`, or put the servers into one upstream"),
+            )
+        }
+    }
+}
+
+impl Settings {
+    /// Takes what no other upstream takes.
+    fn is_default(&self) -> bool {
+        self.hosts.is_empty() && self.prefix.is_none()
+    }
+
+    /// Whether a request could go to either with the same right.
+    fn shares_requests_with(&self, other: &Settings) -> bool {
+        let share_hosts =
+            self.hosts.is_empty() && other.hosts.is_empty() || self.hosts.iter().any(|host| other.hosts.contains(host));
+        self.prefix == other.prefix && share_hosts
+    }
+}
