@@ -1,6 +1,7 @@
 //! gatelog: a request-logging reverse proxy.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod exchange;
 pub mod listen;

@@ -1,0 +1,3 @@
+//! The commands, one file each; no logic that another flow needs.
+
+pub mod demo;
