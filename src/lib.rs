@@ -2,12 +2,17 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
-pub mod config;
-pub mod disk;
-pub mod exchange;
+pub mod app;
 pub mod listen;
-pub mod pipeline;
-pub mod record;
-pub mod routes;
-pub mod secret;
+pub mod proxy;
 pub mod upstream;
+pub mod routes;
+pub mod exchange;
+pub mod record;
+pub mod pipeline;
+pub mod sinks;
+pub mod config;
+pub mod net;
+pub mod disk;
+pub mod secret;
+pub mod time;

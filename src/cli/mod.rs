@@ -1,3 +1,5 @@
-//! One file per command; no logic that another flow needs.
+//! The commands, one file each; no logic that another flow needs.
 
+pub mod demo;
 pub mod routes;
+pub mod verify;

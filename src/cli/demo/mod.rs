@@ -1,0 +1,109 @@
+//! `gatelog demo`: a small shop behind the proxy, with visitors, so that records are seen before anything is set up.
+//!
+//! [`App`] is the shop on a loopback port, [`configuration`] puts a proxy in front of it, [`Traffic`] sends visitors,
+//! and [`announcement`] tells the user what to open. All of it is local, bounded, and gone with the process.
+
+mod app;
+mod content;
+mod dice;
+mod shop;
+mod traffic;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+pub use app::App;
+pub use traffic::Traffic;
+
+/// Where the demo listens unless somebody does already.
+const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// The `[[route]]` table of the shop, as TOML.
+pub fn routes() -> &'static str {
+    include_str!("routes.toml")
+}
+
+/// A whole configuration: the proxy on `listen`, the shop at `app` behind it.
+///
+/// The loopback is trusted, so that the visitors' addresses, which they give as a load balancer would, are believed.
+pub fn configuration(listen: SocketAddr, app: SocketAddr) -> String {
+    format!(
+        r#"workers = 1
+shutdown_grace = "2s"
+
+[[listen]]
+address = "{listen}"
+
+[identity]
+trusted_proxies = ["127.0.0.1/32"]
+user = [{{ response_header = "X-User-ID", strip = true }}]
+
+[[upstream]]
+name = "shop"
+servers = ["http://{app}"]
+
+[log]
+service = "shop"
+environment = "demo"
+
+{}"#,
+        routes()
+    )
+}
+
+/// 127.0.0.1:8080 where that is free, and any free port (0) where it is not.
+pub fn listen_address() -> SocketAddr {
+    this_or_any_port(USUAL)
+}
+
+fn this_or_any_port(usual: SocketAddr) -> SocketAddr {
+    match TcpListener::bind(usual) {
+        Ok(_) => usual,
+        Err(_) => SocketAddr::new(usual.ip(), 0),
+    }
+}
+
+/// What to open and what to type, for stderr: stdout belongs to the records.
+pub fn announcement(proxy: SocketAddr) -> String {
+    let things = [
+        ("/products/teapot/", "a page, with view name and arguments in its record"),
+        ("/reports/sales/", "slow: reported after 1 s, while it still runs"),
+        ("/payments/refund/", "an exception that the application reports"),
+        ("/exports/orders.csv", "an answer that breaks off half way"),
+        ("/nothing-here", "a 404"),
+    ];
+    let curls: String = things
+        .iter()
+        .map(|(path, what)| format!("  curl -i {:<50}# {what}\n", format!("http://{proxy}{path}")))
+        .collect();
+    format!(
+        "gatelog demo: a small shop behind gatelog, with a few visitors. Its records follow on stdout.\n\
+         \n  open    http://{proxy}/\n{curls}\
+         \n  JSON instead of colours: gatelog demo | cat        end: Ctrl-C\n\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_is_toml_with_both_addresses_and_every_route() {
+        let (listen, app) = ("127.0.0.1:8080".parse().unwrap(), "127.0.0.1:43210".parse().unwrap());
+        let parsed: toml::Table = configuration(listen, app).parse().unwrap();
+        assert_eq!(parsed["listen"][0]["address"].as_str(), Some("127.0.0.1:8080"));
+        assert_eq!(parsed["upstream"][0]["servers"][0].as_str(), Some("http://127.0.0.1:43210"));
+        assert_eq!(parsed["route"].as_array().unwrap().len(), 12);
+    }
+
+    #[test]
+    fn a_taken_port_is_not_chosen() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert_eq!(this_or_any_port(taken.local_addr().unwrap()).port(), 0);
+    }
+
+    #[test]
+    fn the_announcement_names_the_proxy_in_every_command() {
+        let text = announcement("127.0.0.1:8080".parse().unwrap());
+        assert_eq!(text.matches("curl -i http://127.0.0.1:8080/").count(), 5, "{text}");
+    }
+}
