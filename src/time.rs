@@ -70,6 +70,11 @@ pub fn wall_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, micros)
 }
 
+/// A wall time as HTTP writes it (RFC 9110 §5.6.7).
+pub fn http_date(wall: u64) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_micros(wall))
+}
+
 /// A duration in whole microseconds.
 pub fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)

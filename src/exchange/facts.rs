@@ -126,8 +126,8 @@ impl Facts {
             path: self.uri.path().as_bytes(),
             query: self.query.as_deref().or_else(|| self.uri.query().map(str::as_bytes)),
             http_version: version(self.version),
-            view_name: route.map_or("unknown", Route::view_name),
-            route: route.map(Route::pattern),
+            view_name: route.map_or("unknown", |route| &route.name),
+            route: route.map(|route| &*route.pattern),
             user_id: self.user.as_ref().map(|user| user.id.as_slice()),
             ip_address: Some(client),
             peer_address: Some(peer),
@@ -214,8 +214,11 @@ fn labels(headers: &HeaderMap, route: Option<&Route>, context: &Context<'_>) -> 
             labels.push((name.as_str().into(), clip(value)));
         }
     }
-    for (name, value) in settings.fixed.iter().chain(route.into_iter().flat_map(Route::labels)) {
+    for (name, value) in &settings.fixed {
         labels.push((name.as_str().into(), value.clone().into_bytes()));
+    }
+    for (name, value) in route.into_iter().flat_map(|route| &route.overrides.labels) {
+        labels.push((Arc::clone(name), value.as_bytes().to_vec()));
     }
     labels
 }

@@ -55,6 +55,8 @@ pub(super) struct Ledger {
     /// The answer has reached the client, or what of it could.
     delivered: Cell<bool>,
     outcome: Cell<Option<Outcome>>,
+    /// Its failure is no exception: no `request_failed` is written.
+    refused: Cell<bool>,
     exception: RefCell<Option<Exception>>,
     status: Cell<Option<u16>>,
     request_size: Cell<u64>,
@@ -162,6 +164,19 @@ impl Exchange {
         }
     }
 
+    /// It was refused: the cause is noted, and no exception ended it.
+    pub fn refused(&self, outcome: Outcome, cause: Exception) {
+        if self.0.outcome.get().is_none() {
+            self.0.refused.set(true);
+            self.failed(outcome, Some(cause));
+        }
+    }
+
+    /// It is answered here because that is what was asked for.
+    pub fn concluded_here(&self) {
+        self.enter(Phase::Done);
+    }
+
     /// So many bytes of the request's body went by.
     pub fn count_request(&self, bytes: usize) {
         self.0.request_size.set(self.0.request_size.get() + bytes as u64);
@@ -207,7 +222,7 @@ impl fmt::Debug for Exchange {
 
 impl Ledger {
     pub(super) fn open(core: Rc<Exchanges>, facts: Facts, fragment: Fragment, start: Instant) -> Ledger {
-        let silent = facts.route().is_some_and(|route| !route.log());
+        let silent = facts.route().is_some_and(|route| !route.overrides.log);
         Ledger {
             core,
             facts,
@@ -219,6 +234,7 @@ impl Ledger {
             phase: Cell::new(Phase::ReadRequest),
             delivered: Cell::default(),
             outcome: Cell::default(),
+            refused: Cell::default(),
             exception: RefCell::default(),
             status: Cell::default(),
             request_size: Cell::default(),
@@ -259,7 +275,7 @@ impl Ledger {
             self.write_slow(now);
         }
         self.conclude();
-        if self.exception.borrow().is_some() {
+        if self.exception.borrow().is_some() && !self.refused.get() {
             let critical = self.outcome.get() == Some(Outcome::Internal);
             let level = if critical { Level::Critical } else { Level::Error };
             self.write_progress(Event::RequestFailed, level, now, false);
@@ -287,7 +303,7 @@ impl Ledger {
 
     /// RECORD.md, "Level of `request_completed`"; a route may fix it.
     fn completed_level(&self) -> Level {
-        if let Some(level) = self.facts.route().and_then(Route::level) {
+        if let Some(level) = self.facts.route().and_then(level_of) {
             return level;
         }
         match (self.outcome.get(), self.status.get()) {
@@ -349,6 +365,10 @@ impl Drop for Ledger {
         self.settle();
         self.core.leave(keys, std::mem::take(&mut self.fragment));
     }
+}
+
+fn level_of(route: &Route) -> Option<Level> {
+    route.overrides.level
 }
 
 /// The upstream did not give a whole answer.

@@ -204,7 +204,7 @@ impl Exchanges {
     fn watch(&self, ledger: &Rc<Ledger>) {
         let route = ledger.facts.route();
         let slow = self.enter(Kind::Slow, self.slow_threshold(route), ledger);
-        let start = match route.and_then(Route::start).unwrap_or(self.settings.start) {
+        let start = match route.and_then(|route| route.overrides.start).unwrap_or(self.settings.start) {
             StartMode::Always => {
                 ledger.write_started();
                 None
@@ -224,7 +224,7 @@ impl Exchanges {
     }
 
     fn slow_threshold(&self, route: Option<&Route>) -> Option<Duration> {
-        route.and_then(Route::slow).unwrap_or(self.settings.slow)
+        route.and_then(|route| route.overrides.slow).unwrap_or(self.settings.slow)
     }
 
     fn is_shutting_down(&self) -> bool {

@@ -48,6 +48,11 @@ impl Connection {
         self.link.poll_read(&mut cx, &mut buf).is_ready()
     }
 
+    /// The server's `host:port`.
+    pub fn address(&self) -> std::sync::Arc<str> {
+        self.server.upgrade().map_or_else(|| "".into(), |server| std::sync::Arc::clone(&server.address))
+    }
+
     /// Goes back to its server's pool.
     pub(super) fn give_back(mut self) {
         if self.buffer.capacity() > MAX_IDLE_BUFFER {

@@ -1,0 +1,213 @@
+//! Bodies on their way through: counted, bounded in size and in time, and tied to the ledger of their request.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::exchange::{Exception, Exchange};
+use crate::listen::{Settle, Wire};
+use crate::record::Outcome;
+use crate::time::{self, Deadline};
+use crate::upstream::{ResponseBody, UpstreamError};
+
+use super::failure::{BodyError, upstream};
+
+/// A request's body on its way to the server.
+pub struct RequestBody {
+    incoming: Incoming,
+    exchange: Exchange,
+    wire: Rc<Wire>,
+    limit: Option<u64>,
+    idle: Option<Duration>,
+    deadline: Deadline,
+}
+
+impl RequestBody {
+    /// At most `limit` bytes, and never longer than `idle` without any.
+    pub fn new(
+        incoming: Incoming,
+        exchange: Exchange,
+        wire: Rc<Wire>,
+        limit: Option<u64>,
+        idle: Option<Duration>,
+    ) -> RequestBody {
+        RequestBody { incoming, exchange, wire, limit, idle, deadline: Deadline::default() }
+    }
+
+    fn count(&self, length: usize) -> Result<(), BodyError> {
+        self.exchange.count_request(length);
+        if self.limit.is_some_and(|limit| self.exchange.request_size() > limit) {
+            return Err(BodyError::TooLarge);
+        }
+        Ok(())
+    }
+
+    fn cause(&self) -> BodyError {
+        if self.wire.body_refusal().is_some() { BodyError::Malformed } else { BodyError::ClientGone }
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.deadline.clear();
+                let counted = frame.data_ref().map_or(Ok(()), |data| self.count(data.len()));
+                Poll::Ready(Some(counted.map(|()| frame)))
+            }
+            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(self.cause()))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                if !self.deadline.is_set() {
+                    let idle = self.idle;
+                    self.deadline.set(time::monotonic(), idle);
+                }
+                self.deadline.poll(cx).map(|()| Some(Err(BodyError::Timeout)))
+            }
+        }
+    }
+}
+
+/// A response's body on its way to the client.
+///
+/// When its last byte is taken, or when none is wanted, the ledger is handed to the connection, which lets it go once that
+/// byte is on its way. Dropped before, it lets the ledger go unsettled: the client left.
+pub struct Body {
+    content: Content,
+    exchange: Option<Exchange>,
+    wire: Rc<Wire>,
+    failed: bool,
+}
+
+enum Content {
+    Upstream(ResponseBody),
+    Own(Bytes),
+    None,
+}
+
+impl Body {
+    /// What a server sends.
+    pub fn upstream(body: ResponseBody, exchange: Exchange, wire: Rc<Wire>) -> Body {
+        Body { content: Content::Upstream(body), exchange: Some(exchange), wire, failed: false }
+    }
+
+    /// An answer of our own.
+    pub fn own(body: Bytes, exchange: Exchange, wire: Rc<Wire>) -> Body {
+        Body { content: Content::Own(body), exchange: Some(exchange), wire, failed: false }
+    }
+
+    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        match &mut self.content {
+            Content::Upstream(body) => Pin::new(body).poll_frame(cx),
+            Content::Own(bytes) if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Own(_) | Content::None => Poll::Ready(None),
+        }
+    }
+
+    fn note(&self, frame: &Frame<Bytes>) {
+        let Some(exchange) = &self.exchange else { return };
+        if let Some(data) = frame.data_ref() {
+            exchange.count_response(data.len());
+        }
+        let status = frame.trailers_ref().and_then(|trailers| trailers.get("grpc-status"));
+        if let Some(status) = status.and_then(|status| status.to_str().ok()?.parse().ok()) {
+            exchange.grpc_status(status);
+        }
+    }
+
+    fn fail(&mut self, error: &UpstreamError) {
+        self.failed = true;
+        let (_, outcome) = upstream(error);
+        let exception =
+            Exception { kind: error.token().as_bytes().to_vec(), message: error.describe().into_bytes() };
+        if let Some(exchange) = &self.exchange {
+            exchange.failed(outcome, Some(exception));
+        }
+    }
+
+    /// The last byte is taken: what remains is to see it go.
+    fn settle(&mut self) {
+        if let Some(exchange) = self.exchange.take() {
+            self.wire.when_flushed(Rc::new(Settling(exchange)));
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.poll_content(cx).map(|frame| match frame {
+            Some(Ok(frame)) => {
+                self.note(&frame);
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => {
+                self.fail(&error);
+                Some(Err(error.into()))
+            }
+            None => {
+                self.settle();
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Upstream(body) => body.is_end_stream(),
+            Content::Own(bytes) => bytes.is_empty(),
+            Content::None => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Upstream(body) => body.size_hint(),
+            Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::None => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl Drop for Body {
+    /// hyper drops a body without asking for its end: after its last byte, and where none may be sent (HEAD, 304).
+    fn drop(&mut self) {
+        if self.is_end_stream() && !self.failed {
+            self.settle();
+        } else if self.wire.is_stalled()
+            && let Some(exchange) = &self.exchange
+        {
+            exchange.failed(Outcome::ClientTimeout, None);
+        }
+    }
+}
+
+/// An exchange whose last byte is on its way.
+struct Settling(Exchange);
+
+impl Settle for Settling {
+    fn flushed(&self) {
+        self.0.delivered();
+    }
+
+    fn stalled(&self) {
+        self.0.failed(Outcome::ClientTimeout, None);
+    }
+}

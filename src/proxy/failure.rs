@@ -1,0 +1,171 @@
+//! Why a request is answered by gatelog itself, and the one table from that to status, outcome and token.
+
+use http::StatusCode;
+
+use crate::record::{Outcome, Phase};
+use crate::upstream::UpstreamError;
+
+/// Why the upstream's answer is not what the client gets.
+#[derive(Debug)]
+pub enum Failure {
+    /// The request itself is refused.
+    Refused(Refused),
+    /// The client's body broke off.
+    Body(BodyError),
+    /// There is no upstream for it.
+    NoUpstream,
+    /// The upstream gave no whole head.
+    Upstream(UpstreamError),
+    /// A panic of gatelog's own.
+    Panicked,
+}
+
+/// What is wrong with a request whose head could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// CONNECT: this is no forward proxy.
+    Connect,
+    /// `Host` and the target's authority differ, or there is neither.
+    Host,
+    /// A body with TRACE (RFC 9110 §9.3.8).
+    TraceBody,
+    /// TRACE or OPTIONS with `Max-Forwards: 0`.
+    MaxForwards,
+    /// An expectation other than `100-continue`.
+    Expectation,
+    /// A declared body over `limits.body_bytes`.
+    BodyTooLarge,
+    /// This proxy has passed it on before.
+    Loop,
+}
+
+/// How a request's body can break off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyError {
+    /// The client left, or reset the stream.
+    ClientGone,
+    /// Nothing came for `limits.body_idle_timeout`.
+    Timeout,
+    /// More than `limits.body_bytes`.
+    TooLarge,
+    /// Its chunked coding is malformed.
+    Malformed,
+}
+
+impl std::fmt::Display for BodyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            BodyError::ClientGone => "the client left before its request body was whole",
+            BodyError::Timeout => "the request body did not come within limits.body_idle_timeout",
+            BodyError::TooLarge => "the request body is larger than limits.body_bytes",
+            BodyError::Malformed => "the request body's chunked coding is malformed",
+        })
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+/// What follows from a failure, for the client and for the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// What the client is answered; `None` where nobody is there any more.
+    pub status: Option<StatusCode>,
+    /// How the exchange ended.
+    pub outcome: Outcome,
+    /// RFC 9209 §2.3 token.
+    pub token: &'static str,
+    /// Where it ended, where that is not where it was.
+    pub phase: Option<Phase>,
+}
+
+impl Failure {
+    /// What follows from it.
+    pub fn verdict(&self) -> Verdict {
+        let verdict = |status, outcome, token| Verdict { status: Some(status), outcome, token, phase: None };
+        match self {
+            Failure::Refused(refused) => refused.verdict(),
+            Failure::Body(error) => error.verdict(),
+            Failure::NoUpstream => verdict(StatusCode::NOT_FOUND, Outcome::NoUpstream, "destination_not_found"),
+            Failure::Panicked => {
+                verdict(StatusCode::INTERNAL_SERVER_ERROR, Outcome::Internal, "proxy_internal_error")
+            }
+            Failure::Upstream(error) => {
+                let (status, outcome) = upstream(error);
+                verdict(status, outcome, error.token())
+            }
+        }
+    }
+
+    /// The sentence for the record; nothing of it is for the client.
+    pub fn message(&self) -> String {
+        match self {
+            Failure::Refused(refused) => refused.message().to_owned(),
+            Failure::Body(error) => error.to_string(),
+            Failure::NoUpstream => "no upstream is configured for this host and path".to_owned(),
+            Failure::Upstream(error) => error.describe(),
+            Failure::Panicked => "a panic in gatelog".to_owned(),
+        }
+    }
+
+    /// Whether it is an exception that ended the request, so that `request_failed` is written.
+    pub fn is_exception(&self) -> bool {
+        matches!(self, Failure::NoUpstream | Failure::Upstream(_) | Failure::Panicked)
+    }
+}
+
+/// The upstream's side of the table.
+pub fn upstream(error: &UpstreamError) -> (StatusCode, Outcome) {
+    match error {
+        UpstreamError::Dns { .. } => (StatusCode::BAD_GATEWAY, Outcome::UpstreamDns),
+        UpstreamError::Connect(_) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamRefused),
+        UpstreamError::Tls(_) | UpstreamError::Certificate(_) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamTls),
+        UpstreamError::Write(_) | UpstreamError::Closed { .. } => (StatusCode::BAD_GATEWAY, Outcome::UpstreamReset),
+        UpstreamError::ConnectTimeout
+        | UpstreamError::WriteTimeout
+        | UpstreamError::ResponseTimeout
+        | UpstreamError::BodyTimeout => (StatusCode::GATEWAY_TIMEOUT, Outcome::UpstreamTimeout),
+        UpstreamError::HeadTooLarge | UpstreamError::Head(_) | UpstreamError::Coding(_) => {
+            (StatusCode::BAD_GATEWAY, Outcome::UpstreamProtocol)
+        }
+        UpstreamError::Incomplete(_) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamIncomplete),
+    }
+}
+
+impl Refused {
+    fn verdict(self) -> Verdict {
+        let (status, outcome, token) = match self {
+            Refused::Connect | Refused::MaxForwards => {
+                (StatusCode::METHOD_NOT_ALLOWED, Outcome::Rejected, "http_request_denied")
+            }
+            Refused::Host | Refused::TraceBody => (StatusCode::BAD_REQUEST, Outcome::Rejected, "http_request_error"),
+            Refused::Expectation => (StatusCode::EXPECTATION_FAILED, Outcome::Rejected, "http_request_error"),
+            Refused::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Outcome::Limited, "http_request_error"),
+            Refused::Loop => (StatusCode::LOOP_DETECTED, Outcome::Rejected, "proxy_loop_detected"),
+        };
+        Verdict { status: Some(status), outcome, token, phase: Some(Phase::ReadRequest) }
+    }
+
+    fn message(self) -> &'static str {
+        match self {
+            Refused::Connect => "CONNECT is not offered",
+            Refused::Host => "Host is missing, or contradicts the request target",
+            Refused::TraceBody => "TRACE with a body",
+            Refused::MaxForwards => "Max-Forwards has run out here, and TRACE is not offered",
+            Refused::Expectation => "an expectation other than 100-continue",
+            Refused::BodyTooLarge => "the declared request body is larger than limits.body_bytes",
+            Refused::Loop => "the request has passed this proxy before",
+        }
+    }
+}
+
+impl BodyError {
+    fn verdict(self) -> Verdict {
+        let (status, outcome, token) = match self {
+            BodyError::ClientGone => (None, Outcome::ClientAbort, "client_abort"),
+            BodyError::Timeout => (Some(StatusCode::REQUEST_TIMEOUT), Outcome::ClientTimeout, "client_timeout"),
+            BodyError::TooLarge => (Some(StatusCode::PAYLOAD_TOO_LARGE), Outcome::Limited, "http_request_error"),
+            BodyError::Malformed => (Some(StatusCode::BAD_REQUEST), Outcome::Rejected, "http_request_error"),
+        };
+        Verdict { status, outcome, token, phase: None }
+    }
+}

@@ -1,0 +1,193 @@
+//! One request sent on to its upstream, once more where that is safe, and its answer made the client's.
+
+use std::rc::Rc;
+
+use http::request::Parts;
+use http::{HeaderMap, Method, Response, StatusCode, Version};
+use hyper::body::Incoming;
+
+use http_body::Body as _;
+
+use crate::exchange::{Exception, Exchange};
+use crate::listen::Client;
+use crate::upstream::{
+    BodyCoding, Connection, Outgoing, ResponseBody, ResponseHead, SendError, Upstream, Watch, exchange,
+};
+
+use super::admit::{Admitted, admit, passes};
+use super::body::{Body, RequestBody};
+use super::failure::{Failure, Refused};
+use super::headers::{self, Way};
+use super::respond::NAME;
+use super::{Proxy, host_of, response};
+
+/// Passes through proxies of this name before a request counts as caught in a loop: several in a row are ordinary.
+const MAX_PASSES: usize = 8;
+/// Longest exception type and message that an application's headers are taken at.
+const MAX_EXCEPTION: usize = 1024;
+
+/// A request as it came.
+pub(super) struct Inbound {
+    pub(super) head: Parts,
+    pub(super) body: Incoming,
+    pub(super) client: Client,
+}
+
+impl Proxy {
+    pub(super) async fn forward(&self, exchange: &Exchange, inbound: Inbound) -> Result<Response<Body>, Failure> {
+        let Inbound { mut head, body, client } = inbound;
+        let admitted = admit(&head, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
+        if passes(&head.headers, NAME) > MAX_PASSES {
+            return Err(Failure::Refused(Refused::Loop));
+        }
+        if admitted.answer_options {
+            return Ok(self.answer_options(exchange, &client));
+        }
+        let named = exchange.route().and_then(|route| route.overrides.upstream.as_deref());
+        let upstream = self.upstreams.select(named, host_of(&head), head.uri.path()).ok_or(Failure::NoUpstream)?;
+        exchange.chosen(&upstream.name);
+        let body = RequestBody::new(
+            body,
+            exchange.clone(),
+            Rc::clone(&client.wire),
+            self.limits.body_bytes,
+            self.limits.body_idle_timeout,
+        );
+        let trip = Trip { proxy: self, exchange, client: &client, upstream, admitted: &admitted };
+        let (answer, body) = trip.run(&mut head, body).await?;
+        Ok(trip.deliver(answer, body))
+    }
+}
+
+/// A request on its way to one upstream.
+struct Trip<'a> {
+    proxy: &'a Proxy,
+    exchange: &'a Exchange,
+    client: &'a Client,
+    upstream: &'a Upstream,
+    admitted: &'a Admitted,
+}
+
+impl Trip<'_> {
+    /// Sends it, over a kept connection if there is one. Where that turns out to have been closed meanwhile, and sending
+    /// the request again can do no harm, it is sent once more over a new one.
+    async fn run(&self, head: &mut Parts, body: RequestBody) -> Result<(ResponseHead, ResponseBody), Failure> {
+        let server = self.upstream.choose().ok_or(Failure::NoUpstream)?;
+        let mut body = Some(body);
+        if let Some(connection) = server.reuse() {
+            self.exchange.attempt(&server.address, true);
+            let again = self.admitted.coding == BodyCoding::None && is_idempotent(&head.method);
+            let sent = if again { RequestOrNone::None } else { RequestOrNone::Body(body.take()) };
+            match self.send(connection, head, sent).await {
+                Err(Failure::Upstream(error)) if again && error.is_stale() => {}
+                result => return result,
+            }
+        }
+        self.exchange.attempt(&server.address, false);
+        let timeouts = &self.upstream.settings.timeouts;
+        let connected = server.connect(timeouts.connect, || self.exchange.securing()).await;
+        let connection = connected.map_err(Failure::Upstream)?;
+        self.send(connection, head, RequestOrNone::Body(body)).await
+    }
+
+    async fn send(
+        &self,
+        mut connection: Connection,
+        head: &mut Parts,
+        body: RequestOrNone,
+    ) -> Result<(ResponseHead, ResponseBody), Failure> {
+        let mut buffer = connection.head_buffer();
+        let address = connection.address();
+        headers::write_request(&mut buffer, head, self.admitted, &self.way(&address));
+        self.exchange.sending();
+        let outgoing = Outgoing {
+            head: buffer,
+            body,
+            coding: self.admitted.coding,
+            expects_continue: self.admitted.expects_continue,
+            method: head.method.clone(),
+        };
+        let watch = Observer { exchange: self.exchange, client: self.client, version: head.version };
+        exchange(connection, outgoing, &self.upstream.settings.timeouts, &watch).await.map_err(|error| match error {
+            SendError::Upstream(error) => Failure::Upstream(error),
+            SendError::Body(error) => Failure::Body(error),
+        })
+    }
+
+    fn way<'a>(&'a self, server: &'a str) -> Way<'a> {
+        Way { exchanges: &self.proxy.exchanges, exchange: self.exchange, peer: &self.client.peer, server }
+    }
+
+    fn deliver(&self, answer: ResponseHead, body: ResponseBody) -> Response<Body> {
+        let ResponseHead { status, mut headers, .. } = answer;
+        self.exchange.responded(status, &headers);
+        self.take_exception(&mut headers);
+        if let Some(status) = headers.get("grpc-status").and_then(|status| status.to_str().ok()?.parse().ok()) {
+            self.exchange.grpc_status(status);
+        }
+        headers::pass_response(&mut headers, &self.way(""));
+        response(status, headers, Body::upstream(body, self.exchange.clone(), Rc::clone(&self.client.wire)))
+    }
+
+    /// What the application says of its own exception is for the record, not for the client.
+    fn take_exception(&self, headers: &mut HeaderMap) {
+        let names = &self.upstream.settings.exception_headers;
+        let (kind, message) = (headers.remove(&names.kind), headers.remove(&names.message));
+        let text = |value: Option<http::HeaderValue>| {
+            value.map_or_else(Vec::new, |value| value.as_bytes()[..value.len().min(MAX_EXCEPTION)].to_vec())
+        };
+        if kind.is_some() || message.is_some() {
+            self.exchange.reported(Exception { kind: text(kind), message: text(message) });
+        }
+    }
+}
+
+/// RFC 9110 §9.2.2: sending it twice means the same as sending it once.
+fn is_idempotent(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE].contains(method)
+}
+
+/// The body of one attempt: there may be another one only where there is none.
+pub(super) enum RequestOrNone {
+    Body(Option<RequestBody>),
+    None,
+}
+
+impl http_body::Body for RequestOrNone {
+    type Data = bytes::Bytes;
+    type Error = super::failure::BodyError;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        match &mut *self {
+            RequestOrNone::Body(Some(body)) => std::pin::Pin::new(body).poll_frame(cx),
+            RequestOrNone::Body(None) | RequestOrNone::None => std::task::Poll::Ready(None),
+        }
+    }
+}
+
+/// Tells the ledger how the exchange with the server goes on, and the client what comes before the answer.
+struct Observer<'a> {
+    exchange: &'a Exchange,
+    client: &'a Client,
+    version: Version,
+}
+
+impl Watch for Observer<'_> {
+    fn sent(&self) {
+        self.exchange.sent();
+    }
+
+    fn first_byte(&self) {
+        self.exchange.first_byte();
+    }
+
+    /// HTTP/1.0 knows no interim responses (RFC 9110 §15.2), and hyper's HTTP/2 cannot send them.
+    fn interim(&self, status: StatusCode, headers: &HeaderMap) {
+        if self.version == Version::HTTP_11 {
+            self.client.wire.send_interim(&headers::interim(status, headers));
+        }
+    }
+}

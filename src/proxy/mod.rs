@@ -1,0 +1,134 @@
+//! The whole way of a request: admitted, sent to an upstream, its answer delivered; or answered here.
+
+pub mod admit;
+pub mod body;
+pub mod failure;
+mod forward;
+pub mod headers;
+mod panic;
+pub mod respond;
+pub mod select;
+
+pub use body::Body;
+pub use failure::Failure;
+pub use select::Upstreams;
+
+use std::rc::Rc;
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+
+use crate::exchange::{Exception, Exchange, Exchanges};
+use crate::listen::{Client, Handler, Limits, Refusal};
+use crate::net::Peer;
+use crate::record::Rejected;
+
+use forward::Inbound;
+use respond::Content;
+
+/// The proxy on one core.
+pub struct Proxy {
+    exchanges: Rc<Exchanges>,
+    upstreams: Upstreams,
+    limits: Limits,
+}
+
+impl Proxy {
+    /// A proxy to these upstreams.
+    pub fn new(exchanges: Rc<Exchanges>, upstreams: Upstreams, limits: Limits) -> Proxy {
+        Proxy { exchanges, upstreams, limits }
+    }
+
+    /// Its upstreams.
+    pub fn upstreams(&self) -> &Upstreams {
+        &self.upstreams
+    }
+
+    /// An answer of our own, and how it came to that.
+    fn answer(&self, exchange: &Exchange, client: &Client, accept: Option<&HeaderValue>, failure: &Failure) -> Response<Body> {
+        let verdict = failure.verdict();
+        let message = failure.message();
+        let exception = Exception { kind: verdict.token.as_bytes().to_vec(), message: message.into_bytes() };
+        if let Some(phase) = verdict.phase {
+            exchange.enter(phase);
+        }
+        if failure.is_exception() {
+            exchange.failed(verdict.outcome, Some(exception));
+        } else {
+            exchange.refused(verdict.outcome, exception);
+        }
+        // Where the client is gone nobody reads it, and the ledger says so whatever is put here.
+        let status = verdict.status.unwrap_or(StatusCode::BAD_REQUEST);
+        let content = Content { status, token: Some(verdict.token), request_id: exchange.id().as_str() };
+        let answer = respond::render(&content, accept);
+        self.own(exchange, client, status, answer)
+    }
+
+    fn own(&self, exchange: &Exchange, client: &Client, status: StatusCode, answer: respond::Answer) -> Response<Body> {
+        let mut headers = answer.headers;
+        headers.insert(self.exchanges.settings().request_id.header.clone(), exchange.id().to_header());
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        }
+        exchange.answered(status, &headers);
+        response(status, headers, Body::own(answer.body, exchange.clone(), Rc::clone(&client.wire)))
+    }
+
+    /// `OPTIONS` with `Max-Forwards: 0` ends here (RFC 9110 §7.6.2).
+    fn answer_options(&self, exchange: &Exchange, client: &Client) -> Response<Body> {
+        exchange.concluded_here();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        self.own(exchange, client, StatusCode::OK, respond::Answer { headers, body: bytes::Bytes::new() })
+    }
+}
+
+impl Handler for Proxy {
+    type Body = Body;
+
+    async fn call(self: Rc<Self>, client: Client, request: Request<Incoming>) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let accept = head.headers.get(header::ACCEPT).cloned();
+        let exchange = self.exchanges.begin(&client.peer, &head);
+        let inbound = Inbound { head, body, client: client.clone() };
+        let forwarded = panic::caught(self.forward(&exchange, inbound)).await;
+        match forwarded.unwrap_or(Err(Failure::Panicked)) {
+            Ok(response) => response,
+            Err(failure) => self.answer(&exchange, &client, accept.as_ref(), &failure),
+        }
+    }
+
+    fn refused(&self, peer: &Peer, refusal: &Refusal) -> Vec<u8> {
+        let id = self.exchanges.mint();
+        let ip = self.exchanges.policy().ip(peer.ip).to_string();
+        let shown = self.exchanges.policy().address(peer.address).to_string();
+        self.exchanges.reject(&Rejected {
+            peer_address: Some(&shown),
+            ip_address: Some(&ip),
+            status_code: refusal.status,
+            reason: refusal.reason,
+            detail: &refusal.detail,
+            excerpt: &refusal.excerpt,
+            request_id: Some(id.as_str()),
+        });
+        let Some(status) = refusal.status.and_then(|status| StatusCode::from_u16(status).ok()) else { return Vec::new() };
+        let content = Content { status, token: Some("http_request_error"), request_id: id.as_str() };
+        let date = crate::time::http_date(crate::time::wall_now());
+        respond::render_raw(&content, self.exchanges.settings().request_id.header.as_str(), &date)
+    }
+}
+
+fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The host that a request names, for choosing an upstream.
+fn host_of(head: &Parts) -> Option<&str> {
+    let authority = head.uri.authority().map(http::uri::Authority::as_str);
+    authority.or_else(|| head.headers.get(header::HOST)?.to_str().ok())
+}

@@ -1,0 +1,115 @@
+//! Which upstream a request goes to: the one its route names, else the one for its host and path, else the default.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+
+use crate::upstream::{NameError, Settings, Upstream};
+
+/// The upstreams of one core.
+pub struct Upstreams {
+    all: Vec<Rc<Upstream>>,
+}
+
+impl Upstreams {
+    /// Upstreams without connections. The clients' TLS configurations stand beside them, in the same order.
+    pub fn new(settings: &[Settings], tls: &[Option<Arc<ClientConfig>>]) -> Result<Upstreams, NameError> {
+        let tls = tls.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let upstream = |(settings, tls): (&Settings, _)| Upstream::new(settings.clone(), tls).map(Rc::new);
+        Ok(Upstreams { all: settings.iter().zip(tls).map(upstream).collect::<Result<_, _>>()? })
+    }
+
+    /// The upstream for a request. Where several would do, the one that names the host wins, then the longest prefix.
+    pub fn select(&self, named: Option<&str>, host: Option<&str>, path: &str) -> Option<&Rc<Upstream>> {
+        if let Some(name) = named {
+            return self.all.iter().find(|upstream| &*upstream.name == name);
+        }
+        if let [only] = self.all.as_slice()
+            && only.settings.hosts.is_empty()
+            && only.settings.prefix.is_none()
+        {
+            return Some(only);
+        }
+        let host = host.map(without_port).unwrap_or_default().to_ascii_lowercase();
+        let fits = |upstream: &&Rc<Upstream>| {
+            let Settings { hosts, prefix, .. } = &upstream.settings;
+            (hosts.is_empty() || hosts.contains(&host)) && prefix.as_deref().is_none_or(|prefix| is_below(path, prefix))
+        };
+        let rank = |upstream: &&Rc<Upstream>| {
+            let Settings { hosts, prefix, .. } = &upstream.settings;
+            (!hosts.is_empty(), prefix.as_ref().map_or(0, String::len))
+        };
+        // The first of equals: `max_by_key` would take the last.
+        self.all.iter().rev().filter(fits).max_by_key(rank)
+    }
+
+    /// Closes connections that nobody will use any more.
+    pub fn sweep(&self) {
+        self.all.iter().for_each(|upstream| upstream.sweep());
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => name,
+        _ => host,
+    }
+}
+
+/// `/api` covers `/api` and `/api/x`, not `/apix`.
+fn is_below(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.trim_end_matches('/');
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::ServerSettings;
+
+    fn upstreams(all: &[(&str, &[&str], Option<&str>)]) -> Upstreams {
+        let settings: Vec<Settings> = all
+            .iter()
+            .map(|(name, hosts, prefix)| Settings {
+                origin: 0,
+                name: (*name).to_owned(),
+                servers: vec![ServerSettings { tls: false, host: "127.0.0.1".into(), port: 1 }],
+                hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+                prefix: prefix.map(str::to_owned),
+                timeouts: Default::default(),
+                exception_headers: Default::default(),
+                tls: Default::default(),
+            })
+            .collect();
+        Upstreams::new(&settings, &[]).expect("addresses are good names")
+    }
+
+    fn choice(upstreams: &Upstreams, named: Option<&str>, host: &str, path: &str) -> Option<String> {
+        upstreams.select(named, Some(host), path).map(|upstream| upstream.name.to_string())
+    }
+
+    #[test]
+    fn host_then_longest_prefix_then_default() {
+        let all = upstreams(&[
+            ("default", &[], None),
+            ("api", &[], Some("/api")),
+            ("v2", &[], Some("/api/v2/")),
+            ("shop", &["shop.example"], None),
+        ]);
+        let choose = |host, path| choice(&all, None, host, path).expect("an upstream");
+        assert_eq!(choose("x", "/"), "default");
+        assert_eq!(choose("x", "/apix"), "default");
+        assert_eq!(choose("x", "/api"), "api");
+        assert_eq!(choose("x", "/api/v2/a"), "v2");
+        assert_eq!(choose("SHOP.example:8080", "/api"), "shop");
+        assert_eq!(choice(&all, Some("api"), "shop.example", "/").as_deref(), Some("api"));
+    }
+
+    #[test]
+    fn without_a_default_a_foreign_host_has_none() {
+        let all = upstreams(&[("shop", &["shop.example"], None)]);
+        assert_eq!(choice(&all, None, "other.example", "/"), None);
+        assert_eq!(choice(&all, None, "[::1]:80", "/"), None);
+    }
+}
