@@ -21,28 +21,22 @@ pub fn check(source: &Source, environment: &Environment, resolve: Resolve<'_>, o
         Some(path) => path.display().to_string(),
         None => "command line".to_owned(),
     };
-    match config {
-        Some(config) => writeln!(out, "{name}: {}{}", summary(&config), count(&problems))?,
+    match &config {
+        Some(config) => writeln!(out, "{name}: {}{}", summary(config), count(&problems))?,
         None => writeln!(out, "{name}: cannot be served{}", count(&problems))?,
     }
-    Ok(if has_errors(&problems) { 2 } else { 0 })
+    Ok(if config.is_some() { 0 } else { 2 })
 }
 
 /// A configuration that can be served, and all that is to be said about it; none if it cannot be.
 ///
 /// `run` begins with this, so that it refuses what `check` refuses, before anything is served.
 pub fn load(source: &Source, environment: &Environment, resolve: Resolve<'_>) -> (Option<Config>, Vec<Problem>) {
-    let loaded = config::load(source, environment);
-    let mut problems = loaded.problems;
-    if let Some(config) = &loaded.config {
-        problems.extend(preflight(config, &loaded.places, resolve));
-    }
-    let config = loaded.config.filter(|_| !has_errors(&problems));
-    (config, problems)
-}
-
-fn has_errors(problems: &[Problem]) -> bool {
-    problems.iter().any(|problem| problem.severity == Severity::Error)
+    let mut loaded = config::load(source, environment);
+    let found = loaded.partial().map(|config| preflight(config, &loaded.places, resolve)).unwrap_or_default();
+    let config = loaded.config.filter(|_| found.iter().all(|problem| problem.severity == Severity::Warning));
+    loaded.problems.extend(found);
+    (config, loaded.problems)
 }
 
 /// What would be served.
@@ -124,33 +118,40 @@ mod tests {
 
     #[test]
     fn certificates_and_names_are_looked_at_all_at_once() {
-        let text = "[[listen]]\naddress = \"127.0.0.1:0\"\ntls = { certificate = \"a.pem\", key = \"b.key\" }\n\
+        let text = "worker = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\ntls = { certificate = \"a.pem\", key = \"b.key\" }\n\
                     [[upstream]]\nname = \"app\"\nservers = [\"https://app.example\", \"https://other.example\"]\n\
                     ca = \"a.key\"\n";
         let (code, out) = checked(text);
         let expected = "\
-error: the private key b.key: the private key does not belong to the certificate
- --> gatelog.toml:3:38
+error: unknown key `worker` at the top level
+ --> gatelog.toml:1:1
   |
-3 | tls = { certificate = \"a.pem\", key = \"b.key\" }
+1 | worker = 1
+  | ^^^^^^
+  = hint: did you mean `workers`?
+
+error: the private key b.key: the private key does not belong to the certificate
+ --> gatelog.toml:4:38
+  |
+4 | tls = { certificate = \"a.pem\", key = \"b.key\" }
   |                                      ^^^^^^^
   = hint: take the key that the certificate was requested with
 
 error: the server `other.example` cannot be resolved: no such host
- --> gatelog.toml:6:35
+ --> gatelog.toml:7:35
   |
-6 | servers = [\"https://app.example\", \"https://other.example\"]
+7 | servers = [\"https://app.example\", \"https://other.example\"]
   |                                   ^^^^^^^^^^^^^^^^^^^^^^^
   = hint: look at the name, and at the resolver of this machine; an address works without one
 
 error: the authorities a.key: it holds no authorities in PEM
- --> gatelog.toml:7:6
+ --> gatelog.toml:8:6
   |
-7 | ca = \"a.key\"
+8 | ca = \"a.key\"
   |      ^^^^^^^
   = hint: a file in PEM begins with -----BEGIN
 
-gatelog.toml: cannot be served; 3 errors
+gatelog.toml: cannot be served; 4 errors
 ";
         assert_eq!((code, out.as_str()), (2, expected));
     }
