@@ -7,13 +7,15 @@ use std::io;
 use std::path::Path;
 
 /// Bytes that a file of the configuration may hold. It is read whole.
-pub const FILE_LIMIT: u64 = 16 << 20;
+pub const FILE_LIMIT: u64 = 4 << 20;
 
 /// The process environment, and a way to files: nothing below `app` looks for either by itself.
 pub struct Environment {
     variables: BTreeMap<String, String>,
-    read: Box<dyn Fn(&Path) -> io::Result<Vec<u8>>>,
+    read: Box<ReadFile>,
 }
+
+type ReadFile = dyn Fn(&Path) -> io::Result<Vec<u8>>;
 
 impl Environment {
     /// These variables, and the files of this machine. Variables that are no UTF-8 are made so.

@@ -87,6 +87,14 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// Where everything stands that carries an `origin`.
     pub places: Places,
+    partial: Option<Config>,
+}
+
+impl Loaded {
+    /// What could be settled in spite of the problems: not to run with, but to look for further ones in.
+    pub fn partial(&self) -> Option<&Config> {
+        self.config.as_ref().or(self.partial.as_ref())
+    }
 }
 
 /// Reads and settles a configuration. Never fails: what is wrong is among the problems.

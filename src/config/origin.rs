@@ -23,10 +23,12 @@ impl Origins {
         origins.len() - 1
     }
 
-    /// Adds the place of something inside a key's value.
+    /// Sets the place of something inside a key's value.
     pub(super) fn note(&self, origin: usize, field: impl Into<String>, at: At) {
+        let field = field.into();
         if let Some(origin) = self.0.borrow_mut().get_mut(origin) {
-            origin.fields.push((field.into(), at));
+            origin.fields.retain(|(name, _)| *name != field);
+            origin.fields.push((field, at));
         }
     }
 

@@ -16,8 +16,9 @@ pub(super) fn apply(root: &mut Table, reader: &Reader<'_>) {
         let key = At { source, start: 0, end: name.len() };
         let at = At { source, start: name.len() + 1, end: name.len() + 1 + value.len() };
         let node = Node { at, value: Value::Untyped(value.to_owned()) };
-        let path: Vec<String> = path.split(LEVELS).map(str::to_ascii_lowercase).collect();
-        if let Err(complaint) = set_in_table(root, &path, key, node) {
+        let path: Vec<String> = path.split(LEVELS).take(DEEPEST + 1).map(str::to_ascii_lowercase).collect();
+        let set = if path.len() > DEEPEST { Err(names_nothing()) } else { set_in_table(root, &path, key, node) };
+        if let Err(complaint) = set {
             reader.findings.warning(key, complaint);
         }
     }
@@ -26,9 +27,16 @@ pub(super) fn apply(root: &mut Table, reader: &Reader<'_>) {
 const PREFIX: &str = "GATELOG_";
 const LEVELS: &str = "__";
 
+/// Far below any key; what is built here is walked by recursion.
+const DEEPEST: usize = 32;
+
+fn names_nothing() -> Complaint {
+    Complaint::new("the variable names no key", "GATELOG_LOG__LEVEL is `log.level`")
+}
+
 fn set_in_table(table: &mut Table, path: &[String], key: At, node: Node) -> Result<(), Complaint> {
     let Some((name, rest)) = path.split_first().filter(|(name, _)| !name.is_empty()) else {
-        return Err(Complaint::new("the variable names no key", "GATELOG_LOG__LEVEL is `log.level`"));
+        return Err(names_nothing());
     };
     let found = table.0.iter().position(|entry| entry.name.to_ascii_lowercase() == *name);
     let index = found.unwrap_or_else(|| {

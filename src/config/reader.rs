@@ -2,7 +2,7 @@
 //!
 //! A [`Section`] never stops at the first mistake. A key that cannot be read is reported and counts as absent.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -38,7 +38,7 @@ impl<'e> Reader<'e> {
 
     pub(super) fn section(&self, path: impl Into<String>, at: At, table: Table) -> Section<'_> {
         let entries = table.0.into_iter().map(Some).collect();
-        Section { reader: self, path: path.into(), at, entries, known: Vec::new(), abandoned: Cell::new(false) }
+        Section { reader: self, path: path.into(), at, entries, known: Vec::new() }
     }
 
     /// What `parse` makes of a node; a complaint becomes a finding there.
@@ -87,7 +87,6 @@ pub(super) struct Section<'r> {
     pub(super) at: At,
     entries: Vec<Option<Entry>>,
     known: Vec<&'static str>,
-    abandoned: Cell<bool>,
 }
 
 impl<'r> Section<'r> {
@@ -203,8 +202,8 @@ impl<'r> Section<'r> {
     }
 
     /// Says nothing about what was not taken: the section as a whole was refused.
-    pub(super) fn abandon(self) {
-        self.abandoned.set(true);
+    pub(super) fn abandon(mut self) {
+        self.entries.clear();
     }
 
     /// Remembers where the section and its keys stand, for whoever finds fault with it later.
@@ -236,9 +235,6 @@ impl<'r> Reader<'r> {
 
 impl Drop for Section<'_> {
     fn drop(&mut self) {
-        if self.abandoned.get() {
-            return;
-        }
         let left = self.entries.iter_mut().filter_map(Option::take);
         let unknown = left.map(|Entry { name, at, .. }| Unknown {
             at,

@@ -105,10 +105,15 @@ fn finish(reader: Reader<'_>, config: Option<Config>) -> Loaded {
     }
     let sources = reader.sources.into_inner();
     let findings = reader.findings.into_sorted(&sources);
-    let problems: Vec<_> = findings.into_iter().map(|finding: Finding| finding.into_problem(&sources)).collect();
-    let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
-    Loaded { config: config.filter(|_| !broken), problems, places: Places::new(sources, reader.origins) }
+    let broken = findings.iter().any(|finding| finding.severity == Severity::Error);
+    let (config, partial) = if broken { (None, config) } else { (config, None) };
+    let shown = findings.into_iter().take(MOST_PROBLEMS);
+    let problems = shown.map(|finding: Finding| finding.into_problem(&sources)).collect();
+    Loaded { config, problems, places: Places::new(sources, reader.origins), partial }
 }
+
+/// More than anyone reads. Each carries a copy of its line.
+const MOST_PROBLEMS: usize = 1000;
 
 impl Reader<'_> {
     /// Parses a file's bytes. Where they are no UTF-8, the rest is read all the same.

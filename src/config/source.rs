@@ -1,5 +1,6 @@
 //! The texts that configuration comes from, and how a span of bytes in one becomes a line and a column.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -40,11 +41,15 @@ struct Text {
     kind: Kind,
     name: String,
     text: String,
+    /// Found when the first problem is shown.
+    secrets: OnceCell<Vec<Range<usize>>>,
+    line_starts: OnceCell<Vec<usize>>,
 }
 
 impl Sources {
     pub(super) fn add(&mut self, kind: Kind, name: impl Into<String>, text: impl Into<String>) -> usize {
-        self.0.push(Text { kind, name: name.into(), text: text.into() });
+        let (secrets, line_starts) = Default::default();
+        self.0.push(Text { kind, name: name.into(), text: text.into(), secrets, line_starts });
         self.0.len() - 1
     }
 
@@ -80,12 +85,12 @@ impl Sources {
         let start = floor(text, at.start);
         let (line_start, line_end) = line_around(text, start);
         let end = floor(text, at.end).min(line_end).max(start);
-        let line = numbered.then(|| text[..start].matches('\n').count() + 1);
+        let line = numbered.then(|| source.line(start));
         Place {
             file: name,
             line,
             column: text[line_start..start].chars().count() + 1,
-            text: masked(text, line_start, line_end),
+            text: source.masked(line_start, line_end),
             length: text[start..end].chars().count().max(1),
         }
     }
@@ -104,12 +109,21 @@ fn line_around(text: &str, offset: usize) -> (usize, usize) {
     (start, end.max(start))
 }
 
-/// A line with every character of a secret replaced, so that columns stay true.
-fn masked(text: &str, start: usize, end: usize) -> String {
-    let secrets = secrets(text);
-    let hidden = |offset: usize| secrets.iter().any(|range| range.contains(&offset));
-    let shown = |(offset, character): (usize, char)| if hidden(start + offset) { '*' } else { character };
-    text[start..end].char_indices().map(shown).collect()
+impl Text {
+    /// The number of the line that holds an offset, from 1.
+    fn line(&self, offset: usize) -> usize {
+        let starts = self.line_starts.get_or_init(|| self.text.match_indices('\n').map(|(at, _)| at + 1).collect());
+        starts.partition_point(|start| *start <= offset) + 1
+    }
+
+    /// A line with every character of a secret replaced, so that columns stay true.
+    fn masked(&self, start: usize, end: usize) -> String {
+        let all = self.secrets.get_or_init(|| secrets(&self.text));
+        let here: Vec<_> = all.iter().filter(|range| range.start < end && range.end > start).collect();
+        let hidden = |offset: usize| here.iter().any(|range| range.contains(&offset));
+        let shown = |(offset, character): (usize, char)| if hidden(start + offset) { '*' } else { character };
+        self.text[start..end].char_indices().map(shown).collect()
+    }
 }
 
 /// Where a text holds the values of secret keys: `hash_key = "…"` in a file, `…HASH_KEY=…` in a variable.
@@ -174,7 +188,9 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        masked(text, 0, text.len())
+        let mut sources = Sources::default();
+        sources.add(Kind::File, "a.toml", text);
+        sources.0[0].masked(0, text.len())
     }
 
     #[test]

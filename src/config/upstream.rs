@@ -14,12 +14,13 @@ pub(super) fn upstreams(root: &mut Section<'_>, arguments: &[String]) -> Vec<Set
     let reader = root.reader;
     let written = root.has("upstream");
     let mut upstreams: Vec<Settings> = root.tables("upstream").into_iter().filter_map(upstream).collect();
-    let servers = argued_servers(reader, arguments);
     if !arguments.is_empty() {
-        match upstreams.iter_mut().find(|upstream| upstream.is_default()) {
-            Some(default) => default.servers = servers,
-            None => upstreams.push(argued(root, servers)),
-        }
+        let default = upstreams.iter().position(Settings::is_default).unwrap_or_else(|| {
+            upstreams.push(argued(root));
+            upstreams.len() - 1
+        });
+        let default = &mut upstreams[default];
+        default.servers = argued_servers(reader, arguments, default.origin);
     } else if !written {
         let hint = "add [[upstream]] name = \"app\" servers = [\"http://127.0.0.1:8000\"], or run with --upstream URL";
         reader.error(At::whole(root.at.source), "there is no upstream to send requests to", hint);
@@ -28,11 +29,11 @@ pub(super) fn upstreams(root: &mut Section<'_>, arguments: &[String]) -> Vec<Set
     upstreams
 }
 
-fn argued(root: &Section<'_>, servers: Vec<ServerSettings>) -> Settings {
+fn argued(root: &Section<'_>) -> Settings {
     Settings {
         origin: root.origin(),
         name: "default".to_owned(),
-        servers,
+        servers: Vec::new(),
         hosts: Vec::new(),
         prefix: None,
         timeouts: Timeouts::default(),
@@ -41,15 +42,33 @@ fn argued(root: &Section<'_>, servers: Vec<ServerSettings>) -> Settings {
     }
 }
 
-fn argued_servers(reader: &Reader<'_>, urls: &[String]) -> Vec<ServerSettings> {
-    let server = |url: &String| {
+fn argued_servers(reader: &Reader<'_>, urls: &[String], origin: usize) -> Vec<ServerSettings> {
+    let argument = |url: &String| {
         let text = format!("--upstream {url}");
         let (start, end) = (text.len() - url.len(), text.len());
         let source = reader.sources.borrow_mut().add(Kind::Argument, "command line", text);
-        let node = Node { at: At { source, start, end }, value: Value::Untyped(url.clone()) };
-        reader.judge("--upstream", node, |node| address::server(node.text()?))
+        Node { at: At { source, start, end }, value: Value::Untyped(url.clone()) }
     };
-    urls.iter().filter_map(server).collect()
+    let nodes = urls.iter().map(argument).collect();
+    placed_servers(reader, origin, nodes, |node| reader.judge("--upstream", node, |node| address::server(node.text()?)))
+}
+
+/// Servers, each with its place remembered.
+fn placed_servers(
+    reader: &Reader<'_>,
+    origin: usize,
+    nodes: Vec<Node>,
+    read: impl Fn(Node) -> Option<ServerSettings>,
+) -> Vec<ServerSettings> {
+    let mut servers = Vec::new();
+    for node in nodes {
+        let at = node.at;
+        if let Some(server) = read(node) {
+            reader.origins.note(origin, format!("servers.{}", servers.len()), at);
+            servers.push(server);
+        }
+    }
+    servers
 }
 
 fn upstream(mut section: Section<'_>) -> Option<Settings> {
@@ -76,16 +95,8 @@ fn servers(section: &mut Section<'_>, origin: usize) -> Vec<ServerSettings> {
     if !written || nodes.as_ref().is_some_and(Vec::is_empty) {
         section.reader.error(at, "the upstream has no servers", "add servers = [\"http://127.0.0.1:8000\"]");
     }
-    let reader = section.reader;
-    let mut servers = Vec::new();
-    for node in nodes.unwrap_or_default() {
-        let node_at = node.at;
-        if let Some(server) = server(reader, section.name("servers"), node) {
-            reader.origins.note(origin, format!("servers.{}", servers.len()), node_at);
-            servers.push(server);
-        }
-    }
-    servers
+    let (reader, name) = (section.reader, section.name("servers"));
+    placed_servers(reader, origin, nodes.unwrap_or_default(), |node| server(reader, name.clone(), node))
 }
 
 /// A URL, or a table with `url`.

@@ -1,8 +1,9 @@
-//! What both sides of the proxy need of the network: streams that may speak TLS, and the chunked coding.
+//! What both sides of the proxy need of the network: streams that may speak TLS, its files, and the chunked coding.
 
 pub mod chunked;
 pub mod peer;
 pub mod stream;
+pub mod tls;
 
 pub use peer::{Peer, TlsSession};
 pub use stream::Stream;

@@ -154,3 +154,21 @@ proptest! {
         settled(&with_variables(UPSTREAM, &variables))?;
     }
 }
+
+#[test]
+fn nesting_beyond_reason_is_refused() {
+    let deep = 100_000;
+    let texts = [
+        format!("a = {}", "[".repeat(deep)),
+        format!("a = {}{}", "[".repeat(deep), "]".repeat(deep)),
+        format!("a = {}", "{a = ".repeat(deep)),
+        format!("{}a = 1", "a.".repeat(deep)),
+        format!("[{}a]", "a.".repeat(deep)),
+        format!("{}{}", "[[route]]\nprefix = \"a\"\nroute = [", "{ prefix = \"a\", route = [".repeat(deep)),
+    ];
+    for text in texts {
+        assert!(fuzz(text.as_bytes()).config.is_none());
+    }
+    let name = format!("GATELOG_{}X", "A__".repeat(deep / 3));
+    assert_eq!(with_variables(UPSTREAM, &[(&name, "1")]).problems.len(), 1);
+}

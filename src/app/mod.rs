@@ -1,0 +1,3 @@
+//! Composition root: what is configured becomes what runs.
+
+pub mod preflight;

@@ -1,0 +1,77 @@
+//! Everything that can be found wrong before the first socket is opened: certificates, keys, authorities and names.
+//!
+//! `check` stops after it; `run` goes on. Both say the same about the same configuration.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::config::{Config, Places, Problem};
+use crate::net::tls::{self, Role, TlsFileError};
+use crate::{listen, upstream};
+
+/// Resolves a host and a port, as the system does.
+pub type Resolve<'a> = &'a dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
+
+/// What a settled configuration cannot be served with on this machine, now; empty if there is nothing.
+pub fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
+    let listeners = config.listeners.iter().filter_map(|listener| certificate(listener, places));
+    let upstreams = config.upstreams.iter().flat_map(|upstream| servers(upstream, places, resolve));
+    listeners.chain(upstreams).collect()
+}
+
+/// The system's own resolver.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn system_resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    std::net::ToSocketAddrs::to_socket_addrs(&(host, port)).map(Iterator::collect)
+}
+
+fn certificate(listener: &listen::ListenSettings, places: &Places) -> Option<Problem> {
+    let tls = listener.tls.as_ref()?;
+    let error = tls::load_certified_key(&tls.certificate, &tls.key).err()?;
+    let field = if error.role == Role::Key { "tls.key" } else { "tls.certificate" };
+    Some(file_problem(places, listener.origin, field, &error))
+}
+
+fn servers(upstream: &upstream::Settings, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
+    let names = upstream.servers.iter().enumerate();
+    let unresolved = names.filter_map(|(index, server)| {
+        let why = unresolvable(&server.host, server.port, resolve)?;
+        let message = format!("the server `{}` cannot be resolved: {why}", server.host);
+        let hint = "look at the name, and at the resolver of this machine; an address works without one";
+        Some(places.error(upstream.origin, &format!("servers.{index}"), message, hint))
+    });
+    unresolved.chain(client_tls(upstream, places)).collect()
+}
+
+/// Why a host has no address, if it has none.
+fn unresolvable(host: &str, port: u16, resolve: Resolve<'_>) -> Option<String> {
+    match resolve(host, port) {
+        Ok(addresses) if addresses.is_empty() => Some("it has no address".to_owned()),
+        Ok(_) => None,
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn client_tls(upstream: &upstream::Settings, places: &Places) -> Option<Problem> {
+    let upstream::TlsSettings { ca, identity, .. } = &upstream.tls;
+    let identity = identity.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+    let error = tls::client_config(ca.as_deref(), identity).err()?;
+    let field = match error.role {
+        Role::Certificate => "certificate",
+        Role::Key => "key",
+        Role::Authorities => "ca",
+    };
+    Some(file_problem(places, upstream.origin, field, &error))
+}
+
+fn file_problem(places: &Places, origin: usize, field: &str, error: &TlsFileError) -> Problem {
+    let hint = match error.problem {
+        tls::TlsFileProblem::Mismatch => "take the key that the certificate was requested with",
+        tls::TlsFileProblem::Unreadable(_) => "look at its permissions and at the user that gatelog runs as",
+        _ => "a file in PEM begins with -----BEGIN",
+    };
+    places.error(origin, field, format!("the {} {}: {error}", error.role, error.path.display()), hint)
+}
