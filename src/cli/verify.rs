@@ -11,7 +11,7 @@
 //! an instance that has a `server_started` must have its `server_stopping`.
 //!
 //! Logs of any length are read in bounded memory: what is kept are the requests that are open, the last
-//! [`requests::RECENT`] that ended, and one entry for each instance.
+//! 65 536 that ended, and one entry for each instance.
 
 mod fields;
 mod line;

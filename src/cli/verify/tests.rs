@@ -496,6 +496,18 @@ proptest! {
 }
 
 #[test]
+fn the_command_line_wants_a_file() {
+    use clap::{Args, Command, FromArgMatches};
+    let parse = |words: &[&str]| {
+        let matches = Arguments::augment_args(Command::new("verify")).try_get_matches_from(words);
+        matches.and_then(|matches| Arguments::from_arg_matches(&matches))
+    };
+    let arguments = parse(&["verify", "--open-ok", "a.log", "-"]).unwrap();
+    assert_eq!((arguments.files, arguments.options), (vec!["a.log".into(), "-".into()], LIVE));
+    assert!(parse(&["verify", "--partial"]).is_err());
+}
+
+#[test]
 fn a_rejected_head_is_a_record_of_its_own() {
     let rejected = record::Rejected {
         peer_address: None,
