@@ -2,6 +2,8 @@
 //!
 //! `pair` is the figure that counts: one fragment and both lines of an ordinary request, as the request path pays them.
 
+#![allow(missing_docs, reason = "the functions that criterion's macros make have no docs")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -16,6 +16,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// Every level, the least first.
+    pub const ALL: [Level; 5] = [Level::Debug, Level::Info, Level::Warning, Level::Error, Level::Critical];
+
     /// The token of the record.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -127,6 +130,29 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Outcome; 19] = [
+        Outcome::Success,
+        Outcome::Redirect,
+        Outcome::ClientError,
+        Outcome::ServerError,
+        Outcome::ClientAbort,
+        Outcome::ClientTimeout,
+        Outcome::UpstreamTimeout,
+        Outcome::UpstreamRefused,
+        Outcome::UpstreamReset,
+        Outcome::UpstreamIncomplete,
+        Outcome::UpstreamProtocol,
+        Outcome::UpstreamTls,
+        Outcome::UpstreamDns,
+        Outcome::NoUpstream,
+        Outcome::Rejected,
+        Outcome::Limited,
+        Outcome::Shutdown,
+        Outcome::Internal,
+        Outcome::Upgraded,
+    ];
+
     /// The token of the record.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -185,6 +211,18 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase, in order.
+    pub const ALL: [Phase; 8] = [
+        Phase::ReadRequest,
+        Phase::Queue,
+        Phase::Connect,
+        Phase::Send,
+        Phase::Wait,
+        Phase::Receive,
+        Phase::Tunnel,
+        Phase::Done,
+    ];
+
     /// The token of the record.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -3,8 +3,8 @@
 //! Values become [`REDACTED`]; that there was one stays visible. Where a text can be read in two ways (is `;` a separator?
 //! is the name decoded once more?), the reading that hides more wins.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use memchr::{memchr, memchr2, memchr3, memmem, memrchr};
 use percent_encoding::percent_decode;
