@@ -1,3 +1,308 @@
-//! Composition root: what is configured becomes what runs.
+//! Composition root: what is configured becomes what runs, wired in the order in which a request flows.
 
+mod core;
+pub mod diagnostics;
 pub mod preflight;
+pub mod signals;
+
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustls::{ClientConfig, ServerConfig};
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use crate::config::Config;
+use crate::exchange;
+use crate::listen::accept::{bind, is_taken};
+use crate::listen::{ConnectionCount, ListenSettings, Stage, TlsVersion};
+use crate::net::tls::{self, TlsFileError};
+use crate::pipeline::announce::Announcer;
+use crate::pipeline::{Format, Levels, OutputSettings, Port, Queue, Stamp};
+use crate::record::redact::Policy;
+use crate::record::{Event, Level, Value};
+use crate::routes::Table;
+use crate::sinks::stdout;
+use crate::upstream;
+
+use self::core::Core;
+
+/// How long the outputs may take to write what waits once everything else has ended.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Protocols offered over TLS, the better one first.
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// Why nothing is served.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A certificate, a key or an authority cannot be used.
+    #[error(transparent)]
+    TlsFile(#[from] TlsFileError),
+    /// The cryptography library refuses.
+    #[error("TLS cannot be set up")]
+    Tls(#[from] rustls::Error),
+    /// A server's name can stand in no certificate.
+    #[error(transparent)]
+    Name(#[from] upstream::NameError),
+    /// The route table does not compile: `check` says why.
+    #[error("the route table has errors")]
+    Routes,
+    /// A thread or the random number generator is not to be had.
+    #[error("the system refuses")]
+    System(#[source] io::Error),
+}
+
+/// A proxy that serves.
+pub struct App {
+    addresses: Vec<(SocketAddr, bool)>,
+    cores: Vec<JoinHandle<io::Result<()>>>,
+    ended: mpsc::Receiver<()>,
+    stage: watch::Sender<Stage>,
+    announcer: Arc<Announcer>,
+    outputs: Vec<(Arc<Queue>, JoinHandle<()>)>,
+    grace: Duration,
+}
+
+/// How a proxy ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Every request was finished.
+    Drained,
+    /// `shutdown_grace` ran out, and what still ran was cut off.
+    CutOff,
+    /// A serving thread ended by itself.
+    Failed,
+}
+
+impl App {
+    /// Starts serving. Everything that can fail fails before the first connection is accepted.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub fn start(config: &Config) -> Result<App, StartError> {
+        let table = Arc::new(Table::compile(&config.routes).0.ok_or(StartError::Routes)?);
+        let listeners = Bound::all(&config.listeners, worker_count(config))?;
+        let clients = client_tls(config)?;
+        crate::proxy::Upstreams::new(&config.upstreams, &clients)?;
+        let (ports, outputs, stamp) = start_outputs(config)?;
+        let levels = Levels::new(&config.pipeline);
+        let announcer = Arc::new(Announcer::new(levels.clone(), &ports, &stamp));
+        let setup = core::Setup {
+            exchange: exchange::Shared {
+                settings: config.exchange.clone(),
+                policy: Policy::new(&config.record.redact),
+                table,
+                hash_key: hash_key()?,
+            },
+            levels,
+            ports,
+            stamp,
+            limits: config.limits.clone(),
+            upstreams: config.upstreams.clone(),
+            clients,
+            connections: Arc::new(ConnectionCount::default()),
+        };
+        let (stage, stages) = watch::channel(Stage::Open);
+        let (end, ended) = mpsc::channel(1);
+        announce_start(&announcer, config, &listeners);
+        let addresses = listeners.addresses();
+        let setup = Arc::new(setup);
+        let cores = listeners.per_core.into_iter().enumerate().map(|(index, listeners)| {
+            let core = Core { setup: Arc::clone(&setup), listeners, stages: stages.clone(), ended: end.clone() };
+            core.spawn(index).map_err(StartError::System)
+        });
+        let cores = cores.collect::<Result<_, _>>()?;
+        Ok(App { addresses, cores, ended, stage, announcer, outputs, grace: config.shutdown_grace })
+    }
+
+    /// Where it listens, and whether TLS is spoken there.
+    pub fn addresses(&self) -> &[(SocketAddr, bool)] {
+        &self.addresses
+    }
+
+    /// Says something about gatelog itself, through all outputs.
+    pub fn announcer(&self) -> &Arc<Announcer> {
+        &self.announcer
+    }
+
+    /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
+    /// `shutdown_grace` or until `hurry` is done, then what still runs is cut off; each of them has its record.
+    pub async fn serve(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Ending {
+        let failed = tokio::select! {
+            () = stop => false,
+            _ = self.ended.recv() => true,
+        };
+        self.announce_stop("draining");
+        self.stage.send_replace(Stage::Draining);
+        let drained = tokio::select! {
+            biased;
+            () = all_ended(&mut self.ended, self.cores.len() - usize::from(failed)) => true,
+            () = tokio::time::sleep(self.grace) => false,
+            () = hurry => false,
+        };
+        self.stage.send_replace(Stage::Closed);
+        let ending = match (failed, drained) {
+            (true, _) => Ending::Failed,
+            (false, true) => Ending::Drained,
+            (false, false) => Ending::CutOff,
+        };
+        self.finish(ending)
+    }
+
+    /// Waits for the serving threads, then for the outputs: nothing that was said is left unwritten if it can be helped.
+    fn finish(self, ending: Ending) -> Ending {
+        let mut failed = ending == Ending::Failed;
+        for core in self.cores {
+            failed |= !matches!(core.join(), Ok(Ok(())));
+        }
+        let fields = [("stage", Value::Text(b"stopped"))];
+        self.announcer.announce(Event::ServerStopping, Level::Info, &fields);
+        let until = crate::time::monotonic() + LAST_WORDS;
+        for (queue, writer) in self.outputs {
+            queue.close();
+            wait_for(&writer, until);
+        }
+        if failed { Ending::Failed } else { ending }
+    }
+
+    fn announce_stop(&self, stage: &str) {
+        let fields = [("stage", Value::Text(stage.as_bytes()))];
+        self.announcer.announce(Event::ServerStopping, Level::Info, &fields);
+    }
+}
+
+async fn all_ended(ended: &mut mpsc::Receiver<()>, count: usize) {
+    for _ in 0..count {
+        if ended.recv().await.is_none() {
+            return;
+        }
+    }
+}
+
+/// A writer that hangs in its output cannot be joined; it is left behind at the deadline.
+fn wait_for(writer: &JoinHandle<()>, until: Instant) {
+    while !writer.is_finished() && crate::time::monotonic() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn worker_count(config: &Config) -> usize {
+    config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
+}
+
+/// All listening sockets, one of each address for each core.
+struct Bound {
+    listeners: Vec<(SocketAddr, bool)>,
+    per_core: Vec<Vec<crate::listen::Listener>>,
+}
+
+impl Bound {
+    fn all(settings: &[ListenSettings], cores: usize) -> Result<Bound, StartError> {
+        let mut bound = Bound { listeners: Vec::new(), per_core: (0..cores).map(|_| Vec::new()).collect() };
+        for listener in settings {
+            let tls = server_tls(listener)?;
+            bound
+                .add(listener.address, tls.as_ref())
+                .map_err(|source| StartError::Listen { address: listener.address, source })?;
+        }
+        Ok(bound)
+    }
+
+    /// The first core's socket settles which port it is, where any will do.
+    fn add(&mut self, mut address: SocketAddr, tls: Option<&Arc<ServerConfig>>) -> io::Result<()> {
+        if is_taken(address) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        for core in &mut self.per_core {
+            let socket = bind(address)?;
+            address = socket.local_addr()?;
+            core.push(crate::listen::Listener { socket, tls: tls.cloned() });
+        }
+        self.listeners.push((address, tls.is_some()));
+        Ok(())
+    }
+
+    fn addresses(&self) -> Vec<(SocketAddr, bool)> {
+        self.listeners.clone()
+    }
+}
+
+fn server_tls(listener: &ListenSettings) -> Result<Option<Arc<ServerConfig>>, StartError> {
+    let Some(settings) = &listener.tls else { return Ok(None) };
+    let identity = tls::load_certified_key(&settings.certificate, &settings.key)?;
+    let oldest = match settings.min_version {
+        TlsVersion::V12 => &rustls::version::TLS12,
+        TlsVersion::V13 => &rustls::version::TLS13,
+    };
+    Ok(Some(tls::server_config(identity, oldest, &ALPN)?))
+}
+
+/// One configuration for each upstream with an `https` server, in their order.
+fn client_tls(config: &Config) -> Result<Vec<Option<Arc<ClientConfig>>>, StartError> {
+    let client = |upstream: &upstream::Settings| {
+        if !upstream.servers.iter().any(|server| server.tls) {
+            return Ok(None);
+        }
+        let identity = upstream.tls.identity.as_ref();
+        let identity = identity.map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+        Ok(Some(tls::client_config(upstream.tls.ca.as_deref(), identity)?))
+    };
+    config.upstreams.iter().map(client).collect()
+}
+
+type Outputs = (Vec<Port>, Vec<(Arc<Queue>, JoinHandle<()>)>, Stamp);
+
+fn start_outputs(config: &Config) -> Result<Outputs, StartError> {
+    let stamp = Stamp { instance: instance(), record: config.record.clone() };
+    let port = |output: &OutputSettings| Port { format: format(output.format), queue: Arc::new(Queue::new(output)) };
+    let ports: Vec<Port> = config.pipeline.outputs.iter().map(port).collect();
+    let start = |port: &Port| {
+        let writer = stdout::start(port, &stamp).map_err(StartError::System)?;
+        Ok((Arc::clone(&port.queue), writer))
+    };
+    let outputs = ports.iter().map(start).collect::<Result<_, StartError>>()?;
+    Ok((ports, outputs, stamp))
+}
+
+fn format(format: Format) -> Format {
+    match format {
+        Format::Auto if io::stdout().is_terminal() => Format::Pretty,
+        Format::Auto => Format::Json,
+        format => format,
+    }
+}
+
+/// Tells this process's stream of numbers from any other's.
+fn instance() -> String {
+    uuid::Uuid::now_v7().simple().to_string()
+}
+
+fn hash_key() -> Result<ring::hmac::Key, StartError> {
+    ring::hmac::Key::generate(ring::hmac::HMAC_SHA256, &ring::rand::SystemRandom::new())
+        .map_err(|_| StartError::System(io::Error::other("no random numbers")))
+}
+
+fn announce_start(announcer: &Announcer, config: &Config, listeners: &Bound) {
+    let url = |(address, tls): &(SocketAddr, bool)| format!("{}://{address}", if *tls { "https" } else { "http" });
+    let listen: Vec<String> = listeners.listeners.iter().map(url).collect();
+    let listen: Vec<&str> = listen.iter().map(String::as_str).collect();
+    let fields = [
+        ("version", Value::Text(env!("CARGO_PKG_VERSION").as_bytes())),
+        ("listen", Value::List(&listen)),
+        ("workers", Value::Unsigned(listeners.per_core.len() as u64)),
+        ("upstreams", Value::Unsigned(config.upstreams.len() as u64)),
+        ("pid", Value::Unsigned(u64::from(std::process::id()))),
+    ];
+    announcer.announce(Event::ServerStarted, Level::Info, &fields);
+}

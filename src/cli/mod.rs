@@ -1,6 +1,94 @@
 //! The commands, one file each; no logic that another flow needs.
 
+pub mod arguments;
 pub mod check;
 pub mod demo;
 pub mod routes;
+pub mod run;
 pub mod verify;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::app::preflight::system_resolve;
+use crate::config::{Environment, Severity, Source};
+use crate::routes::Table;
+
+use arguments::{Arguments, Command, ConfigArguments, RoutesCommand};
+
+/// Wrong usage, or a configuration that cannot be served.
+const MISUSED: u8 = 2;
+
+/// Runs the command that the process was started with.
+///
+/// # Errors
+/// What went wrong, for people; the exit code is then 1.
+pub fn main() -> anyhow::Result<ExitCode> {
+    let environment = Environment::new(std::env::vars_os());
+    match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&source(&arguments, &environment), &environment),
+        Command::Demo => demo::run(&environment),
+        Command::Check(arguments) => {
+            let source = source(&arguments, &environment);
+            check::check(&source, &environment, &system_resolve, &mut io::stdout().lock())
+                .map(ExitCode::from)
+                .or_else(closed_output)
+        }
+        Command::Routes { config, command } => routes_command(&config, command, &environment),
+        Command::Verify(arguments) => {
+            let report = verify::verify(&arguments.files, arguments.options, &mut io::stdout().lock());
+            report.map(|report| ExitCode::from(report.exit_code())).context("the log cannot be verified")
+        }
+    }
+}
+
+fn source(arguments: &ConfigArguments, environment: &Environment) -> Source {
+    Source::choose(arguments.config.clone(), arguments.upstream.clone(), environment)
+}
+
+fn routes_command(
+    config: &ConfigArguments,
+    command: RoutesCommand,
+    environment: &Environment,
+) -> anyhow::Result<ExitCode> {
+    let Some(table) = table(&source(config, environment), environment) else { return Ok(ExitCode::from(MISUSED)) };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = match command {
+        RoutesCommand::List => routes::list(&table, &mut out).map(|()| true),
+        RoutesCommand::Match { words, json } => match words.as_slice() {
+            [path] if path == "-" => routes::answer_lines(&table, io::stdin().lock(), &mut out).map(|()| true),
+            [path] => routes::show(&table, "GET", path, json, &mut out),
+            [method, path] => routes::show(&table, method, path, json, &mut out),
+            _ => Ok(false),
+        },
+    };
+    let matched = written.and_then(|matched| out.flush().map(|()| matched));
+    matched.map(|matched| if matched { ExitCode::SUCCESS } else { ExitCode::FAILURE }).or_else(closed_output)
+}
+
+/// The table alone: certificates and names are not looked at, and upstreams are not needed.
+fn table(source: &Source, environment: &Environment) -> Option<Table> {
+    let loaded = crate::config::load(source, environment);
+    let table = loaded.partial().and_then(|config| Table::compile(&config.routes).0);
+    if table.is_none() {
+        complain(&loaded.problems.iter().filter(|problem| problem.severity == Severity::Error).collect::<Vec<_>>());
+    }
+    table
+}
+
+/// A reader that has seen enough is no failure.
+fn closed_output(error: io::Error) -> anyhow::Result<ExitCode> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(ExitCode::SUCCESS) } else { Err(error.into()) }
+}
+
+/// Problems go to stderr: stdout belongs to the records.
+fn complain(problems: &[impl std::fmt::Display]) {
+    let mut stderr = io::stderr().lock();
+    for problem in problems {
+        // Where stderr is closed there is nobody to tell.
+        let _ = writeln!(stderr, "{problem}");
+    }
+}

@@ -327,7 +327,10 @@ impl Ledger {
             request_size: self.request_size.get(),
             status_code: self.status.get(),
             response_size: answer.is_some().then(|| self.response_size.get()),
-            response_content_type: answer.as_ref().and_then(|answer| answer.content_type.as_ref()).map(|v| v.as_bytes()),
+            response_content_type: answer
+                .as_ref()
+                .and_then(|answer| answer.content_type.as_ref())
+                .map(|v| v.as_bytes()),
             cache_hit: answer.as_ref().map(|answer| answer.cache_hit.as_deref().unwrap_or("unknown").as_bytes()),
             duration: micros(self.age(now)),
             timing: self.moments.get().phases(self.start, now),

@@ -15,8 +15,8 @@ mod timing;
 pub mod trace;
 pub mod user;
 
-pub(crate) use facts::content_length;
 pub use client_ip::TrustedProxies;
+pub(crate) use facts::content_length;
 pub use id::RequestId;
 pub use ledger::{Exception, Exchange};
 pub use settings::{Accept, IdFormat, LabelSettings, RequestIdSettings, Settings, UserSource};
@@ -27,7 +27,7 @@ use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::request::Parts;
 use tokio::sync::Notify;
@@ -114,8 +114,7 @@ impl Exchanges {
     pub fn reject(&self, rejected: &Rejected<'_>) {
         let event = Event::RequestRejected;
         let timestamp = self.clock.wall(self.clock.now());
-        let head =
-            Head { timestamp, level: Level::Warning, event, message: event.message(), logger: SECURITY_LOGGER };
+        let head = Head { timestamp, level: Level::Warning, event, message: event.message(), logger: SECURITY_LOGGER };
         self.intake.record(&Record { head, body: Body::Rejected(rejected) });
     }
 

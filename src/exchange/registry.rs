@@ -91,9 +91,7 @@ impl<T> Registry<T> {
             self.slots[next as usize].previous = previous;
         }
         let list = &mut self.lists[list];
-        for (end, neighbour) in
-            [(&mut list.oldest, next), (&mut list.newest, previous), (&mut list.waiting, next)]
-        {
+        for (end, neighbour) in [(&mut list.oldest, next), (&mut list.newest, previous), (&mut list.waiting, next)] {
             if *end == key {
                 *end = neighbour;
             }

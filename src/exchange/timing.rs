@@ -35,14 +35,7 @@ impl Moments {
             let until = moments[index + 1..].iter().flatten().next().copied().unwrap_or(end);
             Some(micros(until.saturating_duration_since(from)))
         };
-        Timing {
-            queue: phase(0),
-            connect: phase(1),
-            tls: phase(2),
-            send: phase(3),
-            wait: phase(4),
-            receive: phase(5),
-        }
+        Timing { queue: phase(0), connect: phase(1), tls: phase(2), send: phase(3), wait: phase(4), receive: phase(5) }
     }
 }
 

@@ -119,7 +119,8 @@ fn is_state_valid(headers: &HeaderMap) -> bool {
     let (mut length, mut members) = (0, 0);
     for value in headers.get_all("tracestate") {
         length += value.len();
-        members += value.as_bytes().split(|byte| *byte == b',').filter(|member| !member.trim_ascii().is_empty()).count();
+        members +=
+            value.as_bytes().split(|byte| *byte == b',').filter(|member| !member.trim_ascii().is_empty()).count();
     }
     length <= MAX_STATE_LENGTH && members <= MAX_STATE_MEMBERS
 }

@@ -24,8 +24,6 @@ use super::settings::Limits;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
-/// The kernel keeps a connection to itself until its first bytes, at most this long.
-const DEFER_ACCEPT: Duration = Duration::from_secs(1);
 /// Pauses after the machine has run out of descriptors or memory: doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -51,7 +49,6 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    defer_accept(&socket);
     Ok(socket.into())
 }
 
@@ -59,15 +56,6 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 pub fn is_taken(address: SocketAddr) -> bool {
     address.port() != 0 && std::net::TcpListener::bind(address).is_err()
 }
-
-#[cfg(target_os = "linux")]
-fn defer_accept(socket: &Socket) {
-    // A kernel without it wakes us a little earlier; nothing else changes.
-    let _ = socket.set_tcp_defer_accept(DEFER_ACCEPT);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn defer_accept(_: &Socket) {}
 
 /// What a core's serving needs.
 pub struct Serving<H> {
@@ -183,8 +171,7 @@ async fn handshake(
     tcp: TcpStream,
     limit: Option<Duration>,
 ) -> Result<(Stream, TlsSession), Refusal> {
-    let refusal =
-        |reason: &'static str, detail: String| Refusal { status: None, reason, detail, excerpt: Vec::new() };
+    let refusal = |reason: &'static str, detail: String| Refusal { status: None, reason, detail, excerpt: Vec::new() };
     let accepted = match limit {
         Some(limit) => tokio::time::timeout(limit, tls.accept(tcp)).await,
         None => Ok(tls.accept(tcp).await),

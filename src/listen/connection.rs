@@ -328,7 +328,7 @@ async fn discard(wire: &Wire) {
 fn calls<H: Handler>(
     shared: &Rc<Shared<H>>,
     client: Client,
-) -> impl Service<Request<Incoming>, Response = Response<H::Body>, Error = Infallible, Future: 'static> {
+) -> impl Service<Request<Incoming>, Response = Response<H::Body>, Error = Infallible, Future: 'static> + use<H> {
     let handler = Rc::clone(&shared.handler);
     service_fn(move |request| {
         let running = client.wire.run();

@@ -218,7 +218,8 @@ mod tests {
 
     const GET: &str = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
     const POST: &str = "POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nGET ";
-    const CHUNKED: &str = "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: 1\r\n\r\n";
+    const CHUNKED: &str =
+        "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: 1\r\n\r\n";
 
     #[test]
     fn pipelined_requests_pass_however_they_are_cut() {

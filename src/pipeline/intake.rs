@@ -157,9 +157,7 @@ impl LaneEncoder {
     pub(super) fn new(format: Format, stamp: &Stamp) -> LaneEncoder {
         match format {
             Format::Pretty => LaneEncoder::Pretty(Pretty::new(true)),
-            Format::Json | Format::Auto => {
-                LaneEncoder::Json(Box::new(Encoder::new(&stamp.instance, &stamp.record)))
-            }
+            Format::Json | Format::Auto => LaneEncoder::Json(Box::new(Encoder::new(&stamp.instance, &stamp.record))),
         }
     }
 

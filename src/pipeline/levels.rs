@@ -43,8 +43,7 @@ mod tests {
     use super::*;
 
     fn levels(level: Option<Level>) -> Levels {
-        let loggers =
-            vec![("gatelog".into(), Some(Level::Error)), ("gatelog.request".into(), Some(Level::Debug))];
+        let loggers = vec![("gatelog".into(), Some(Level::Error)), ("gatelog.request".into(), Some(Level::Debug))];
         Levels::new(&Settings { level, loggers, ..Settings::default() })
     }
 

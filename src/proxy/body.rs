@@ -57,10 +57,7 @@ impl http_body::Body for RequestBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.deadline.clear();
@@ -94,7 +91,6 @@ pub struct Body {
 enum Content {
     Upstream(ResponseBody),
     Own(Bytes),
-    None,
 }
 
 impl Body {
@@ -112,7 +108,7 @@ impl Body {
         match &mut self.content {
             Content::Upstream(body) => Pin::new(body).poll_frame(cx),
             Content::Own(bytes) if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Own(_) | Content::None => Poll::Ready(None),
+            Content::Own(_) => Poll::Ready(None),
         }
     }
 
@@ -130,8 +126,7 @@ impl Body {
     fn fail(&mut self, error: &UpstreamError) {
         self.failed = true;
         let (_, outcome) = upstream(error);
-        let exception =
-            Exception { kind: error.token().as_bytes().to_vec(), message: error.describe().into_bytes() };
+        let exception = Exception { kind: error.token().as_bytes().to_vec(), message: error.describe().into_bytes() };
         if let Some(exchange) = &self.exchange {
             exchange.failed(outcome, Some(exception));
         }
@@ -149,10 +144,7 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Box<dyn Error + Send + Sync>;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         self.poll_content(cx).map(|frame| match frame {
             Some(Ok(frame)) => {
                 self.note(&frame);
@@ -173,7 +165,6 @@ impl http_body::Body for Body {
         match &self.content {
             Content::Upstream(body) => body.is_end_stream(),
             Content::Own(bytes) => bytes.is_empty(),
-            Content::None => true,
         }
     }
 
@@ -181,7 +172,6 @@ impl http_body::Body for Body {
         match &self.content {
             Content::Upstream(body) => body.size_hint(),
             Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::None => SizeHint::with_exact(0),
         }
     }
 }

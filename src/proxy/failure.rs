@@ -86,9 +86,7 @@ impl Failure {
             Failure::Refused(refused) => refused.verdict(),
             Failure::Body(error) => error.verdict(),
             Failure::NoUpstream => verdict(StatusCode::NOT_FOUND, Outcome::NoUpstream, "destination_not_found"),
-            Failure::Panicked => {
-                verdict(StatusCode::INTERNAL_SERVER_ERROR, Outcome::Internal, "proxy_internal_error")
-            }
+            Failure::Panicked => verdict(StatusCode::INTERNAL_SERVER_ERROR, Outcome::Internal, "proxy_internal_error"),
             Failure::Upstream(error) => {
                 let (status, outcome) = upstream(error);
                 verdict(status, outcome, error.token())

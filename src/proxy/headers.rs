@@ -35,8 +35,7 @@ fn is_protected(name: &str) -> bool {
 }
 
 /// Fields that this proxy vouches for: they come from trusted peers or are written anew.
-const FORWARDING: [&str; 5] =
-    ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip"];
+const FORWARDING: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip"];
 
 /// Writes the head of a request as it goes to a server.
 pub fn write_request(out: &mut Vec<u8>, head: &mut Parts, admitted: &Admitted, way: &Way<'_>) {

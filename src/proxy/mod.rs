@@ -46,7 +46,13 @@ impl Proxy {
     }
 
     /// An answer of our own, and how it came to that.
-    fn answer(&self, exchange: &Exchange, client: &Client, accept: Option<&HeaderValue>, failure: &Failure) -> Response<Body> {
+    fn answer(
+        &self,
+        exchange: &Exchange,
+        client: &Client,
+        accept: Option<&HeaderValue>,
+        failure: &Failure,
+    ) -> Response<Body> {
         let verdict = failure.verdict();
         let message = failure.message();
         let exception = Exception { kind: verdict.token.as_bytes().to_vec(), message: message.into_bytes() };
@@ -113,7 +119,9 @@ impl Handler for Proxy {
             excerpt: &refusal.excerpt,
             request_id: Some(id.as_str()),
         });
-        let Some(status) = refusal.status.and_then(|status| StatusCode::from_u16(status).ok()) else { return Vec::new() };
+        let Some(status) = refusal.status.and_then(|status| StatusCode::from_u16(status).ok()) else {
+            return Vec::new();
+        };
         let content = Content { status, token: Some("http_request_error"), request_id: id.as_str() };
         let date = crate::time::http_date(crate::time::wall_now());
         respond::render_raw(&content, self.exchanges.settings().request_id.header.as_str(), &date)

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 /// What the future comes to; `None` if it panicked.
-pub async fn caught<F: Future>(future: F) -> Option<F::Output> {
+pub(super) async fn caught<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| {
         // After a panic the future is not polled again, so that what it may have left half-done is seen by nobody.

@@ -35,7 +35,8 @@ pub fn render(content: &Content<'_>, accept: Option<&HeaderValue>) -> Answer {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(status) = content.token.and_then(|token| HeaderValue::from_str(&format!("{NAME}; error={token}")).ok()) {
+    if let Some(status) = content.token.and_then(|token| HeaderValue::from_str(&format!("{NAME}; error={token}")).ok())
+    {
         headers.insert("proxy-status", status);
     }
     Answer { headers, body: body.into() }

@@ -3,7 +3,7 @@
 //! Values become [`REDACTED`]; that there was one stays visible. Where a text can be read in two ways (is `;` a separator?
 //! is the name decoded once more?), the reading that hides more wins.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr2, memchr3, memmem, memrchr};
@@ -77,6 +77,11 @@ impl Policy {
             IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & self.ip_v4).into(),
             IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & self.ip_v6).into(),
         }
+    }
+
+    /// An address with its port, as much of it as may be shown.
+    pub fn address(&self, address: SocketAddr) -> SocketAddr {
+        SocketAddr::new(self.ip(address.ip()), address.port())
     }
 
     /// Where the first pair that holds a secret begins.

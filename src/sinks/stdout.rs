@@ -63,7 +63,17 @@ struct Writer<T> {
 
 impl<T: Write> Writer<T> {
     fn new(target: T, queue: Arc<Queue>, sequence: Sequence) -> Writer<T> {
-        Writer { target, queue, sequence, out: Vec::new(), carried: 0, pending: 0, jumps: Vec::new(), lines: 0, lost: 0 }
+        Writer {
+            target,
+            queue,
+            sequence,
+            out: Vec::new(),
+            carried: 0,
+            pending: 0,
+            jumps: Vec::new(),
+            lines: 0,
+            lost: 0,
+        }
     }
 
     fn run(mut self) {

@@ -78,7 +78,16 @@ where
         request.coding,
         request.expects_continue,
     );
-    let mut call = Call { connection, sender, progress: Progress::Sending, timeouts, touched: false, interim: 0, watch };
+    let mut call = Call {
+        connection,
+        sender,
+        progress: Progress::Sending,
+        timeouts,
+        touched: false,
+        interim: 0,
+        wait: (Wait::Nothing, 0),
+        watch,
+    };
     let head = poll_fn(|cx| call.poll(cx, &request.method)).await?;
     Ok(call.into_response(head))
 }
@@ -91,7 +100,24 @@ struct Call<'a, B, W> {
     /// Something of a response has come.
     touched: bool,
     interim: usize,
+    /// What the deadline was set for; another wait, or progress, sets it anew.
+    wait: (Wait, u64),
     watch: &'a W,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// Nothing yet.
+    Nothing,
+    /// For the server to take more of the request.
+    Write,
+    /// For the server to say whether it wants the body.
+    Continue,
+    /// For the client to send more.
+    Client,
+    /// For the response.
+    Response,
 }
 
 enum Progress {
@@ -132,7 +158,6 @@ where
             Poll::Ready(Ok(())) => {
                 self.progress = Progress::Sent;
                 self.watch.sent();
-                self.connection.deadline.clear();
             }
             Poll::Ready(Err(SendError::Upstream(error))) => self.progress = Progress::Broken(error),
             Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(error)),
@@ -179,34 +204,46 @@ where
             StatusCode::CONTINUE => self.sender.release(),
             status => self.watch.interim(status, &head.headers),
         }
-        self.connection.deadline.clear();
         Ok(())
     }
 
     /// How long it may take from here. `Ready(None)` when there is something to do at once.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Option<UpstreamError>> {
-        let (limit, error) = match &self.progress {
-            Progress::Sending if self.sender.is_blocked() => (self.timeouts.idle, UpstreamError::WriteTimeout),
-            Progress::Sending if self.sender.is_held() => (Some(CONTINUE_WAIT), UpstreamError::ResponseTimeout),
-            // The client's body is waited for; whoever brings it watches the time.
-            Progress::Sending => (None, UpstreamError::ResponseTimeout),
-            Progress::Sent | Progress::Broken(_) => (self.timeouts.response, UpstreamError::ResponseTimeout),
-        };
-        let deadline = &mut self.connection.deadline;
-        match limit {
-            None => deadline.clear(),
-            Some(_) if deadline.is_set() => {}
-            Some(_) => deadline.set(time::monotonic(), limit),
+        let wait = self.wait();
+        if std::mem::replace(&mut self.wait, (wait, self.sender.written())) != self.wait {
+            self.connection.deadline.set(time::monotonic(), self.limit(wait));
         }
-        if deadline.poll(cx).is_pending() {
+        if self.connection.deadline.poll(cx).is_pending() {
             return Poll::Pending;
         }
-        deadline.clear();
-        if matches!(self.progress, Progress::Sending) && self.sender.is_held() {
-            self.sender.release();
-            return Poll::Ready(None);
+        self.wait.0 = Wait::Nothing;
+        match wait {
+            Wait::Continue => {
+                self.sender.release();
+                Poll::Ready(None)
+            }
+            Wait::Write => Poll::Ready(Some(UpstreamError::WriteTimeout)),
+            _ => Poll::Ready(Some(UpstreamError::ResponseTimeout)),
         }
-        Poll::Ready(Some(error))
+    }
+
+    fn wait(&self) -> Wait {
+        match self.progress {
+            Progress::Sent | Progress::Broken(_) => Wait::Response,
+            Progress::Sending if self.sender.is_blocked() => Wait::Write,
+            Progress::Sending if self.sender.is_held() => Wait::Continue,
+            Progress::Sending => Wait::Client,
+        }
+    }
+
+    fn limit(&self, wait: Wait) -> Option<Duration> {
+        match wait {
+            Wait::Write => self.timeouts.idle,
+            Wait::Continue => Some(CONTINUE_WAIT),
+            Wait::Response => self.timeouts.response,
+            // Whoever brings the client's body watches the time.
+            Wait::Client | Wait::Nothing => None,
+        }
     }
 
     fn into_response(self, head: ResponseHead) -> (ResponseHead, ResponseBody) {

@@ -21,7 +21,7 @@ use super::settings::ServerSettings;
 const NAME_LIFE: Duration = Duration::from_secs(10);
 
 /// Where a server is, and how it is spoken to.
-pub struct Target {
+pub(super) struct Target {
     host: String,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -35,7 +35,7 @@ pub struct NameError(String);
 
 impl Target {
     /// A server, with the TLS settings of its upstream where it is `https`.
-    pub fn new(
+    pub(super) fn new(
         server: &ServerSettings,
         tls: Option<&Arc<ClientConfig>>,
         server_name: Option<&str>,
@@ -52,7 +52,11 @@ impl Target {
     }
 
     /// Connects to the first of its addresses that answers; `securing` is called between TCP and TLS.
-    pub async fn connect(&self, limit: Option<Duration>, securing: impl FnOnce()) -> Result<Stream, UpstreamError> {
+    pub(super) async fn connect(
+        &self,
+        limit: Option<Duration>,
+        securing: impl FnOnce(),
+    ) -> Result<Stream, UpstreamError> {
         let connecting = self.connect_without_limit(securing);
         match limit {
             Some(limit) => tokio::time::timeout(limit, connecting).await.unwrap_or(Err(UpstreamError::ConnectTimeout)),

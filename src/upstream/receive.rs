@@ -101,7 +101,8 @@ impl ResponseBody {
     fn take_chunked(&mut self) -> Result<Option<Frame<Bytes>>, UpstreamError> {
         let mut data = Bytes::new();
         loop {
-            let (Some(connection), State::Chunked { scanner, trailers }) = (&mut self.connection, &mut self.state) else {
+            let (Some(connection), State::Chunked { scanner, trailers }) = (&mut self.connection, &mut self.state)
+            else {
                 break;
             };
             let buffer = &mut connection.buffer;
@@ -178,10 +179,7 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = UpstreamError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         loop {
             match self.take() {
                 Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),

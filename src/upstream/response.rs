@@ -94,8 +94,8 @@ fn headers(head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, U
     let mut headers = HeaderMap::with_capacity(fields.len());
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| UpstreamError::Head("a field name"))?;
-        let value =
-            HeaderValue::from_maybe_shared(head.slice_ref(field.value)).map_err(|_| UpstreamError::Head("a field value"))?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value))
+            .map_err(|_| UpstreamError::Head("a field value"))?;
         headers.append(name, value);
     }
     Ok(headers)
@@ -144,9 +144,11 @@ fn is_chunked(headers: &HeaderMap) -> Result<bool, UpstreamError> {
 
 fn keep_alive(headers: &HeaderMap, minor_version: u8) -> bool {
     let has = |option: &str| {
-        headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-            value.split(',').any(|token| token.trim().eq_ignore_ascii_case(option))
-        })
+        headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case(option)))
     };
     if minor_version == 0 { has("keep-alive") && !has("close") } else { !has("close") }
 }

@@ -50,6 +50,8 @@ pub(super) struct Sender<B> {
     /// The first piece of the body was waited for once.
     waited: bool,
     sent: u64,
+    /// Bytes of any kind that the server has taken.
+    taken: u64,
 }
 
 enum Gathered {
@@ -75,6 +77,7 @@ where
             held,
             waited,
             sent: 0,
+            taken: 0,
         }
     }
 
@@ -85,6 +88,11 @@ where
 
     pub(super) fn is_held(&self) -> bool {
         self.held
+    }
+
+    /// Bytes of any kind that the server has taken.
+    pub(super) fn written(&self) -> u64 {
+        self.taken
     }
 
     /// Something waits for the server to take it.
@@ -106,9 +114,7 @@ where
                 Gathered::Pending => return Poll::Pending,
                 Gathered::Finished => {
                     let flushed = ready!(self.link.poll_flush(cx));
-                    return Poll::Ready(
-                        flushed.map_err(|error| SendError::Upstream(UpstreamError::Write(error))),
-                    );
+                    return Poll::Ready(flushed.map_err(|error| SendError::Upstream(UpstreamError::Write(error))));
                 }
             }
         }
@@ -161,7 +167,6 @@ where
         if self.coding == BodyCoding::Chunked {
             self.text.extend_from_slice(b"0\r\n");
             trailers.iter().flatten().for_each(|(name, value)| {
-                let Some(name) = name else { return };
                 for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
                     self.text.extend_from_slice(part);
                 }
@@ -186,6 +191,7 @@ where
     }
 
     fn advance(&mut self, mut written: usize) {
+        self.taken += written as u64;
         let text = written.min(self.text.len() - self.written);
         self.written += text;
         written -= text;

@@ -10,12 +10,41 @@ mod shop;
 mod traffic;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::config::{self, Environment};
 
 pub use app::App;
 pub use traffic::Traffic;
 
 /// Where the demo listens unless somebody does already.
 const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Runs the shop, the proxy before it and the visitors, until a signal.
+///
+/// # Errors
+/// What kept one of them from starting.
+pub fn run(environment: &Environment) -> anyhow::Result<ExitCode> {
+    let app = App::start().context("the shop does not start")?;
+    let text = configuration(listen_address(), app.address());
+    let loaded = config::load_bytes("demo", text.into_bytes(), environment);
+    super::complain(&loaded.problems);
+    let Some(config) = loaded.config else { return Ok(ExitCode::from(super::MISUSED)) };
+    let mut traffic = None;
+    let ended = super::run::serve(&config, |proxy| {
+        if let Some((address, _)) = proxy.addresses().first() {
+            super::complain(&[announcement(*address)]);
+            traffic = Traffic::start(*address).ok();
+        }
+    });
+    if let Some(traffic) = traffic {
+        traffic.stop();
+    }
+    app.stop();
+    ended
+}
 
 /// The `[[route]]` table of the shop, as TOML.
 pub fn routes() -> &'static str {

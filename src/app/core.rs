@@ -1,0 +1,150 @@
+//! One serving thread: its runtime, its way into the log, its proxy, its listeners; nothing of it is shared but what
+//! [`Setup`] says.
+
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, watch};
+use tokio::task::LocalSet;
+
+use crate::exchange::{self, Exchanges};
+use crate::listen::{ConnectionCount, Drain, Limits, Listener, Serving, Stage};
+use crate::pipeline::{Intake, Levels, Port, Stamp};
+use crate::proxy::{Proxy, Upstreams};
+use crate::time::{self, Clock};
+use crate::upstream;
+
+/// A line waits for others at most this long while requests run, and hardly at all when none does.
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
+const SHORTEST_WAIT: Duration = Duration::from_millis(2);
+/// How often idle connections to servers are looked at.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How long the last lines of a thread are offered to a queue that is full.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What all cores are built from.
+pub(super) struct Setup {
+    pub(super) exchange: exchange::Shared,
+    pub(super) levels: Levels,
+    pub(super) ports: Vec<Port>,
+    pub(super) stamp: Stamp,
+    pub(super) limits: Limits,
+    pub(super) upstreams: Vec<upstream::Settings>,
+    pub(super) clients: Vec<Option<Arc<ClientConfig>>>,
+    pub(super) connections: Arc<ConnectionCount>,
+}
+
+/// A core before it runs.
+pub(super) struct Core {
+    pub(super) setup: Arc<Setup>,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) stages: watch::Receiver<Stage>,
+    /// Told once, when the core has ended for whatever reason.
+    pub(super) ended: mpsc::Sender<()>,
+}
+
+impl Core {
+    pub(super) fn spawn(self, index: usize) -> io::Result<JoinHandle<io::Result<()>>> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
+            let _told = Told(self.ended.clone());
+            self.run(&runtime)
+        })
+    }
+
+    fn run(self, runtime: &tokio::runtime::Runtime) -> io::Result<()> {
+        let setup = &self.setup;
+        let intake = Rc::new(Intake::new(setup.levels.clone(), &setup.ports, &setup.stamp));
+        let exchanges = Exchanges::new(&setup.exchange, Rc::clone(&intake), Clock::system());
+        let upstreams = Upstreams::new(&setup.upstreams, &setup.clients).map_err(io::Error::other)?;
+        let proxy = Rc::new(Proxy::new(Rc::clone(&exchanges), upstreams, setup.limits.clone()));
+        let tasks = LocalSet::new();
+        tasks.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
+        tasks.spawn_local(watch_thresholds(Rc::clone(&exchanges)));
+        tasks.spawn_local(sweep(Rc::clone(&proxy)));
+        let served = tasks.block_on(runtime, serve(self.listeners, &self.setup, proxy, self.stages));
+        exchanges.shut_down();
+        // Whatever still runs is let go here, and writes how it ended.
+        drop(tasks);
+        flush_last(&intake);
+        served
+    }
+}
+
+/// Tells that a core has ended, by a panic too.
+struct Told(mpsc::Sender<()>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        // Nobody listens any more once the process is ending anyway.
+        let _ = self.0.try_send(());
+    }
+}
+
+async fn serve(
+    listeners: Vec<Listener>,
+    setup: &Setup,
+    proxy: Rc<Proxy>,
+    mut stages: watch::Receiver<Stage>,
+) -> io::Result<()> {
+    let drain = Rc::new(Drain::default());
+    let serving = Serving::new(proxy, setup.limits.clone(), Rc::clone(&drain), Arc::clone(&setup.connections));
+    let mut serving = pin!(serving.run(listeners));
+    loop {
+        tokio::select! {
+            served = &mut serving => return served,
+            changed = stages.changed() => {
+                // Nobody to say how far it is means that the process is going.
+                let stage = if changed.is_ok() { *stages.borrow_and_update() } else { Stage::Closed };
+                drain.advance(stage);
+                if stage == Stage::Closed {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Hands lines over soon after they were written: at once when the core is idle, else when there are more of them.
+async fn flush_often(intake: Rc<Intake>, exchanges: Rc<Exchanges>) {
+    loop {
+        intake.filled().await;
+        let since = time::monotonic();
+        let mut wait = SHORTEST_WAIT;
+        loop {
+            tokio::time::sleep(wait).await;
+            let waited = since.elapsed();
+            if exchanges.running() == 0 || waited >= LONGEST_WAIT {
+                break;
+            }
+            wait = (wait * 2).min(LONGEST_WAIT - waited);
+        }
+        while intake.flush() {
+            tokio::time::sleep(LONGEST_WAIT).await;
+        }
+    }
+}
+
+async fn watch_thresholds(exchanges: Rc<Exchanges>) {
+    exchanges.watch_thresholds().await;
+}
+
+async fn sweep(proxy: Rc<Proxy>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        proxy.upstreams().sweep();
+    }
+}
+
+fn flush_last(intake: &Intake) {
+    let since = time::monotonic();
+    while intake.flush() && since.elapsed() < LAST_WORDS {
+        std::thread::sleep(SHORTEST_WAIT);
+    }
+}
