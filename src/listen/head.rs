@@ -397,7 +397,7 @@ mod tests {
             ("GET example.com/x HTTP/1.1", RequestLine),
             ("GET /<x> HTTP/1.1", RequestLine),
             ("GET /#x HTTP/1.1", RequestLine),
-            ("GET / HTTP/1.1\rX: y", RequestLine),
+            ("GET / HTTP/1.1\rX: y", BareCr),
             ("GET /\r HTTP/1.1", BareCr),
             ("GET / HTTP/2.0", Version),
             ("GET / HTTP/1.2", Version),
