@@ -12,6 +12,8 @@ pub use environment::{Environment, FILE_LIMIT};
 pub use origin::Places;
 pub use problem::{Place, Problem, Severity};
 
+use crate::routes::Table;
+
 mod address;
 mod environment;
 mod expand;
@@ -83,6 +85,8 @@ pub const DEFAULT_FILE: &str = "gatelog.toml";
 pub struct Loaded {
     /// The settled configuration; `None` as soon as one problem is an error.
     pub config: Option<Config>,
+    /// The table that `config.routes` compiles to.
+    pub table: Option<Table>,
     /// All that is wrong with it or surely not meant, in the order of the text.
     pub problems: Vec<Problem>,
     /// Where everything stands that carries an `origin`.
