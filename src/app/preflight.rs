@@ -5,15 +5,36 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::config::{Config, Places, Problem};
+use crate::config::{self, Config, Environment, Places, Problem, Severity, Source};
 use crate::net::tls::{self, Role, TlsFileError};
+use crate::routes::Table;
 use crate::{listen, upstream};
+
+/// What can be served.
+#[derive(Debug)]
+pub struct Ready {
+    /// The settled configuration.
+    pub config: Config,
+    /// Its routes, compiled.
+    pub table: Table,
+}
+
+/// Loads a configuration and looks at everything around it: what can be served, if it can be, and all that is to be
+/// said about it.
+pub fn prepare(source: &Source, environment: &Environment, resolve: Resolve<'_>) -> (Option<Ready>, Vec<Problem>) {
+    let mut loaded = config::load(source, environment);
+    let found = loaded.partial().map(|config| preflight(config, &loaded.places, resolve)).unwrap_or_default();
+    let sound = found.iter().all(|problem| problem.severity == Severity::Warning);
+    loaded.problems.extend(found);
+    let ready = loaded.config.zip(loaded.table).filter(|_| sound);
+    (ready.map(|(config, table)| Ready { config, table }), loaded.problems)
+}
 
 /// Resolves a host and a port, as the system does.
 pub type Resolve<'a> = &'a dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
-/// What a settled configuration cannot be served with on this machine, now; empty if there is nothing.
-pub fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
+/// What a configuration cannot be served with on this machine, now.
+fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
     let listeners = config.listeners.iter().filter_map(|listener| certificate(listener, places));
     let upstreams = config.upstreams.iter().flat_map(|upstream| servers(upstream, places, resolve));
     listeners.chain(upstreams).collect()
