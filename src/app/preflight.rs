@@ -49,6 +49,7 @@ pub fn system_resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     std::net::ToSocketAddrs::to_socket_addrs(&(host, port)).map(Iterator::collect)
 }
 
+/// A listener's certificate and key, as they are on the disk now.
 fn certificate(listener: &listen::ListenSettings, places: &Places) -> Option<Problem> {
     let tls = listener.tls.as_ref()?;
     let error = tls::load_certified_key(&tls.certificate, &tls.key).err()?;
@@ -56,6 +57,7 @@ fn certificate(listener: &listen::ListenSettings, places: &Places) -> Option<Pro
     Some(file_problem(places, listener.origin, field, &error))
 }
 
+/// An upstream's names, and the files that it is spoken to with.
 fn servers(upstream: &upstream::Settings, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
     let names = upstream.servers.iter().enumerate();
     let unresolved = names.filter_map(|(index, server)| {
@@ -76,6 +78,7 @@ fn unresolvable(host: &str, port: u16, resolve: Resolve<'_>) -> Option<String> {
     }
 }
 
+/// The authorities and the client certificate of an upstream.
 fn client_tls(upstream: &upstream::Settings, places: &Places) -> Option<Problem> {
     let upstream::TlsSettings { ca, identity, .. } = &upstream.tls;
     let identity = identity.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
@@ -88,6 +91,7 @@ fn client_tls(upstream: &upstream::Settings, places: &Places) -> Option<Problem>
     Some(file_problem(places, upstream.origin, field, &error))
 }
 
+/// A file at fault, at the key that names it.
 fn file_problem(places: &Places, origin: usize, field: &str, error: &TlsFileError) -> Problem {
     let hint = match error.problem {
         tls::TlsFileProblem::Mismatch => "take the key that the certificate was requested with",

@@ -45,6 +45,7 @@ fn count(problems: &[Problem]) -> String {
     if said.is_empty() { String::new() } else { format!("; {}", said.join(", ")) }
 }
 
+/// `1 route`, `2 routes`.
 fn plural(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

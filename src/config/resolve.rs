@@ -56,6 +56,7 @@ pub(super) fn load_and_list_keys(bytes: Vec<u8>, environment: &Environment) -> (
     (finish(reader, Some(config), table), asked)
 }
 
+/// Puts variables over the tree and reads it.
 fn settle(reader: Reader<'_>, mut table: tree::Table, upstreams: &[String]) -> Loaded {
     overrides::apply(&mut table, &reader);
     let (config, table) = read(reader.section("", At::whole(0), table), upstreams);
@@ -96,6 +97,7 @@ fn workers(node: &Node) -> Result<Option<usize>, Complaint> {
     workers.map(Some).ok_or_else(|| Complaint::new(format!("{number} workers cannot serve"), hint))
 }
 
+/// More threads than any machine has cores are a slip of the finger.
 const MOST_WORKERS: usize = 1024;
 
 /// Findings become problems, and a configuration with an error is none.

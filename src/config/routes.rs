@@ -34,6 +34,7 @@ fn open<'r>(reader: &'r Reader<'r>, node: &Node) -> Result<Section<'r>, Complain
     Ok(reader.section("", At::whole(source), table))
 }
 
+/// What a file of routes and the configuration itself both hold.
 fn add(section: &mut Section<'_>, settings: &mut Settings) {
     if let Some(mut converters) = section.table("converters") {
         let entries = converters.take_rest();
@@ -42,6 +43,7 @@ fn add(section: &mut Section<'_>, settings: &mut Settings) {
     settings.routes.extend(section.tables("route").into_iter().filter_map(route));
 }
 
+/// One entry of `[converters]`.
 fn converter(reader: &Reader<'_>, entry: Entry) -> Option<ConverterSettings> {
     let mut section = reader.table("converters".to_owned(), entry.node)?;
     let origin = section.origin();
@@ -97,8 +99,10 @@ fn pattern(section: &mut Section<'_>, nests: bool) -> Option<Pattern> {
         .or(prefix.map(Pattern::Prefix))
 }
 
+/// The ways to write a pattern.
 const PATTERNS: [&str; 3] = ["path", "regex", "prefix"];
 
+/// A method; they are compared with case.
 fn method(node: &Node) -> Result<String, Complaint> {
     let method = token(node)?;
     if method != method.to_ascii_uppercase() {
@@ -123,6 +127,7 @@ pub(super) fn pairs(mut section: Section<'_>) -> Vec<(String, String)> {
     section.take_rest().into_iter().filter_map(pair).collect()
 }
 
+/// `route.kwargs`, in the order they are written.
 fn kwargs(section: &mut Section<'_>) -> Vec<(String, serde_json::Value)> {
     let Some(mut table) = section.table("kwargs") else { return Vec::new() };
     let reader = section.reader;
