@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("upstream", &["net", "time", "metrics"]),
     // The vocabulary only (levels, typed values): a table knows no request.
     ("routes", &["record"]),
-    ("exchange", &["record", "routes", "pipeline", "time", "net"]),
+    ("exchange", &["record", "routes", "pipeline", "time", "net", "secret"]),
     ("record", &[]),
     ("filter", &["record"]),
     ("pipeline", &["record", "filter", "metrics", "time"]),
@@ -51,6 +51,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", SETTINGS_OF),
     ("net", &["time", "metrics", "disk"]),
     ("disk", &[]),
+    ("secret", &[]),
     ("time", &[]),
     ("metrics", &[]),
     ("telemetry", &[]),
@@ -76,6 +77,7 @@ const ALL_BUT_CLI: &[&str] = &[
     "config",
     "net",
     "disk",
+    "secret",
     "time",
     "metrics",
     "telemetry",
@@ -100,6 +102,7 @@ const SETTINGS_OF: &[&str] = &[
     "dashboard",
     "net",
     "disk",
+    "secret",
     "time",
     "telemetry",
 ];

@@ -5,15 +5,36 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::config::{Config, Places, Problem};
+use crate::config::{self, Config, Environment, Places, Problem, Severity, Source};
 use crate::net::tls::{self, Role, TlsFileError};
+use crate::routes::Table;
 use crate::{listen, upstream};
+
+/// What can be served.
+#[derive(Debug)]
+pub struct Ready {
+    /// The settled configuration.
+    pub config: Config,
+    /// Its routes, compiled.
+    pub table: Table,
+}
+
+/// Loads a configuration and looks at everything around it: what can be served, if it can be, and all that is to be
+/// said about it.
+pub fn prepare(source: &Source, environment: &Environment, resolve: Resolve<'_>) -> (Option<Ready>, Vec<Problem>) {
+    let mut loaded = config::load(source, environment);
+    let found = loaded.partial().map(|config| preflight(config, &loaded.places, resolve)).unwrap_or_default();
+    let sound = found.iter().all(|problem| problem.severity == Severity::Warning);
+    loaded.problems.extend(found);
+    let ready = loaded.config.zip(loaded.table).filter(|_| sound);
+    (ready.map(|(config, table)| Ready { config, table }), loaded.problems)
+}
 
 /// Resolves a host and a port, as the system does.
 pub type Resolve<'a> = &'a dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
-/// What a settled configuration cannot be served with on this machine, now; empty if there is nothing.
-pub fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
+/// What a configuration cannot be served with on this machine, now.
+fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
     let listeners = config.listeners.iter().filter_map(|listener| certificate(listener, places));
     let upstreams = config.upstreams.iter().flat_map(|upstream| servers(upstream, places, resolve));
     listeners.chain(upstreams).collect()
@@ -28,6 +49,7 @@ pub fn system_resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     std::net::ToSocketAddrs::to_socket_addrs(&(host, port)).map(Iterator::collect)
 }
 
+/// A listener's certificate and key, as they are on the disk now.
 fn certificate(listener: &listen::ListenSettings, places: &Places) -> Option<Problem> {
     let tls = listener.tls.as_ref()?;
     let error = tls::load_certified_key(&tls.certificate, &tls.key).err()?;
@@ -35,6 +57,7 @@ fn certificate(listener: &listen::ListenSettings, places: &Places) -> Option<Pro
     Some(file_problem(places, listener.origin, field, &error))
 }
 
+/// An upstream's names, and the files that it is spoken to with.
 fn servers(upstream: &upstream::Settings, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
     let names = upstream.servers.iter().enumerate();
     let unresolved = names.filter_map(|(index, server)| {
@@ -55,6 +78,7 @@ fn unresolvable(host: &str, port: u16, resolve: Resolve<'_>) -> Option<String> {
     }
 }
 
+/// The authorities and the client certificate of an upstream.
 fn client_tls(upstream: &upstream::Settings, places: &Places) -> Option<Problem> {
     let upstream::TlsSettings { ca, identity, .. } = &upstream.tls;
     let identity = identity.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
@@ -67,6 +91,7 @@ fn client_tls(upstream: &upstream::Settings, places: &Places) -> Option<Problem>
     Some(file_problem(places, upstream.origin, field, &error))
 }
 
+/// A file at fault, at the key that names it.
 fn file_problem(places: &Places, origin: usize, field: &str, error: &TlsFileError) -> Problem {
     let hint = match error.problem {
         tls::TlsFileProblem::Mismatch => "take the key that the certificate was requested with",

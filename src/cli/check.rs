@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::app::preflight::{Resolve, preflight};
-use crate::config::{self, Config, Environment, Problem, Severity, Source};
+use crate::app::preflight::{Ready, Resolve, prepare};
+use crate::config::{Environment, Problem, Severity, Source};
 
 /// Loads a configuration, looks at the certificates, keys and names in it, and writes every problem and a summary.
 ///
@@ -13,7 +13,7 @@ use crate::config::{self, Config, Environment, Problem, Severity, Source};
 ///
 /// Those of writing to `out`.
 pub fn check(source: &Source, environment: &Environment, resolve: Resolve<'_>, out: &mut dyn Write) -> io::Result<u8> {
-    let (config, problems) = load(source, environment, resolve);
+    let (ready, problems) = prepare(source, environment, resolve);
     for problem in &problems {
         writeln!(out, "{problem}")?;
     }
@@ -21,38 +21,19 @@ pub fn check(source: &Source, environment: &Environment, resolve: Resolve<'_>, o
         Some(path) => path.display().to_string(),
         None => "command line".to_owned(),
     };
-    match &config {
-        Some(config) => writeln!(out, "{name}: {}{}", summary(config), count(&problems))?,
+    match &ready {
+        Some(ready) => writeln!(out, "{name}: {}{}", summary(ready), count(&problems))?,
         None => writeln!(out, "{name}: cannot be served{}", count(&problems))?,
     }
-    Ok(if config.is_some() { 0 } else { 2 })
-}
-
-/// A configuration that can be served, and all that is to be said about it; none if it cannot be.
-///
-/// `run` begins with this, so that it refuses what `check` refuses, before anything is served.
-pub fn load(source: &Source, environment: &Environment, resolve: Resolve<'_>) -> (Option<Config>, Vec<Problem>) {
-    let mut loaded = config::load(source, environment);
-    let found = loaded.partial().map(|config| preflight(config, &loaded.places, resolve)).unwrap_or_default();
-    let config = loaded.config.filter(|_| found.iter().all(|problem| problem.severity == Severity::Warning));
-    loaded.problems.extend(found);
-    (config, loaded.problems)
+    Ok(if ready.is_some() { 0 } else { 2 })
 }
 
 /// What would be served.
-fn summary(config: &Config) -> String {
-    let listeners = plural(config.listeners.len(), "listener");
-    let upstreams = plural(config.upstreams.len(), "upstream");
-    let routes = plural(config.routes.routes.iter().map(count_views).sum(), "route");
+fn summary(ready: &Ready) -> String {
+    let listeners = plural(ready.config.listeners.len(), "listener");
+    let upstreams = plural(ready.config.upstreams.len(), "upstream");
+    let routes = plural(ready.table.routes().len(), "route");
     format!("{listeners}, {upstreams}, {routes}")
-}
-
-/// Routes that can match: a prefix counts as what is nested in it.
-fn count_views(route: &crate::routes::RouteSettings) -> usize {
-    match route.nested.as_slice() {
-        [] => 1,
-        nested => nested.iter().map(count_views).sum(),
-    }
 }
 
 /// `; 1 error, 2 warnings`, or nothing.
@@ -64,6 +45,7 @@ fn count(problems: &[Problem]) -> String {
     if said.is_empty() { String::new() } else { format!("; {}", said.join(", ")) }
 }
 
+/// `1 route`, `2 routes`.
 fn plural(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -62,6 +62,7 @@ fn port(authority: &str, written: Option<u16>, tls: bool) -> Option<u16> {
     }
 }
 
+/// The scheme is what is most often left out.
 fn no_url(text: &str) -> Complaint {
     let hint = if text.contains("://") {
         "write http://HOST:PORT or https://HOST:PORT".to_owned()

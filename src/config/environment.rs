@@ -15,6 +15,7 @@ pub struct Environment {
     read: Box<ReadFile>,
 }
 
+/// How a file is read, whole.
 type ReadFile = dyn Fn(&Path) -> io::Result<Vec<u8>>;
 
 impl Environment {
@@ -33,10 +34,12 @@ impl Environment {
         Environment { variables: variables.into_iter().collect(), read: Box::new(read) }
     }
 
+    /// The value of one variable; an empty one is set.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 
+    /// All of them, by name.
     pub(super) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

@@ -73,6 +73,7 @@ impl ExpandError {
         }
     }
 
+    /// What is wrong, and what to write instead. It never shows a value: it may be a secret.
     pub(super) fn complaint(&self) -> Complaint {
         match self {
             ExpandError::Unclosed(_) => Complaint::new("a variable's braces are not closed", ESCAPE_HINT),

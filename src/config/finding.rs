@@ -13,6 +13,7 @@ pub(super) struct Complaint {
 }
 
 impl Complaint {
+    /// The message says what is wrong in half a sentence, the hint what to write instead.
     pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Complaint {
         Complaint { message: message.into(), hint: hint.into() }
     }
@@ -40,6 +41,7 @@ pub(super) enum Scope {
 }
 
 impl Finding {
+    /// With its line, for people.
     pub(super) fn into_problem(self, sources: &Sources) -> Problem {
         Problem {
             severity: self.severity,
@@ -56,10 +58,12 @@ impl Finding {
 pub(super) struct Findings(RefCell<Vec<Finding>>);
 
 impl Findings {
+    /// Nothing can be served with it.
     pub(super) fn error(&self, at: At, complaint: Complaint, scope: Scope) {
         self.push(Finding { severity: Severity::Error, at, complaint, other: None, scope });
     }
 
+    /// It works, but is surely not meant.
     pub(super) fn warning(&self, at: At, complaint: Complaint) {
         self.push(Finding { severity: Severity::Warning, at, complaint, other: None, scope: Scope::Whole });
     }
@@ -70,6 +74,7 @@ impl Findings {
         self.push(Finding { severity: Severity::Error, at, complaint, other, scope: Scope::Whole });
     }
 
+    /// Any finding, in any order.
     pub(super) fn push(&self, finding: Finding) {
         self.0.borrow_mut().push(finding);
     }
@@ -99,4 +104,5 @@ pub(super) fn quoted(text: &str) -> String {
     format!("`{shown}{more}`")
 }
 
+/// Characters of a value that are shown.
 const QUOTED: usize = 60;

@@ -21,6 +21,7 @@ pub(super) fn read(mut section: Section<'_>, settings: &mut Settings) {
     settings.hash_key = hash_key(&mut section);
 }
 
+/// `identity.request_id`.
 fn request_id(mut section: Section<'_>) -> RequestIdSettings {
     let mut settings = RequestIdSettings::default();
     section.set("header", &mut settings.header, id_header);
@@ -43,6 +44,7 @@ fn id_header(node: &Node) -> Result<HeaderName, Complaint> {
     Ok(name)
 }
 
+/// Headers that HTTP, or gatelog, reads and writes itself.
 const TAKEN: [&str; 18] = [
     "authorization",
     "connection",
@@ -94,6 +96,7 @@ fn user(mut section: Section<'_>, settings: &Settings) -> Option<UserSource> {
         .or(cookie.map(|name| UserSource::Cookie { name, hash }))
 }
 
+/// The kinds of source, by their keys.
 const SOURCES: [&str; 4] = ["response_header", "request_header", "jwt_claim", "cookie"];
 
 /// A switch that belongs to one of the sources.
@@ -127,8 +130,10 @@ fn hash_key(section: &mut Section<'_>) -> Option<Secret> {
     Some(secret)
 }
 
+/// Characters; 16 of them, well chosen, cannot be tried out.
 const SHORTEST_KEY: usize = 16;
 
+/// A secret that stands in a variable or in a file of its own. A newline at the end of a file is not part of it.
 fn referenced(mut section: Section<'_>) -> Option<Secret> {
     let environment = section.reader.environment;
     let variable = section.read("env", |node| {

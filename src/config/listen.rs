@@ -30,6 +30,7 @@ pub(super) fn listeners(root: &mut Section<'_>) -> Vec<ListenSettings> {
     sections.into_iter().filter_map(|section| listener(section, &mut taken)).collect()
 }
 
+/// One `[[listen]]`; `None` where it has no address, or TLS without its files.
 fn listener(mut section: Section<'_>, taken: &mut Vec<(SocketAddr, At)>) -> Option<ListenSettings> {
     let origin = section.origin();
     let at = section.at("address");
@@ -52,6 +53,7 @@ fn occupy(findings: &Findings, taken: &mut Vec<(SocketAddr, At)>, address: Socke
     taken.push((address, at));
 }
 
+/// `listen.tls`. Certificate and key are only looked for here; whether they belong together is for the preflight.
 fn tls(mut section: Section<'_>, origin: usize) -> Option<TlsSettings> {
     for (key, field) in [("certificate", "tls.certificate"), ("key", "tls.key")] {
         section.reader.origins.note(origin, field, section.at(key));
@@ -66,6 +68,7 @@ fn tls(mut section: Section<'_>, origin: usize) -> Option<TlsSettings> {
     Some(TlsSettings { certificate: certificate?, key: key?, min_version })
 }
 
+/// What can be asked for. Older versions are not to be had.
 const VERSIONS: [(&str, TlsVersion); 2] = [("1.2", TlsVersion::V12), ("1.3", TlsVersion::V13)];
 
 /// `[limits]`.
@@ -89,6 +92,7 @@ const HEADER_BYTES: (u64, u64) = (8 << 10, 16 << 20);
 const URI_BYTES: (u64, u64) = (1, 65_534);
 const HEADER_COUNT: usize = 10_000;
 
+/// A size between two bounds; no limit is the upper one.
 fn bytes_within(node: &Node, (least, most): (u64, u64)) -> Result<usize, Complaint> {
     let bytes = if is_off(node) { 0 } else { size(node)? };
     match bytes {
@@ -101,6 +105,7 @@ fn bytes_within(node: &Node, (least, most): (u64, u64)) -> Result<usize, Complai
     }
 }
 
+/// A number of fields; no limit is the most there can be.
 fn header_count(node: &Node) -> Result<usize, Complaint> {
     match count_limit(node)?.unwrap_or(HEADER_COUNT) {
         count if count <= HEADER_COUNT => Ok(count),
@@ -111,6 +116,7 @@ fn header_count(node: &Node) -> Result<usize, Complaint> {
     }
 }
 
+/// HTTP/2 counts streams in 31 bits; no limit is more than that.
 fn streams(node: &Node) -> Result<u32, Complaint> {
     let count = count_limit(node)?.unwrap_or(u32::MAX as usize);
     u32::try_from(count).map_err(|_| Complaint::new("too many streams", "write \"off\" for no limit"))

@@ -42,6 +42,7 @@ pub(super) fn read(
     (record, pipeline)
 }
 
+/// `log.labels`.
 fn labels(mut section: Section<'_>) -> LabelSettings {
     LabelSettings {
         request_headers: section.list("request_headers", header).unwrap_or_default(),
@@ -50,6 +51,7 @@ fn labels(mut section: Section<'_>) -> LabelSettings {
     }
 }
 
+/// `log.loggers`: levels by dotted name.
 fn loggers(mut section: Section<'_>) -> Vec<(String, Option<Level>)> {
     let reader = section.reader;
     let logger = |entry: Entry| {
@@ -81,6 +83,7 @@ fn outputs(section: &mut Section<'_>) -> Option<Vec<OutputSettings>> {
     (!outputs.is_empty()).then_some(outputs)
 }
 
+/// One `[[log.output]]`; `None` where its type is not known.
 fn output(mut section: Section<'_>) -> Option<OutputSettings> {
     let kind = section.require("type", "\"stdout\"", |node| worded(node, "log.output.type", &[("stdout", ())]));
     if kind.is_none() {
@@ -105,6 +108,7 @@ fn worded<T: Copy>(node: &Node, key: &str, choices: &[(&str, T)]) -> Result<T, C
     }
 }
 
+/// `when_full` and what belongs to it.
 fn when_full(section: &mut Section<'_>) -> WhenFull {
     let blocks = section.read("when_full", |node| choice(node, &[("drop", false), ("block", true)])).unwrap_or(false);
     let at = section.at("block_at_most");

@@ -12,6 +12,8 @@ pub use environment::{Environment, FILE_LIMIT};
 pub use origin::Places;
 pub use problem::{Place, Problem, Severity};
 
+use crate::routes::Table;
+
 mod address;
 mod environment;
 mod expand;
@@ -83,6 +85,8 @@ pub const DEFAULT_FILE: &str = "gatelog.toml";
 pub struct Loaded {
     /// The settled configuration; `None` as soon as one problem is an error.
     pub config: Option<Config>,
+    /// The table that its routes compile to, whatever else is wrong; `None` where a pattern has an error.
+    pub table: Option<Table>,
     /// All that is wrong with it or surely not meant, in the order of the text.
     pub problems: Vec<Problem>,
     /// Where everything stands that carries an `origin`.
@@ -92,7 +96,7 @@ pub struct Loaded {
 
 impl Loaded {
     /// What could be settled in spite of the problems: not to run with, but to look for further ones in.
-    pub fn partial(&self) -> Option<&Config> {
+    pub(crate) fn partial(&self) -> Option<&Config> {
         self.config.as_ref().or(self.partial.as_ref())
     }
 }

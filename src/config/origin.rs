@@ -17,6 +17,7 @@ struct Origin {
 }
 
 impl Origins {
+    /// Remembers a section; its index is what settings carry.
     pub(super) fn add(&self, at: At, fields: Vec<(String, At)>) -> usize {
         let mut origins = self.0.borrow_mut();
         origins.push(Origin { at, fields });
@@ -49,6 +50,7 @@ pub struct Places {
 }
 
 impl Places {
+    /// What was remembered, with the texts that it points into.
     pub(super) fn new(sources: Sources, origins: Origins) -> Places {
         Places { sources, origins }
     }

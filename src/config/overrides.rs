@@ -24,16 +24,19 @@ pub(super) fn apply(root: &mut Table, reader: &Reader<'_>) {
     }
 }
 
+/// What marks a variable as ours, and what stands between its levels.
 const PREFIX: &str = "GATELOG_";
 const LEVELS: &str = "__";
 
 /// Far below any key; what is built here is walked by recursion.
 const DEEPEST: usize = 32;
 
+/// For a variable that is nothing but a prefix, or far too deep.
 fn names_nothing() -> Complaint {
     Complaint::new("the variable names no key", "GATELOG_LOG__LEVEL is `log.level`")
 }
 
+/// Sets a key, whatever case it is written in: variables are all capitals.
 fn set_in_table(table: &mut Table, path: &[String], key: At, node: Node) -> Result<(), Complaint> {
     let Some((name, rest)) = path.split_first().filter(|(name, _)| !name.is_empty()) else {
         return Err(names_nothing());
@@ -59,6 +62,7 @@ fn empty(rest: &[String], at: At) -> Node {
     Node { at, value }
 }
 
+/// Replaces a value, or goes one level deeper.
 fn set(target: &mut Node, path: &[String], key: At, node: Node) -> Result<(), Complaint> {
     let Some(name) = path.first() else {
         *target = node;

@@ -96,6 +96,7 @@ struct Window {
 }
 
 impl Window {
+    /// Cuts a line so that what is meant is on the screen.
     fn around(place: &Place) -> Window {
         let start = place.column.saturating_sub(1);
         let skipped = if start < WIDTH - MARGIN { 0 } else { start - MARGIN };

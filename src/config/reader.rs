@@ -25,6 +25,7 @@ pub(super) struct Reader<'e> {
 }
 
 impl<'e> Reader<'e> {
+    /// Nothing read yet.
     pub(super) fn new(environment: &'e Environment) -> Reader<'e> {
         Reader {
             environment,
@@ -36,6 +37,7 @@ impl<'e> Reader<'e> {
         }
     }
 
+    /// A table to be read under this name.
     pub(super) fn section(&self, path: impl Into<String>, at: At, table: Table) -> Section<'_> {
         let entries = table.0.into_iter().map(Some).collect();
         Section { reader: self, path: path.into(), at, entries, known: Vec::new() }
@@ -58,10 +60,12 @@ impl<'e> Reader<'e> {
         parse(node).map_err(complain).ok()
     }
 
+    /// Something that rests on more than the span where it is shown.
     pub(super) fn error(&self, at: At, message: impl Into<String>, hint: impl Into<String>) {
         self.findings.error(at, Complaint::new(message, hint), Scope::Whole);
     }
 
+    /// Something that works, but is surely not meant.
     pub(super) fn warning(&self, at: At, message: impl Into<String>, hint: impl Into<String>) {
         self.findings.warning(at, Complaint::new(message, hint));
     }

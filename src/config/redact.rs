@@ -70,14 +70,17 @@ struct Selector {
     adds: bool,
 }
 
+/// A header's name, in lower case.
 fn header_selector(node: &Node) -> Result<Selector, Complaint> {
     selector(node, |node| header(node).map(|name| name.as_str().to_owned()))
 }
 
+/// A query key, in lower case: keys are compared without.
 fn query_selector(node: &Node) -> Result<Selector, Complaint> {
     selector(node, |node| name(node).map(|name| name.to_lowercase()))
 }
 
+/// Takes the plus sign off, and reads the name.
 fn selector(node: &Node, parse: fn(&Node) -> Result<String, Complaint>) -> Result<Selector, Complaint> {
     let text = node.text()?;
     let plain = text.strip_prefix('+');

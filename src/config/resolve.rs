@@ -8,10 +8,11 @@ use super::finding::{Complaint, Finding, Scope};
 use super::problem::Severity;
 use super::reader::{Reader, Section};
 use super::source::{At, Kind};
-use super::tree::{self, Node, Table};
+use super::tree::{self, Node};
 use super::value::{duration, is_off};
 use super::{Config, Environment, Loaded, Places, Source, identity, listen, log, overrides, routes, upstream};
 use crate::exchange;
+use crate::routes::Table;
 
 /// See [`super::load`].
 pub(super) fn load(source: &Source, environment: &Environment) -> Loaded {
@@ -19,7 +20,7 @@ pub(super) fn load(source: &Source, environment: &Environment) -> Loaded {
     let table = match &source.file {
         None => {
             reader.sources.borrow_mut().add(Kind::Argument, "command line", "");
-            Table::default()
+            tree::Table::default()
         }
         Some(path) => {
             let name = path.to_string_lossy();
@@ -28,7 +29,7 @@ pub(super) fn load(source: &Source, environment: &Environment) -> Loaded {
                 Err(error) => {
                     let at = At::whole(reader.sources.borrow_mut().add(Kind::File, name, ""));
                     reader.error(at, format!("the configuration cannot be read: {error}"), FILE_HINT);
-                    return finish(reader, None);
+                    return finish(reader, None, None);
                 }
             }
         }
@@ -50,19 +51,20 @@ pub(super) fn load_bytes(name: &str, bytes: Vec<u8>, environment: &Environment) 
 pub(super) fn load_and_list_keys(bytes: Vec<u8>, environment: &Environment) -> (Loaded, BTreeMap<String, bool>) {
     let reader = Reader::new(environment);
     let table = reader.document("gatelog.toml", bytes);
-    let config = read(reader.section("", At::whole(0), table), &[]);
+    let (config, table) = read(reader.section("", At::whole(0), table), &[]);
     let asked = reader.asked.borrow().clone();
-    (finish(reader, Some(config)), asked)
+    (finish(reader, Some(config), table), asked)
 }
 
-fn settle(reader: Reader<'_>, mut table: Table, upstreams: &[String]) -> Loaded {
+/// Puts variables over the tree and reads it.
+fn settle(reader: Reader<'_>, mut table: tree::Table, upstreams: &[String]) -> Loaded {
     overrides::apply(&mut table, &reader);
-    let config = read(reader.section("", At::whole(0), table), upstreams);
-    finish(reader, Some(config))
+    let (config, table) = read(reader.section("", At::whole(0), table), upstreams);
+    finish(reader, Some(config), table)
 }
 
 /// The whole configuration, section by section.
-fn read(mut root: Section<'_>, arguments: &[String]) -> Config {
+fn read(mut root: Section<'_>, arguments: &[String]) -> (Config, Option<Table>) {
     let reader = root.reader;
     let workers = root.read("workers", workers).flatten();
     let shutdown_grace = root.read("shutdown_grace", duration).unwrap_or(SHUTDOWN_GRACE);
@@ -74,7 +76,8 @@ fn read(mut root: Section<'_>, arguments: &[String]) -> Config {
     let (record, pipeline) = log::read(root.table_or_empty("log"), &mut exchange, &upstreams);
     let routes = routes::read(&mut root);
     routes::check_upstreams(reader, &routes.routes, &upstreams);
-    Config { workers, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, pipeline }
+    let table = routes::compile(reader, &routes);
+    (Config { workers, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, pipeline }, table)
 }
 
 /// Longer than the timeouts of most upstreams, shorter than what supervisors wait before they kill.
@@ -94,10 +97,11 @@ fn workers(node: &Node) -> Result<Option<usize>, Complaint> {
     workers.map(Some).ok_or_else(|| Complaint::new(format!("{number} workers cannot serve"), hint))
 }
 
+/// More threads than any machine has cores are a slip of the finger.
 const MOST_WORKERS: usize = 1024;
 
 /// Findings become problems, and a configuration with an error is none.
-fn finish(reader: Reader<'_>, config: Option<Config>) -> Loaded {
+fn finish(reader: Reader<'_>, config: Option<Config>, table: Option<Table>) -> Loaded {
     let asked = reader.asked.take();
     for unknown in reader.unknown.take() {
         let variable = reader.is_variable(unknown.at);
@@ -109,7 +113,7 @@ fn finish(reader: Reader<'_>, config: Option<Config>) -> Loaded {
     let (config, partial) = if broken { (None, config) } else { (config, None) };
     let shown = findings.into_iter().take(MOST_PROBLEMS);
     let problems = shown.map(|finding: Finding| finding.into_problem(&sources)).collect();
-    Loaded { config, problems, places: Places::new(sources, reader.origins), partial }
+    Loaded { config, table, problems, places: Places::new(sources, reader.origins), partial }
 }
 
 /// More than anyone reads. Each carries a copy of its line.
@@ -117,7 +121,7 @@ const MOST_PROBLEMS: usize = 1000;
 
 impl Reader<'_> {
     /// Parses a file's bytes. Where they are no UTF-8, the rest is read all the same.
-    pub(super) fn document(&self, name: &str, bytes: Vec<u8>) -> Table {
+    pub(super) fn document(&self, name: &str, bytes: Vec<u8>) -> tree::Table {
         let invalid = std::str::from_utf8(&bytes).err().map(|error| error.valid_up_to());
         let text = String::from_utf8_lossy(&bytes);
         let source = self.sources.borrow_mut().add(Kind::File, name, text.as_ref());

@@ -1,12 +1,12 @@
 //! `routes`, `[converters]` and `[[route]]`: the table as written. Whether its patterns make sense is for
-//! [`crate::routes`] to say.
+//! [`crate::routes`] to say, and what it says gets its place here.
 
-use super::finding::{Complaint, quoted};
+use super::finding::{Complaint, Finding, Scope, quoted};
 use super::reader::{Reader, Section};
 use super::source::At;
 use super::tree::{Entry, Node, Value};
 use super::value::{boolean, choice, duration, level, name, text, time_limit, token};
-use crate::routes::{ConverterSettings, ConverterType, Pattern, RouteSettings, Settings, StartMode};
+use crate::routes::{ConverterSettings, ConverterType, Pattern, RouteSettings, Settings, Severity, StartMode, Table};
 use crate::upstream;
 
 /// Files first, in the order they are named; then what stands in the configuration itself.
@@ -34,6 +34,7 @@ fn open<'r>(reader: &'r Reader<'r>, node: &Node) -> Result<Section<'r>, Complain
     Ok(reader.section("", At::whole(source), table))
 }
 
+/// What a file of routes and the configuration itself both hold.
 fn add(section: &mut Section<'_>, settings: &mut Settings) {
     if let Some(mut converters) = section.table("converters") {
         let entries = converters.take_rest();
@@ -42,6 +43,7 @@ fn add(section: &mut Section<'_>, settings: &mut Settings) {
     settings.routes.extend(section.tables("route").into_iter().filter_map(route));
 }
 
+/// One entry of `[converters]`.
 fn converter(reader: &Reader<'_>, entry: Entry) -> Option<ConverterSettings> {
     let mut section = reader.table("converters".to_owned(), entry.node)?;
     let origin = section.origin();
@@ -59,12 +61,11 @@ fn route(mut section: Section<'_>) -> Option<RouteSettings> {
     let origin = section.origin();
     let nests = section.has("route");
     let pattern = pattern(&mut section, nests);
-    let is_prefix = matches!(pattern, Some(Pattern::Prefix(_) | Pattern::RegexPrefix(_)));
     let settings = RouteSettings {
         origin,
         name: section.read("name", name),
         pattern: Pattern::Path(String::new()),
-        namespace: namespace(&mut section, is_prefix || pattern.is_none()),
+        namespace: section.read("namespace", name),
         nested: section.tables_like("route", "route").into_iter().filter_map(route).collect(),
         kwargs: kwargs(&mut section),
         methods: section.list("methods", method).unwrap_or_default(),
@@ -90,36 +91,18 @@ fn pattern(section: &mut Section<'_>, nests: bool) -> Option<Pattern> {
             section.reader.error(section.at(second), message, "keep one of them");
         }
     }
-    let (path_at, prefix_at) = (section.at("path"), section.at("prefix"));
     let path = section.read("path", text);
     let regex = section.read("regex", text);
     let prefix = section.read("prefix", text);
-    if path.is_some() && nests {
-        section.reader.error(path_at, "a `path` ends here, nothing can be nested in it", "call it `prefix`");
-    }
-    if prefix.is_some() && !nests {
-        section.reader.error(
-            prefix_at,
-            "a `prefix` without routes in it matches nothing",
-            "add route = [ … ], or call it `path`",
-        );
-    }
     path.map(Pattern::Path)
         .or(regex.map(if nests { Pattern::RegexPrefix } else { Pattern::Regex }))
         .or(prefix.map(Pattern::Prefix))
 }
 
+/// The ways to write a pattern.
 const PATTERNS: [&str; 3] = ["path", "regex", "prefix"];
 
-fn namespace(section: &mut Section<'_>, allowed: bool) -> Option<String> {
-    let at = section.at("namespace");
-    let namespace = section.read("namespace", name)?;
-    if !allowed {
-        section.reader.error(at, "only a prefix has a namespace", "put it at the route that has others nested in it");
-    }
-    Some(namespace)
-}
-
+/// A method; they are compared with case.
 fn method(node: &Node) -> Result<String, Complaint> {
     let method = token(node)?;
     if method != method.to_ascii_uppercase() {
@@ -144,6 +127,7 @@ pub(super) fn pairs(mut section: Section<'_>) -> Vec<(String, String)> {
     section.take_rest().into_iter().filter_map(pair).collect()
 }
 
+/// `route.kwargs`, in the order they are written.
 fn kwargs(section: &mut Section<'_>) -> Vec<(String, serde_json::Value)> {
     let Some(mut table) = section.table("kwargs") else { return Vec::new() };
     let reader = section.reader;
@@ -163,6 +147,24 @@ fn json(node: Node) -> Result<serde_json::Value, Complaint> {
         Value::Broken => Ok(serde_json::Value::Null),
         Value::Date | Value::Float(_) => Err(Complaint::new("JSON has no such value", "put it in quotes")),
     }
+}
+
+/// Compiles the table; what is wrong with its patterns becomes a finding where they are written.
+pub(super) fn compile(reader: &Reader<'_>, settings: &Settings) -> Option<Table> {
+    let (table, problems) = Table::compile(settings);
+    for problem in problems {
+        let Some(at) = reader.origins.at(problem.origin, problem.field) else { continue };
+        let other = problem.other.and_then(|origin| reader.origins.at(origin, problem.field));
+        let hint = problem.hint.unwrap_or_else(|| "look at the pattern".to_owned());
+        let severity = match problem.severity {
+            Severity::Error => super::Severity::Error,
+            Severity::Warning => super::Severity::Warning,
+        };
+        let complaint = Complaint::new(problem.message, hint);
+        let other = other.map(|at| (at, "this one comes first".to_owned()));
+        reader.findings.push(Finding { severity, at, complaint, other, scope: Scope::Whole });
+    }
+    table
 }
 
 /// Every route's `upstream` must be one of those there are.

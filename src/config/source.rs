@@ -36,6 +36,7 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct Sources(Vec<Text>);
 
+/// One text and what was found in it.
 #[derive(Debug)]
 struct Text {
     kind: Kind,
@@ -47,6 +48,7 @@ struct Text {
 }
 
 impl Sources {
+    /// Keeps a text; the index is what an [`At`] names it by.
     pub(super) fn add(&mut self, kind: Kind, name: impl Into<String>, text: impl Into<String>) -> usize {
         let (secrets, line_starts) = Default::default();
         self.0.push(Text { kind, name: name.into(), text: text.into(), secrets, line_starts });
@@ -64,6 +66,7 @@ impl Sources {
         at.source == later.source && text.is_some_and(|between| between.contains('\n'))
     }
 
+    /// What kind of text a span is in.
     pub(super) fn kind(&self, at: At) -> Kind {
         self.0[at.source].kind
     }

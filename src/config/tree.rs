@@ -21,6 +21,7 @@ pub(super) struct Node {
     pub(super) value: Value,
 }
 
+/// What TOML knows, and two things that it does not.
 #[derive(Clone)]
 pub(super) enum Value {
     Text(String),
@@ -40,6 +41,7 @@ pub(super) enum Value {
 #[derive(Clone, Default)]
 pub(super) struct Table(pub(super) Vec<Entry>);
 
+/// A key with its value.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) name: String,
@@ -91,6 +93,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// In the order of the text, which the parser does not keep.
     fn table(&self, table: DeTable<'_>) -> Table {
         let entry = |(key, value): (Spanned<Cow<'_, str>>, _)| Entry {
             at: self.at(key.span()),
@@ -102,6 +105,7 @@ impl Builder<'_> {
         Table(entries)
     }
 
+    /// A value and all below it. The parser has bounded how deep that is.
     fn node(&self, value: Spanned<DeValue<'_>>) -> Node {
         let at = self.at(value.span());
         let value = match value.into_inner() {
@@ -116,10 +120,12 @@ impl Builder<'_> {
         Node { at, value }
     }
 
+    /// A span of the parser's as one of ours.
     fn at(&self, span: std::ops::Range<usize>) -> At {
         At { source: self.source, start: self.offset + span.start, end: self.offset + span.end }
     }
 
+    /// TOML numbers may be longer than ours.
     fn number(&self, at: At, number: Option<i64>) -> Value {
         if number.is_none() {
             let complaint = Complaint::new("the number is too large", "64 bits, with a sign, are the most");
@@ -206,10 +212,12 @@ impl Node {
         }
     }
 
+    /// What was expected, and what is there.
     fn wrong_type(&self, expected: &str, hint: &str) -> Complaint {
         Complaint::new(format!("{expected} is expected here, this is {}", self.type_name()), hint)
     }
 
+    /// With its article, for a sentence.
     fn type_name(&self) -> &'static str {
         match self.value {
             Value::Text(_) | Value::Untyped(_) => "a string",

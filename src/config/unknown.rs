@@ -26,6 +26,7 @@ impl Unknown {
         Finding { severity, at: self.at, complaint: self.complaint(variable, asked), other: None, scope: Scope::Span }
     }
 
+    /// A name of a later version is told apart from a misspelt one.
     fn complaint(&self, variable: bool, asked: &BTreeMap<String, bool>) -> Complaint {
         if let Some(complaint) = later::key(&self.section, &self.name) {
             return complaint;
@@ -37,6 +38,7 @@ impl Unknown {
         Complaint::new(message, hint)
     }
 
+    /// The key that was meant, the section where it belongs, or what there is.
     fn hint(&self, asked: &BTreeMap<String, bool>) -> String {
         if let Some(name) = nearest(&self.name, &self.known) {
             return format!("did you mean `{name}`?");
@@ -47,6 +49,7 @@ impl Unknown {
         }
     }
 
+    /// For a variable: the dotted name that was meant, or that it may have nothing to do with us.
     fn variable_hint(&self) -> String {
         let name = nearest(&self.name, &self.known);
         let path = |key: &str| if self.section.is_empty() { key.to_owned() } else { format!("{}.{key}", self.section) };

@@ -29,6 +29,7 @@ pub(super) fn upstreams(root: &mut Section<'_>, arguments: &[String]) -> Vec<Set
     upstreams
 }
 
+/// The upstream of a command line; its servers are still to come.
 fn argued(root: &Section<'_>) -> Settings {
     Settings {
         origin: root.origin(),
@@ -42,6 +43,7 @@ fn argued(root: &Section<'_>) -> Settings {
     }
 }
 
+/// The servers of `--upstream`, each shown as `--upstream URL` where it is wrong.
 fn argued_servers(reader: &Reader<'_>, urls: &[String], origin: usize) -> Vec<ServerSettings> {
     let argument = |url: &String| {
         let text = format!("--upstream {url}");
@@ -71,6 +73,7 @@ fn placed_servers(
     servers
 }
 
+/// One `[[upstream]]`; `None` where it has no name, by which everything else is told of it.
 fn upstream(mut section: Section<'_>) -> Option<Settings> {
     let origin = section.origin();
     let name = section.require("name", "\"app\"", name);
@@ -88,6 +91,7 @@ fn upstream(mut section: Section<'_>) -> Option<Settings> {
     Some(Settings { name: name?, ..settings })
 }
 
+/// `upstream.servers`. One that cannot be read does not keep the others from being checked.
 fn servers(section: &mut Section<'_>, origin: usize) -> Vec<ServerSettings> {
     let at = section.at("servers");
     let written = section.has("servers");
@@ -121,6 +125,7 @@ fn prefix(node: &Node) -> Result<Option<String>, Complaint> {
     Ok(Some(text.trim_end_matches('/').to_owned()).filter(|prefix| !prefix.is_empty()))
 }
 
+/// `upstream.timeouts`.
 fn timeouts(mut section: Section<'_>) -> Timeouts {
     let mut timeouts = Timeouts::default();
     section.set("connect", &mut timeouts.connect, time_limit);
@@ -129,6 +134,7 @@ fn timeouts(mut section: Section<'_>) -> Timeouts {
     timeouts
 }
 
+/// `upstream.exception_headers`.
 fn exception_headers(mut section: Section<'_>) -> ExceptionHeaders {
     let mut headers = ExceptionHeaders::default();
     section.set("type", &mut headers.kind, header);
@@ -136,6 +142,7 @@ fn exception_headers(mut section: Section<'_>) -> ExceptionHeaders {
     headers
 }
 
+/// How its TLS servers are checked, and what they are shown.
 fn tls(section: &mut Section<'_>, servers: &[ServerSettings]) -> TlsSettings {
     let first = TLS_KEYS.into_iter().find(|key| section.has(key));
     if let (Some(key), false) = (first, servers.is_empty() || servers.iter().any(|server| server.tls)) {
@@ -174,6 +181,7 @@ fn clashes(reader: &Reader<'_>, upstreams: &[Settings]) {
     }
 }
 
+/// Which key tells of a clash, and what to say.
 fn clash_complaint(first: &Settings, second: &Settings) -> (&'static str, Complaint) {
     let (first, name) = (quoted(&first.name), quoted(&second.name));
     match (second.is_default(), &second.prefix) {

@@ -32,10 +32,12 @@ pub(super) fn duration(node: &Node) -> Result<Duration, Complaint> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
+/// Examples teach the format faster than a grammar.
 fn no_duration(text: &str) -> Complaint {
     Complaint::new(format!("{} is no duration", quoted(text)), r#"write "250ms", "10s", "5m", "1h" or "7d""#)
 }
 
+/// A bare number could be seconds or milliseconds: nobody is to guess.
 fn needs_unit(number: &str) -> Complaint {
     Complaint::new(format!("the duration {number} has no unit"), format!("write \"{number}s\" or \"{number}ms\""))
 }
@@ -57,6 +59,7 @@ fn seconds(text: &str) -> Option<f64> {
     (!text.is_empty()).then_some(sum)
 }
 
+/// In seconds.
 const UNITS: [(&str, f64); 6] = [("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
 
 /// Leading digits, with at most one point among them, and what follows.
@@ -86,9 +89,11 @@ pub(super) fn size(node: &Node) -> Result<u64, Complaint> {
     bytes.filter(|bytes| *bytes <= i64::MAX as u64).ok_or_else(|| no_size(text))
 }
 
+/// As powers of two.
 const SIZES: [(&str, u32); 9] =
     [("", 0), ("B", 0), ("K", 10), ("KB", 10), ("M", 20), ("MB", 20), ("G", 30), ("GB", 30), ("TB", 40)];
 
+/// Like durations, by example.
 fn no_size(text: &str) -> Complaint {
     Complaint::new(format!("{} is no size", quoted(text)), r#"write whole bytes, or "32KB", "8MB", "1GB""#)
 }
@@ -150,6 +155,7 @@ pub(super) fn level(node: &Node) -> Result<Level, Complaint> {
     choice(node, &LEVELS)
 }
 
+/// As they are written; records have them in capitals.
 const LEVELS: [(&str, Level); 5] = [
     ("debug", Level::Debug),
     ("info", Level::Info),
@@ -164,6 +170,7 @@ pub(super) fn choice<T: Copy>(node: &Node, choices: &[(&str, T)]) -> Result<T, C
     choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| no_choice(text, choices))
 }
 
+/// The word that was probably meant, or all there are.
 fn no_choice<T>(text: &str, choices: &[(&str, T)]) -> Complaint {
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
     let hint = match super::unknown::nearest(text, &names) {

@@ -142,16 +142,19 @@ pub fn client_config(
 /// Sessions that are remembered, a few hundred bytes each.
 const SESSIONS: usize = 4096;
 
+/// The one cryptography library there is; no process-wide default is needed.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
+/// TLS 1.2 and 1.3, or 1.3 alone.
 fn versions_from(oldest: &'static SupportedProtocolVersion) -> &'static [&'static SupportedProtocolVersion] {
     if *oldest == rustls::version::TLS13 { &NEWEST } else { rustls::ALL_VERSIONS }
 }
 
 static NEWEST: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
 
+/// Authorities from a file; one that cannot be used spoils the file, since it was put there on purpose.
 fn root_store(path: &Path) -> Result<RootCertStore, TlsFileError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path, Role::Authorities)? {
@@ -180,6 +183,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsFileError> {
     })
 }
 
+/// A file of this module's kind, whole.
 fn read(path: &Path, role: Role) -> Result<Vec<u8>, TlsFileError> {
     crate::disk::read(path, FILE_LIMIT).map_err(|error| failure(path, role, TlsFileProblem::Unreadable(error)))
 }
@@ -187,10 +191,12 @@ fn read(path: &Path, role: Role) -> Result<Vec<u8>, TlsFileError> {
 /// The bundle of all public authorities takes a quarter of a megabyte.
 const FILE_LIMIT: u64 = 4 << 20;
 
+/// PEM in good order, whose content rustls refuses.
 fn unusable(path: &Path, role: Role, error: rustls::Error) -> TlsFileError {
     failure(path, role, TlsFileProblem::Unusable(error))
 }
 
+/// An error with all that is known of it.
 fn failure(path: &Path, role: Role, problem: TlsFileProblem) -> TlsFileError {
     TlsFileError { path: path.to_owned(), role, problem }
 }

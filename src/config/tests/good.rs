@@ -196,3 +196,16 @@ fn secrets_come_from_variables_files_and_strings() {
     assert_eq!(key("{ file = \"key\" }"), "fedcba9876543210");
     assert_eq!(key("\"${KEY}\""), "0123456789abcdef");
 }
+
+#[test]
+fn the_file_is_the_named_one_else_the_one_here_else_none() {
+    let with = Environment::with_files([], |_| Ok(Vec::new()));
+    let without = Environment::with_files([], |_| Err(std::io::ErrorKind::NotFound.into()));
+    let unreadable = Environment::with_files([], |_| Err(std::io::ErrorKind::PermissionDenied.into()));
+    let chosen = |named: Option<&str>, environment| Source::choose(named.map(Into::into), Vec::new(), environment).file;
+    assert_eq!(chosen(Some("a.toml"), &with), Some("a.toml".into()));
+    assert_eq!(chosen(None, &with), Some("gatelog.toml".into()));
+    assert_eq!(chosen(None, &without), None);
+    // It is there, so that running without it would not be what was meant.
+    assert_eq!(chosen(None, &unreadable), Some("gatelog.toml".into()));
+}
