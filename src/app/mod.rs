@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ring::hmac;
 use rustls::{ClientConfig, ServerConfig};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -24,11 +25,12 @@ use crate::pipeline::announce::Announcer;
 use crate::pipeline::{Format, Levels, OutputSettings, Port, Queue, Stamp};
 use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
-use crate::routes::Table;
+use crate::secret::Secret;
 use crate::sinks::stdout;
 use crate::upstream;
 
 use self::core::Core;
+use self::preflight::Ready;
 
 /// How long the outputs may take to write what waits once everything else has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -55,9 +57,6 @@ pub enum StartError {
     /// A server's name can stand in no certificate.
     #[error(transparent)]
     Name(#[from] upstream::NameError),
-    /// The route table does not compile: `check` says why.
-    #[error("the route table has errors")]
-    Routes,
     /// A thread or the random number generator is not to be had.
     #[error("the system refuses")]
     System(#[source] io::Error),
@@ -90,8 +89,9 @@ impl App {
     ///
     /// # Errors
     /// What is in the way.
-    pub fn start(config: &Config) -> Result<App, StartError> {
-        let table = Arc::new(Table::compile(&config.routes).0.ok_or(StartError::Routes)?);
+    pub fn start(ready: Ready) -> Result<App, StartError> {
+        let Ready { config, table } = ready;
+        let config = &config;
         let listeners = Bound::all(&config.listeners, worker_count(config))?;
         let clients = client_tls(config)?;
         crate::proxy::Upstreams::new(&config.upstreams, &clients)?;
@@ -102,8 +102,8 @@ impl App {
             exchange: exchange::Shared {
                 settings: config.exchange.clone(),
                 policy: Policy::new(&config.record.redact),
-                table,
-                hash_key: hash_key()?,
+                table: Arc::new(table),
+                hash_key: hash_key(config.exchange.hash_key.as_ref())?,
             },
             levels,
             ports,
@@ -288,9 +288,13 @@ fn instance() -> String {
     uuid::Uuid::now_v7().simple().to_string()
 }
 
-fn hash_key() -> Result<ring::hmac::Key, StartError> {
-    ring::hmac::Key::generate(ring::hmac::HMAC_SHA256, &ring::rand::SystemRandom::new())
-        .map_err(|_| StartError::System(io::Error::other("no random numbers")))
+/// The key for hashes of user ids: the user's own, so that they are the same in every run, else a new one.
+fn hash_key(secret: Option<&Secret>) -> Result<hmac::Key, StartError> {
+    match secret {
+        Some(secret) => Ok(hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes())),
+        None => hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new())
+            .map_err(|_| StartError::System(io::Error::other("no random numbers"))),
+    }
 }
 
 fn announce_start(announcer: &Announcer, config: &Config, listeners: &Bound) {

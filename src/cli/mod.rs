@@ -72,11 +72,10 @@ fn routes_command(
 /// The table alone: certificates and names are not looked at, and upstreams are not needed.
 fn table(source: &Source, environment: &Environment) -> Option<Table> {
     let loaded = crate::config::load(source, environment);
-    let table = loaded.partial().and_then(|config| Table::compile(&config.routes).0);
-    if table.is_none() {
+    if loaded.table.is_none() {
         complain(&loaded.problems.iter().filter(|problem| problem.severity == Severity::Error).collect::<Vec<_>>());
     }
-    table
+    loaded.table
 }
 
 /// A reader that has seen enough is no failure.

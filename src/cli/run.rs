@@ -6,22 +6,22 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::runtime::Builder;
 
-use crate::app::preflight::system_resolve;
+use crate::app::preflight::{Ready, prepare, system_resolve};
 use crate::app::signals::Stops;
 use crate::app::{App, Ending, diagnostics};
-use crate::config::{Config, Environment, Source};
+use crate::config::{Environment, Source};
 
-use super::{MISUSED, check, complain};
+use super::{MISUSED, complain};
 
 /// Runs the proxy until it is told to stop.
 ///
 /// # Errors
 /// What kept it from serving although the configuration is good.
 pub fn run(source: &Source, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let (config, problems) = check::load(source, environment, &system_resolve);
+    let (ready, problems) = prepare(source, environment, &system_resolve);
     complain(&problems);
-    match config {
-        Some(config) => serve(&config, |_| {}),
+    match ready {
+        Some(ready) => serve(ready, |_| {}),
         None => Ok(ExitCode::from(MISUSED)),
     }
 }
@@ -30,11 +30,11 @@ pub fn run(source: &Source, environment: &Environment) -> anyhow::Result<ExitCod
 ///
 /// # Errors
 /// What kept it from serving.
-pub fn serve(config: &Config, started: impl FnOnce(&App)) -> anyhow::Result<ExitCode> {
+pub fn serve(ready: Ready, started: impl FnOnce(&App)) -> anyhow::Result<ExitCode> {
     let runtime = Builder::new_current_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(async {
         let mut stops = Stops::install().context("signals cannot be handled")?;
-        let app = App::start(config)?;
+        let app = App::start(ready)?;
         diagnostics::install(Arc::clone(app.announcer()));
         started(&app);
         let stops = std::cell::RefCell::new(&mut stops);

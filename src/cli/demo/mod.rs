@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::app::preflight::Ready;
 use crate::config::{self, Environment};
 
 pub use app::App;
@@ -31,9 +32,9 @@ pub fn run(environment: &Environment) -> anyhow::Result<ExitCode> {
     let text = configuration(listen_address(), app.address());
     let loaded = config::load_bytes("demo", text.into_bytes(), environment);
     super::complain(&loaded.problems);
-    let Some(config) = loaded.config else { return Ok(ExitCode::from(super::MISUSED)) };
+    let Some((config, table)) = loaded.config.zip(loaded.table) else { return Ok(ExitCode::from(super::MISUSED)) };
     let mut traffic = None;
-    let ended = super::run::serve(&config, |proxy| {
+    let ended = super::run::serve(Ready { config, table }, |proxy| {
         if let Some((address, _)) = proxy.addresses().first() {
             super::complain(&[announcement(*address)]);
             traffic = Traffic::start(*address).ok();
