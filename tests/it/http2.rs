@@ -1,0 +1,257 @@
+//! HTTP/2 clients: by prior knowledge and by ALPN, whole answers, stream resets, lost connections.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, mpsc};
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use h2::{Reason, RecvStream};
+use http::{Request, StatusCode};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+
+use crate::support::tls::Authority;
+use crate::support::{DEADLINE, Fault, PARALLEL, Setup, TestProxy, Upstream, misbehave};
+
+/// A connection, and the task that drives it.
+struct H2 {
+    sender: SendRequest<Bytes>,
+    driver: JoinHandle<()>,
+}
+
+impl H2 {
+    async fn over<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(transport: T) -> H2 {
+        let (sender, connection) = h2::client::handshake(transport).await.unwrap();
+        let driver = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        H2 { sender, driver }
+    }
+
+    async fn connect(addr: SocketAddr) -> H2 {
+        H2::over(TcpStream::connect(addr).await.unwrap()).await
+    }
+
+    async fn connect_tls(addr: SocketAddr) -> H2 {
+        let connector = TlsConnector::from(Authority::shared().client(&["h2"]));
+        let socket = TcpStream::connect(addr).await.unwrap();
+        let stream = connector.connect(ServerName::try_from("localhost").unwrap(), socket).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        H2::over(stream).await
+    }
+
+    fn send(&mut self, method: &str, id: &str, end: bool) -> (h2::client::ResponseFuture, h2::SendStream<Bytes>) {
+        let request = Request::builder().method(method).uri("http://test.example/h2").header("x-request-id", id);
+        self.sender.send_request(request.body(()).unwrap(), end).unwrap()
+    }
+
+    async fn get(&mut self, id: &str) -> (StatusCode, Vec<u8>) {
+        let response = self.send("GET", id, true).0.await.unwrap();
+        (response.status(), whole(response.into_body()).await.unwrap())
+    }
+
+    /// Lets the socket go without any goodbye.
+    fn cut(self) {
+        self.driver.abort();
+    }
+}
+
+async fn whole(mut body: RecvStream) -> Result<Vec<u8>, h2::Error> {
+    let mut bytes = Vec::new();
+    while let Some(data) = body.data().await {
+        let data = data?;
+        body.flow_control().release_capacity(data.len())?;
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+/// Runs a test's client on a runtime of its own.
+fn run<T>(client: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(DEADLINE, client).await.unwrap() })
+}
+
+/// Waits for a message of an upstream's thread without holding up the runtime.
+async fn told(channel: &Arc<Mutex<mpsc::Receiver<()>>>) {
+    let channel = Arc::clone(channel);
+    tokio::task::spawn_blocking(move || channel.lock().unwrap().recv_timeout(DEADLINE).unwrap()).await.unwrap();
+}
+
+/// An upstream that tells when it has read a request's head, sends `then`, and tells when the proxy is gone.
+fn observed(then: &'static str) -> (Upstream, Arc<Mutex<mpsc::Receiver<()>>>) {
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let upstream = Upstream::script(move |conn| {
+        let tell = tell.lock().unwrap().clone();
+        conn.head();
+        conn.send(then);
+        tell.send(()).unwrap();
+        conn.stall();
+        let _ = tell.send(());
+    });
+    (upstream, Arc::new(Mutex::new(told)))
+}
+
+fn assert_abort(proxy: &TestProxy, id: &str, status: u64, phase: &str) {
+    let record = proxy.completed(id);
+    let seen = (record.number("status_code"), record.text("outcome"), record.text("phase"), record.text("level"));
+    assert_eq!(seen, (status, "client_abort", phase, "WARNING"), "{record:?}");
+    assert_eq!(record.text("http_version"), "2");
+    assert_eq!(proxy.log().of(id).count("request_failed"), 0);
+}
+
+#[test]
+fn streams_of_one_connection_are_answered_side_by_side() {
+    let upstream = Upstream::ok();
+    let proxy = Setup::before(&upstream).tls().start();
+    run(async {
+        assert_eq!(H2::connect(proxy.addr()).await.get("plain").await, (StatusCode::OK, b"ok".to_vec()));
+        let mut h2 = H2::connect_tls(proxy.tls_addr()).await;
+        let answers: Vec<_> = (0..PARALLEL).map(|index| h2.send("GET", &format!("side-{index}"), true).0).collect();
+        for answer in answers {
+            let response = answer.await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+            assert_eq!(whole(response.into_body()).await.unwrap(), b"ok");
+        }
+    });
+    for index in 0..PARALLEL {
+        let record = proxy.completed(&format!("side-{index}"));
+        assert_eq!((record.text("outcome"), record.text("http_version")), ("success", "2"));
+        assert_eq!((record.text("scheme"), record.text("host")), ("https", "test.example"));
+        assert_eq!(record.get("tls").unwrap()["alpn"], "h2");
+    }
+    assert!(proxy.completed("plain").get("tls").is_none());
+    proxy.stop();
+}
+
+#[test]
+fn a_stream_reset_while_waiting_is_an_abort() {
+    let (upstream, channel) = observed("");
+    let proxy = Setup::before(&upstream).start();
+    run(async {
+        let mut h2 = H2::connect(proxy.addr()).await;
+        for index in 0..PARALLEL {
+            let (_answer, mut stream) = h2.send("GET", &format!("reset-{index}"), true);
+            told(&channel).await;
+            stream.send_reset(Reason::CANCEL);
+            told(&channel).await;
+        }
+    });
+    for index in 0..PARALLEL {
+        assert_abort(&proxy, &format!("reset-{index}"), 499, "wait");
+    }
+    proxy.stop();
+}
+
+#[test]
+fn a_stream_reset_during_the_answer_is_an_abort() {
+    let (upstream, channel) = observed("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello");
+    let proxy = Setup::before(&upstream).start();
+    run(async {
+        let mut h2 = H2::connect(proxy.addr()).await;
+        for index in 0..PARALLEL {
+            let (answer, mut stream) = h2.send("GET", &format!("reset-{index}"), true);
+            assert_eq!(answer.await.unwrap().into_body().data().await.unwrap().unwrap(), "hello");
+            told(&channel).await;
+            stream.send_reset(Reason::CANCEL);
+            told(&channel).await;
+        }
+    });
+    for index in 0..PARALLEL {
+        assert_abort(&proxy, &format!("reset-{index}"), 200, "receive");
+    }
+    proxy.stop();
+}
+
+#[test]
+fn a_stream_reset_inside_the_request_body_is_an_abort() {
+    let (upstream, channel) = observed("");
+    let proxy = Setup::before(&upstream).start();
+    run(async {
+        let mut h2 = H2::connect(proxy.addr()).await;
+        let (_answer, mut stream) = h2.send("POST", "upload", false);
+        stream.send_data(Bytes::from_static(b"half"), false).unwrap();
+        told(&channel).await;
+        stream.send_reset(Reason::CANCEL);
+        told(&channel).await;
+    });
+    assert_abort(&proxy, "upload", 499, "send");
+    proxy.stop();
+}
+
+#[test]
+fn a_lost_connection_aborts_all_its_streams() {
+    let (upstream, channel) = observed("");
+    let proxy = Setup::before(&upstream).start();
+    run(async {
+        let mut h2 = H2::connect(proxy.addr()).await;
+        let streams: Vec<_> = (0..PARALLEL).map(|index| h2.send("GET", &format!("lost-{index}"), true)).collect();
+        for _ in 0..PARALLEL {
+            told(&channel).await;
+        }
+        h2.cut();
+        drop(streams);
+        for _ in 0..PARALLEL {
+            told(&channel).await;
+        }
+    });
+    for index in 0..PARALLEL {
+        assert_abort(&proxy, &format!("lost-{index}"), 499, "wait");
+    }
+    proxy.stop();
+}
+
+#[test]
+fn a_reset_stream_leaves_the_others_alone() {
+    let (upstream, channel) = observed("");
+    let proxy = Setup::before(&upstream).start();
+    run(async {
+        let mut h2 = H2::connect(proxy.addr()).await;
+        let (_first, mut stream) = h2.send("GET", "one", true);
+        told(&channel).await;
+        stream.send_reset(Reason::CANCEL);
+        told(&channel).await;
+        let (second, _stream) = h2.send("POST", "two", true);
+        told(&channel).await;
+        drop(upstream);
+        assert_eq!(second.await.unwrap().status(), StatusCode::BAD_GATEWAY);
+    });
+    assert_abort(&proxy, "one", 499, "wait");
+    Fault::answered(502, "upstream_reset", &["wait"], &["connection_terminated"]).check_record(&proxy.completed("two"));
+    proxy.stop();
+}
+
+#[test]
+fn an_incomplete_answer_resets_the_stream() {
+    let upstream = Upstream::script(misbehave::closes_without_the_last_chunk);
+    let proxy = Setup::before(&upstream).start();
+    run(async {
+        let mut h2 = H2::connect(proxy.addr()).await;
+        let response = h2.send("GET", "cut", true).0.await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(whole(response.into_body()).await.unwrap_err().is_reset());
+    });
+    Fault::cut("upstream_incomplete", &["http_response_incomplete"]).check_record(&proxy.completed("cut"));
+    proxy.stop();
+}
+
+#[test]
+fn trailers_reach_an_h2_client() {
+    let upstream = Upstream::answering(
+        b"HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 42\r\n\r\n",
+    );
+    let proxy = Setup::before(&upstream).start();
+    run(async {
+        let mut h2 = H2::connect(proxy.addr()).await;
+        let mut body = h2.send("GET", "trailers", true).0.await.unwrap().into_body();
+        while body.data().await.is_some() {}
+        assert_eq!(body.trailers().await.unwrap().unwrap()["x-sum"], "42");
+    });
+    assert_eq!(proxy.completed("trailers").text("outcome"), "success");
+    proxy.stop();
+}

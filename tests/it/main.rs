@@ -1,0 +1,50 @@
+//! The integration tests: the real binary between raw sockets, judged by its own log.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+/// The harness: proxy, client, scripted upstreams, the log as a judge.
+mod support;
+
+/// What the proxy says when the upstream misbehaves before its answer's head is whole.
+mod upstream_head;
+
+/// What the proxy says when the upstream misbehaves inside its answer's body.
+mod upstream_body;
+
+/// Failures of the way to the upstream: TCP, TLS, names, pooled connections that died.
+mod upstream_connection;
+
+/// What the proxy says when the client misbehaves or leaves.
+mod client_faults;
+
+/// TLS clients: what the record tells of the session, and handshakes that fail.
+mod client_tls;
+
+/// HTTP/2 clients: answers, stream resets, lost connections.
+mod http2;
+
+/// What RFC 9110 and 9112 ask of an intermediary.
+mod semantics;
+
+/// Bodies both ways: large, chunked, with trailers, answered early.
+mod bodies;
+
+/// Request ids, client addresses, forwarding headers, trace context.
+mod identity;
+
+/// gatelog's own answers: form by `Accept`, `Proxy-Status`, nothing internal.
+mod answers;
+
+/// Started and slow records while a request still runs.
+mod started_and_slow;
+
+/// SIGTERM with requests in flight.
+mod shutdown;
+
+/// Bytes that no honest client sends, table by table.
+mod hostile;
+
+/// Bytes that no honest upstream sends.
+mod hostile_answers;
+
+/// Arbitrary field bytes through a live proxy: one valid line a record.
+mod arbitrary_bytes;
