@@ -14,6 +14,8 @@ mod fields;
 mod framing;
 /// Host, duplicate and odd.
 mod hosts;
+/// The same over HTTP/2, frame by frame.
+mod http2;
 /// Method, target, version; bytes that are no HTTP at all.
 mod request_line;
 /// Too long, too many, too slow.

@@ -40,6 +40,9 @@ mod started_and_slow;
 /// SIGTERM with requests in flight.
 mod shutdown;
 
+/// `gatelog verify`: clean on a whole log, not on one that was tampered with.
+mod verify;
+
 /// Bytes that no honest client sends, table by table.
 mod hostile;
 

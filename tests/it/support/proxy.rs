@@ -258,8 +258,19 @@ impl TestProxy {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
+    /// The same, for the bytes of the log.
+    pub(crate) fn stop_raw(mut self) -> String {
+        self.signal("TERM");
+        self.settle();
+        self.output.lock().raw.clone()
+    }
+
     /// Waits until the process has left by itself, checks its exit code and its whole log, and returns that.
     pub(crate) fn wait(mut self) -> Log {
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Log {
         self.wait_for_end();
         let status = self.child.wait().unwrap();
         self.stopped = true;

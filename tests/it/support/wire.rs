@@ -368,3 +368,67 @@ fn latin1(bytes: &[u8]) -> String {
 fn invalid<T>(what: &str, bytes: &[u8]) -> Step<T> {
     Err(Ended::Invalid(format!("{what}: {}", bytes.escape_ascii())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(side: Side, bytes: &[u8]) -> Message {
+        Reader::new(bytes).message(side)
+    }
+
+    #[test]
+    fn whole_messages_are_read() {
+        let request = read(Side::Requests, b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok");
+        assert_eq!((request.ended, request.body), (Ended::Complete, b"ok".to_vec()));
+        let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: y\r\n\r\n";
+        let answer = read(Side::AnswerTo("GET"), chunks);
+        assert_eq!((answer.status(), answer.text().as_str(), answer.trailers.len()), (200, "ok", 1));
+        let until_close = read(Side::AnswerTo("GET"), b"HTTP/1.1 200 OK\r\n\r\nok");
+        assert_eq!((until_close.ended.clone(), until_close.text().as_str()), (Ended::Complete, "ok"));
+        let to_head = read(Side::AnswerTo("HEAD"), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+        assert!(to_head.is_complete() && to_head.body.is_empty());
+    }
+
+    #[test]
+    fn half_messages_are_cut() {
+        let whole = b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+        assert_eq!(read(Side::Requests, b"").ended, Ended::Closed);
+        for length in 1..whole.len() {
+            assert_eq!(read(Side::Requests, &whole[..length]).ended, Ended::Cut, "{length}");
+        }
+    }
+
+    #[test]
+    fn whatever_could_be_read_in_two_ways_is_invalid() {
+        let lines = [
+            "Host: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked",
+            "Host: a\r\nContent-Length: 2\r\nContent-Length: 2",
+            "Host: a\r\nContent-Length: +2",
+            "Host: a\r\nTransfer-Encoding: gzip, chunked",
+            "Host: a\r\nTransfer-Encoding : chunked",
+            "Host: a\r\nX: y\r\n z",
+            "Host: a\nX: y",
+            "Host: a\r\nX: y\rz",
+            "Host: a\r\nX: y\0",
+            "Host: a\r\nHost: a",
+            "Host: a\r\nTE: gzip",
+            "Host: a\r\nKeep-Alive: 5",
+            "X: y",
+        ];
+        for lines in lines {
+            let bytes = format!("POST / HTTP/1.1\r\n{lines}\r\n\r\nok");
+            let ended = read(Side::Requests, bytes.as_bytes()).ended;
+            assert!(matches!(ended, Ended::Invalid(_)), "{lines:?}: {ended:?}");
+        }
+        for line in ["GET  / HTTP/1.1", "GET / HTTP/1.2", "G@T / HTTP/1.1", "GET /\tHTTP/1.1", "GET /"] {
+            let ended = read(Side::Requests, format!("{line}\r\nHost: a\r\n\r\n").as_bytes()).ended;
+            assert!(matches!(ended, Ended::Invalid(_)), "{line:?}: {ended:?}");
+        }
+        for chunk in ["x\r\n", "2 \r\nok\r\n", "2;a\r\nok\r\n", "2\nok\r\n", "2\r\nok0\r\n", "+2\r\nok\r\n"] {
+            let bytes = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}0\r\n\r\n");
+            let ended = read(Side::Requests, bytes.as_bytes()).ended;
+            assert!(matches!(ended, Ended::Invalid(_)), "{chunk:?}: {ended:?}");
+        }
+    }
+}
