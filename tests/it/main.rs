@@ -37,6 +37,12 @@ mod answers;
 /// Started and slow records while a request still runs.
 mod started_and_slow;
 
+/// What is wrong is said before anything is served.
+mod startup;
+
+/// A reader of stdout that is too slow: requests do not wait, what is lost is counted in the log itself.
+mod log_loss;
+
 /// SIGTERM with requests in flight.
 mod shutdown;
 

@@ -199,12 +199,3 @@ fn connections_are_used_again() {
     proxy.stop();
     assert_eq!(upstream.accepted(), 1);
 }
-
-#[test]
-fn an_unresolvable_upstream_is_said_before_anything_is_served() {
-    let output = Setup::to("http://no-such-host.invalid").command().output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains("no-such-host.invalid"), "{told}");
-    assert!(output.stdout.is_empty(), "{output:?}");
-}
