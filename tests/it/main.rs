@@ -31,6 +31,9 @@ mod bodies;
 /// Request ids, client addresses, forwarding headers, trace context.
 mod identity;
 
+/// Routes in the record: names, typed parameters, and what a route may change about its records.
+mod routes;
+
 /// gatelog's own answers: form by `Accept`, `Proxy-Status`, nothing internal.
 mod answers;
 

@@ -23,6 +23,7 @@ pub(crate) struct Setup {
     upstream: String,
     timeouts: Vec<String>,
     tables: BTreeMap<&'static str, String>,
+    routes: String,
     tls: bool,
     dir: TempDir,
 }
@@ -38,6 +39,7 @@ impl Setup {
             upstream: String::new(),
             timeouts: Vec::new(),
             tables,
+            routes: String::new(),
             tls: false,
             dir: tempfile::tempdir().unwrap(),
         }
@@ -75,6 +77,12 @@ impl Setup {
         self
     }
 
+    /// `[[route]]` and whatever else comes after all tables.
+    pub(crate) fn routes(mut self, toml: &str) -> Setup {
+        self.routes.push_str(toml);
+        self
+    }
+
     /// `[identity]` as written, in place of the harness's own.
     pub(crate) fn identity(mut self, lines: &str) -> Setup {
         self.tables.insert("identity", lines.to_owned() + "\n");
@@ -105,7 +113,7 @@ impl Setup {
         for (table, lines) in &self.tables {
             let _ = writeln!(toml, "[{table}]\n{lines}");
         }
-        toml
+        toml + &self.routes
     }
 
     /// `gatelog run` on this configuration, without waiting for anything.
