@@ -103,7 +103,8 @@ fn whatever_is_sent_is_one_record_that_tells_it() {
         let path = format!("/{}", String::from_utf8_lossy(&odd.path));
         prop_assert_eq!(record.text("path"), path);
         prop_assert_eq!(record.text("user_agent"), shown(&odd.user_agent));
-        prop_assert_eq!(record.get("query").is_some(), odd.query.as_ref().is_some_and(|query| !query.is_empty()));
+        let sent = odd.query.as_ref().is_some_and(|query| !query.is_empty());
+        prop_assert_eq!(!record.text("query").is_empty(), sent);
         Ok(())
     });
 }
@@ -130,7 +131,7 @@ fn any_bytes_leave_the_log_whole() {
         Ok(())
     });
     result.unwrap();
-    crate::support::get(proxy.addr(), "/", "still-there").whole();
+    crate::support::get(proxy.addr(), "/", "still-there").ok();
     proxy.completed("still-there");
     proxy.stop();
 }

@@ -27,7 +27,7 @@ fn flood(addr: SocketAddr) {
         let mut client = Client::connect(addr);
         for at in 0..400 {
             let more = format!("User-Agent: {}\r\n", "x".repeat(1000));
-            client.exchange(request("GET", "/", &format!("flood-{index}-{at}"), &more, "")).whole();
+            client.exchange(request("GET", "/", &format!("flood-{index}-{at}"), &more, "")).ok();
         }
     });
 }

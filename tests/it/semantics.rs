@@ -11,7 +11,7 @@ fn arrives(method: &'static str, target: &str, more: &str, body: &str) -> Messag
     let proxy = Setup::before(&recorder.upstream).start();
     let mut client = Client::connect(proxy.addr());
     client.send(request(method, target, "one", more, body));
-    client.answer_to(method).whole();
+    client.answer_to(method).ok();
     let seen = recorder.request("one");
     proxy.stop();
     seen
@@ -75,7 +75,7 @@ fn max_forwards_zero_is_answered_here() {
     let recorder = Recorder::start();
     let proxy = Setup::before(&recorder.upstream).start();
     let asking = request("OPTIONS", "/", "zero", "Max-Forwards: 0\r\n", "");
-    Client::connect(proxy.addr()).exchange(asking).whole();
+    Client::connect(proxy.addr()).exchange(asking).ok();
     assert_eq!(proxy.completed("zero").text("responder"), "gatelog");
     proxy.stop();
     assert_eq!(recorder.count(), 0);
@@ -110,9 +110,8 @@ fn unknown_methods_and_statuses_pass() {
 
 #[test]
 fn the_target_arrives_as_it_was_sent() {
-    for target in ["/a/../b//c/./d?x=1&&y=%zz#", "/%41%2f%00", "/?", "/a?b?c", "/;p=1,2'()*!$&+=:@~"] {
-        let wanted = target.trim_end_matches('#');
-        assert_eq!(arrives("GET", target, "", "").start[1], wanted);
+    for target in ["/a/../b//c/./d?x=1&&y=%zz", "/%41%2f%00", "/?", "/a?b?c", "/;p=1,2'()*!$&+=:@~"] {
+        assert_eq!(arrives("GET", target, "", "").start[1], target);
     }
 }
 
@@ -126,7 +125,7 @@ fn absolute_form_beats_host() {
     let recorder = Recorder::start();
     let proxy = Setup::before(&recorder.upstream).start();
     let bytes = "GET http://right.example/path?q HTTP/1.1\r\nHost: wrong.example\r\nX-Request-ID: abs\r\n\r\n";
-    Client::connect(proxy.addr()).exchange(bytes).whole();
+    Client::connect(proxy.addr()).exchange(bytes).ok();
     let seen = recorder.request("abs");
     assert_eq!((seen.start[1].as_str(), seen.header("host")), ("/path?q", Some("right.example")));
     let record = proxy.completed("abs");
@@ -139,7 +138,7 @@ fn http_1_0_is_answered_and_closed() {
     let recorder = Recorder::start();
     let proxy = Setup::before(&recorder.upstream).start();
     let mut client = Client::connect(proxy.addr());
-    let answer = client.exchange("GET /old HTTP/1.0\r\nX-Request-ID: old\r\n\r\n").whole();
+    let answer = client.exchange("GET /old HTTP/1.0\r\nX-Request-ID: old\r\n\r\n").ok();
     assert_eq!(answer.text(), "ok");
     assert!(client.rest().0.is_empty());
     let record = proxy.completed("old");
@@ -156,7 +155,7 @@ fn http_1_0_can_keep_its_connection() {
     let mut client = Client::connect(proxy.addr());
     for id in ["first", "second"] {
         let asking = format!("GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nX-Request-ID: {id}\r\n\r\n");
-        client.exchange(asking).whole();
+        client.exchange(asking).ok();
         proxy.completed(id);
     }
     proxy.stop();
@@ -167,7 +166,7 @@ fn a_chunked_answer_reaches_an_http_1_0_client_unchunked() {
     let upstream = Upstream::answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     let proxy = Setup::before(&upstream).start();
     let mut client = Client::connect(proxy.addr());
-    let answer = client.exchange("GET / HTTP/1.0\r\nHost: a\r\nX-Request-ID: old\r\n\r\n").whole();
+    let answer = client.exchange("GET / HTTP/1.0\r\nHost: a\r\nX-Request-ID: old\r\n\r\n").ok();
     assert_eq!((answer.header("transfer-encoding"), answer.text().as_str()), (None, "hello"));
     proxy.completed("old");
     proxy.stop();
@@ -198,7 +197,7 @@ fn connection_close_is_obeyed() {
     let upstream = Upstream::ok();
     let proxy = Setup::before(&upstream).start();
     let mut client = Client::connect(proxy.addr());
-    client.exchange(request("GET", "/", "last", "Connection: close\r\n", "")).whole();
+    client.exchange(request("GET", "/", "last", "Connection: close\r\n", "")).ok();
     assert!(client.rest().0.is_empty());
     proxy.completed("last");
     proxy.stop();

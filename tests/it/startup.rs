@@ -77,6 +77,6 @@ fn a_configuration_that_works_checks_and_serves() {
     let output = gatelog(&["check", "--config", "gatelog.toml"], setup.dir());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let proxy = setup.start();
-    get(proxy.addr(), "/", "works").whole();
+    get(proxy.addr(), "/", "works").ok();
     proxy.stop();
 }

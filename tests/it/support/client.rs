@@ -26,6 +26,12 @@ impl Answer {
         self.last.status()
     }
 
+    /// The answer, which has to be a whole 200.
+    pub(crate) fn ok(self) -> Message {
+        assert_eq!(self.status(), 200, "{self:?}");
+        self.whole()
+    }
+
     /// The answer, which has to be whole.
     pub(crate) fn whole(self) -> Message {
         assert!(self.last.is_complete(), "not a whole answer: {:?}", self.last);
