@@ -20,13 +20,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("upstream", &["net", "time", "metrics"]),
     // The vocabulary only (levels, typed values): a table knows no request.
     ("routes", &["record"]),
-    ("exchange", &["record", "routes", "pipeline", "time", "net"]),
+    ("exchange", &["record", "routes", "pipeline", "time", "net", "secret"]),
     ("record", &[]),
     ("filter", &["record"]),
     ("pipeline", &["record", "filter", "metrics", "time"]),
-    ("sinks", &["record", "filter", "pipeline", "disk", "net", "time", "metrics"]),
+    ("sinks", &["record", "filter", "pipeline", "disk", "net", "time", "metrics", "secret"]),
     ("analyze", &["record", "filter", "net", "time", "metrics"]),
-    ("alert", &["record", "filter", "net", "time", "metrics", "analyze"]),
+    ("alert", &["record", "filter", "net", "time", "metrics", "analyze", "secret"]),
     ("store", &["record", "filter", "disk", "time", "metrics"]),
     ("search", &["record", "filter", "store"]),
     (
@@ -54,6 +54,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("metrics", &[]),
     ("telemetry", &[]),
+    ("secret", &[]),
 ];
 
 /// What `app` wires together.
@@ -79,6 +80,7 @@ const ALL_BUT_CLI: &[&str] = &[
     "time",
     "metrics",
     "telemetry",
+    "secret",
 ];
 
 /// The modules whose `Settings` the configuration resolves into, and the disk that it reads from.
@@ -102,6 +104,7 @@ const SETTINGS_OF: &[&str] = &[
     "disk",
     "time",
     "telemetry",
+    "secret",
 ];
 
 /// What a module must not know even from outside the package: paths that begin so.
