@@ -51,10 +51,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", SETTINGS_OF),
     ("net", &["time", "metrics", "disk"]),
     ("disk", &[]),
+    ("secret", &[]),
     ("time", &[]),
     ("metrics", &[]),
     ("telemetry", &[]),
-    ("secret", &[]),
 ];
 
 /// What `app` wires together.
