@@ -24,9 +24,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("filter", &["record"]),
     ("pipeline", &["record", "filter", "metrics", "time"]),
-    ("sinks", &["record", "filter", "pipeline", "disk", "net", "time", "metrics"]),
+    ("sinks", &["record", "filter", "pipeline", "disk", "net", "time", "metrics", "secret"]),
     ("analyze", &["record", "filter", "net", "time", "metrics"]),
-    ("alert", &["record", "filter", "net", "time", "metrics", "analyze"]),
+    ("alert", &["record", "filter", "net", "time", "metrics", "analyze", "secret"]),
     ("store", &["record", "filter", "disk", "time", "metrics"]),
     ("search", &["record", "filter", "store"]),
     (
@@ -81,6 +81,7 @@ const ALL_BUT_CLI: &[&str] = &[
     "time",
     "metrics",
     "telemetry",
+    "secret",
 ];
 
 /// The modules whose `Settings` the configuration resolves into, and the disk that it reads from.
@@ -105,6 +106,7 @@ const SETTINGS_OF: &[&str] = &[
     "secret",
     "time",
     "telemetry",
+    "secret",
 ];
 
 /// What a module must not know even from outside the package: paths that begin so.
@@ -212,7 +214,7 @@ impl Source {
     }
 }
 
-/// The `.rs` files below a folder of the package, without those that a `#[cfg(test)] mod x;` brings in.
+/// The `.rs` files below a folder of the package; those of `src` without its tests.
 fn sources(folder: &str) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
@@ -222,9 +224,12 @@ fn sources(folder: &str) -> Vec<Source> {
         text: std::fs::read_to_string(&path).unwrap(),
         path: path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/"),
     };
-    let sources: Vec<Source> = files.into_iter().map(read).collect();
-    let only_tests: BTreeSet<String> = sources.iter().flat_map(test_files).collect();
-    sources.into_iter().filter(|source| !only_tests.contains(&source.path)).collect()
+    files.into_iter().map(read).filter(|source| folder != "src" || !is_test(&source.path)).collect()
+}
+
+/// Unit tests in files of their own: `tests.rs`, `…_tests.rs`, and what lies in a folder `tests`.
+fn is_test(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.ends_with("_tests.rs") || path.contains("/tests/")
 }
 
 fn everything() -> Vec<Source> {
@@ -242,17 +247,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             files.push(path);
         }
     }
-}
-
-/// The files of modules that a file declares for its tests only.
-fn test_files(source: &Source) -> Vec<String> {
-    let kept = scan::declared_modules(&source.production());
-    let all = scan::declared_modules(&scan::blank(&source.text));
-    let mut folder = vec!["src"];
-    folder.extend(source.module());
-    let folder = folder.join("/");
-    let dropped = all.into_iter().filter(|module| !kept.contains(module));
-    dropped.flat_map(|module| [format!("{folder}/{module}.rs"), format!("{folder}/{module}/mod.rs")]).collect()
 }
 
 fn foreign_imports(sources: &[Source]) -> Vec<String> {
@@ -484,8 +478,9 @@ mod a_tree_that_breaks_a_rule_is_caught {
     }
 
     #[test]
-    fn a_test_module_in_a_file_of_its_own_is_not_production_code() {
-        let source = file("src/net/mod.rs", "mod io;\n#[cfg(test)]\nmod tests;\n");
-        assert_eq!(test_files(&source), ["src/net/tests.rs", "src/net/tests/mod.rs"]);
+    fn but_tests_in_files_of_their_own_are_not_production_code() {
+        let tests = ["src/net/tests.rs", "src/net/wire_tests.rs", "src/net/tests/wire.rs"];
+        assert!(tests.into_iter().all(is_test));
+        assert!(!["src/net/wire.rs", "src/contests.rs"].into_iter().any(is_test));
     }
 }

@@ -126,6 +126,14 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_is_accepted_without_a_warning() {
+        let text = configuration("127.0.0.1:8080".parse().unwrap(), "127.0.0.1:43210".parse().unwrap());
+        let loaded = crate::config::fuzz(text.as_bytes());
+        assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+        assert_eq!(loaded.config.unwrap().routes.routes.len(), 12);
+    }
+
+    #[test]
     fn a_taken_port_is_not_chosen() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         assert_eq!(this_or_any_port(taken.local_addr().unwrap()).port(), 0);
