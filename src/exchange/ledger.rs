@@ -88,6 +88,11 @@ impl Exchange {
         &self.0.facts.peer
     }
 
+    /// The client speaks HTTP/1.0, which knows no chunks.
+    pub fn is_http_1_0(&self) -> bool {
+        self.0.facts.version == http::Version::HTTP_10
+    }
+
     /// The route it matched.
     pub fn route(&self) -> Option<&Route> {
         self.0.facts.route()

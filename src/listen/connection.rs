@@ -283,6 +283,9 @@ async fn close<H: Handler>(shared: &Shared<H>, client: &Client, end: End) {
             within(LINGER, write_all(wire, &answer)).await;
         }
     }
+    if wire.is_cut() {
+        return wire.reset();
+    }
     let still_sends = refusal.is_some() || wire.gate().is_mid_body();
     if end == End::Silent || wire.is_broken() || wire.is_stalled() {
         return;

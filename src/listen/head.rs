@@ -6,6 +6,8 @@
 
 use thiserror::Error;
 
+use crate::net::chunked::is_token;
+
 /// What one head may measure.
 #[derive(Debug, Clone, Copy)]
 pub struct HeadLimits {
@@ -160,7 +162,7 @@ fn check_request_line(line: &[u8], limits: &HeadLimits) -> Result<u8, HeadError>
     let method = memchr::memchr(b' ', line).ok_or(HeadError::RequestLine)?;
     let target = memchr::memrchr(b' ', line).filter(|at| *at > method).ok_or(HeadError::RequestLine)?;
     let (method, target, version) = (&line[..method], &line[method + 1..target], &line[target + 1..]);
-    if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) || !is_target(target) {
+    if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) || !is_target(method, target) {
         return Err(if line.contains(&b'\r') { HeadError::BareCr } else { HeadError::RequestLine });
     }
     if target.len() > limits.target_bytes {
@@ -179,9 +181,19 @@ fn check_request_line(line: &[u8], limits: &HeadLimits) -> Result<u8, HeadError>
 /// A target in one of the four forms of RFC 9112 §3.2, without a fragment. What is not plain origin-form is given to the
 /// parser that hyper will use, so that hyper has nothing left to refuse. Valid UTF-8 may stand raw in it, as browsers
 /// and curl send it.
-fn is_target(target: &[u8]) -> bool {
-    let plain = target.first() == Some(&b'/') && target.iter().all(|byte| PLAIN_TARGET[*byte as usize]);
-    plain || !target.iter().any(|byte| matches!(byte, b'#' | 0..=0x20 | 0x7f)) && http::Uri::try_from(target).is_ok()
+fn is_target(method: &[u8], target: &[u8]) -> bool {
+    if target.first() == Some(&b'/') && target.iter().all(|byte| PLAIN_TARGET[*byte as usize]) {
+        return true;
+    }
+    if target.iter().any(|byte| matches!(byte, b'#' | 0..=0x20 | 0x7f)) {
+        return false;
+    }
+    let Ok(uri) = http::Uri::try_from(target) else { return false };
+    match uri.scheme_str() {
+        Some(scheme) => scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"),
+        None if method == b"CONNECT" => uri.authority().is_some(),
+        None => target.first() == Some(&b'/') || target == b"*",
+    }
 }
 
 /// Bytes that every reader takes in a path and in a query.
@@ -280,26 +292,6 @@ fn trim_ows(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// `tchar` of RFC 9110 §5.6.2.
-const fn is_token(byte: u8) -> bool {
-    TOKEN[byte as usize]
-}
-
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let c = byte as u8;
-        table[byte] = c.is_ascii_alphanumeric()
-            || matches!(
-                c,
-                b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-            );
-        byte += 1;
-    }
-    table
-};
-
 const fn is_forbidden_in_value(byte: u8) -> bool {
     byte < 0x20 && byte != b'\t' || byte == 0x7f
 }
@@ -318,7 +310,13 @@ pub fn is_host(value: &[u8]) -> bool {
         [b'[', inner @ .., b']'] => is_ip_literal(inner),
         name => name.iter().all(|byte| is_reg_name(*byte)),
     };
-    host && (port.is_empty() || port[0] == b':' && port[1..].iter().all(u8::is_ascii_digit) && port.len() <= 6)
+    host && (port.is_empty() || port[0] == b':' && is_port(&port[1..]))
+}
+
+/// Empty is allowed by the grammar.
+fn is_port(digits: &[u8]) -> bool {
+    let number = std::str::from_utf8(digits).ok().and_then(|text| text.parse::<u16>().ok());
+    digits.is_empty() || digits.iter().all(u8::is_ascii_digit) && number.is_some()
 }
 
 fn is_ip_literal(inner: &[u8]) -> bool {
@@ -395,6 +393,9 @@ mod tests {
             ("GET /", RequestLine),
             ("G\u{e9}T / HTTP/1.1", RequestLine),
             ("GET example.com/x HTTP/1.1", RequestLine),
+            ("GET example.com:80 HTTP/1.1", RequestLine),
+            ("GET foo HTTP/1.1", RequestLine),
+            ("GET ftp://example.com/ HTTP/1.1", RequestLine),
             ("GET /<x> HTTP/1.1", RequestLine),
             ("GET /#x HTTP/1.1", RequestLine),
             ("GET / HTTP/1.1\rX: y", BareCr),
@@ -421,7 +422,7 @@ mod tests {
         for good in ["", "a", "a.b:80", "127.0.0.1", "[::1]", "[::1]:8080", "xn--bcher-kva.example", "a_b"] {
             assert!(is_host(good.as_bytes()), "{good}");
         }
-        for bad in ["a:b", "a:1:2", "[::1]x", "[zz]", "a,b", "a\"", "é", "a#b", "a?b", ":99999999"] {
+        for bad in ["a:b", "a:1:2", "[::1]x", "[zz]", "a,b", "a\"", "é", "a#b", "a?b", "a:65536", ":99999999"] {
             assert!(!is_host(bad.as_bytes()), "{bad}");
         }
     }

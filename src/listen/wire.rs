@@ -37,6 +37,7 @@ pub struct Wire {
     is_blocked: Cell<bool>,
     is_stalled: Cell<bool>,
     read_error: Cell<bool>,
+    is_cut: Cell<bool>,
 }
 
 impl Wire {
@@ -51,6 +52,7 @@ impl Wire {
             is_blocked: Cell::default(),
             is_stalled: Cell::default(),
             read_error: Cell::default(),
+            is_cut: Cell::default(),
         }
     }
 
@@ -81,6 +83,23 @@ impl Wire {
         self.is_stalled.get()
     }
 
+    /// Ends the connection with a reset: to a client for whom the end of the connection is the end of the body, an orderly
+    /// one would say that the body is whole.
+    pub fn cut(&self) {
+        self.is_cut.set(true);
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut.get()
+    }
+
+    /// Makes the kernel reset the connection when it is dropped.
+    pub(super) fn reset(&self) {
+        let stream = self.stream.borrow();
+        // Without it the client is told less; nothing else depends on it.
+        let _ = socket2::SockRef::from(stream.tcp()).set_linger(Some(std::time::Duration::ZERO));
+    }
+
     /// Notes that a request runs, until the guard is dropped.
     pub(super) fn run(self: &Rc<Self>) -> Running {
         self.running.set(self.running.get() + 1);
@@ -91,7 +110,8 @@ impl Wire {
         self.running.get() > 0 || !self.settling.borrow().is_empty()
     }
 
-    pub(super) fn is_blocked(&self) -> bool {
+    /// The client does not take what is written to it.
+    pub fn is_blocked(&self) -> bool {
         self.is_blocked.get()
     }
 

@@ -6,10 +6,12 @@
 
 use thiserror::Error;
 
-/// Bytes of one chunk extension that are skipped before it is refused.
-const MAX_EXTENSION: u32 = 4096;
+/// Bytes of extensions in a whole body: nobody uses them, and each costs more than its chunk.
+const MAX_EXTENSIONS: u32 = 8 * 1024;
 /// Bytes of a whole trailer section.
 const MAX_TRAILERS: u32 = 16 * 1024;
+/// Fields of a trailer section.
+pub const MAX_TRAILER_FIELDS: usize = 64;
 /// Hex digits of a size: more than 2⁶⁰ bytes is no chunk.
 const MAX_SIZE_DIGITS: u8 = 15;
 
@@ -51,7 +53,10 @@ pub enum Stretch {
 pub struct Scanner {
     state: State,
     size: u64,
+    /// Digits of a size, or bytes of the trailer section.
     count: u32,
+    extensions: u32,
+    fields: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +69,8 @@ enum State {
     DataCr,
     DataLf,
     LineStart,
-    Line,
+    Name,
+    Value,
     LineLf,
     LastLf,
     End,
@@ -72,7 +78,7 @@ enum State {
 
 impl Default for Scanner {
     fn default() -> Self {
-        Scanner { state: State::SizeFirst, size: 0, count: 0 }
+        Scanner { state: State::SizeFirst, size: 0, count: 0, extensions: 0, fields: 0 }
     }
 }
 
@@ -87,7 +93,7 @@ impl Scanner {
         match self.state {
             State::End => Ok(Stretch::End),
             State::Data => Ok(self.data(bytes.len())),
-            State::LineStart | State::Line | State::LineLf | State::LastLf => self.trailer(bytes),
+            State::LineStart | State::Name | State::Value | State::LineLf | State::LastLf => self.trailer(bytes),
             _ => self.coding(bytes),
         }
     }
@@ -145,9 +151,8 @@ impl Scanner {
     }
 
     fn extension(&mut self, byte: u8) -> Result<State, ChunkedError> {
-        self.count += 1;
-        let control = byte < b' ' && byte != b'\t' || byte == 0x7f;
-        if control || self.count > MAX_EXTENSION {
+        self.extensions += 1;
+        if !is_field_byte(byte) || self.extensions > MAX_EXTENSIONS {
             return Err(ChunkedError::Extension);
         }
         Ok(State::Extension)
@@ -164,22 +169,51 @@ impl Scanner {
             if self.count > MAX_TRAILERS {
                 return Err(ChunkedError::Trailers);
             }
-            self.state = match (self.state, byte) {
-                (State::LineStart, b'\r') => State::LastLf,
-                (State::LastLf, b'\n') => State::End,
-                (State::Line, b'\r') => State::LineLf,
-                (State::LineLf, b'\n') => State::LineStart,
-                (State::LineStart, b' ' | b'\t') => return Err(ChunkedError::Trailers),
-                (State::LineStart | State::Line, byte) if is_field_byte(byte) => State::Line,
-                _ => return Err(ChunkedError::Trailers),
-            };
+            self.state = self.trailer_byte(byte)?;
             if self.state == State::End {
                 return Ok(Stretch::Trailer(at + 1));
             }
         }
         Ok(Stretch::Trailer(bytes.len()))
     }
+
+    fn trailer_byte(&mut self, byte: u8) -> Result<State, ChunkedError> {
+        match (self.state, byte) {
+            (State::LineStart, b'\r') => Ok(State::LastLf),
+            (State::LastLf, b'\n') => Ok(State::End),
+            (State::LineStart, _) if is_token(byte) => {
+                self.fields += 1;
+                if self.fields > MAX_TRAILER_FIELDS { Err(ChunkedError::Trailers) } else { Ok(State::Name) }
+            }
+            (State::Name, b':') => Ok(State::Value),
+            (State::Name, _) if is_token(byte) => Ok(State::Name),
+            (State::Value, b'\r') => Ok(State::LineLf),
+            (State::Value, _) if is_field_byte(byte) => Ok(State::Value),
+            (State::LineLf, b'\n') => Ok(State::LineStart),
+            _ => Err(ChunkedError::Trailers),
+        }
+    }
 }
+
+/// `tchar` of RFC 9110 §5.6.2.
+pub const fn is_token(byte: u8) -> bool {
+    TOKEN[byte as usize]
+}
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let c = byte as u8;
+        table[byte] = c.is_ascii_alphanumeric()
+            || matches!(
+                c,
+                b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+            );
+        byte += 1;
+    }
+    table
+};
 
 fn is_field_byte(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
@@ -240,6 +274,9 @@ mod tests {
             (b"0\r\n folded\r\n\r\n", Trailers),
             (b"0\r\nX: a\nY: b\r\n\r\n", Trailers),
             (b"0\r\n\n", Trailers),
+            (b"0\r\nrubbish\r\n\r\n", Trailers),
+            (b"0\r\nA : b\r\n\r\n", Trailers),
+            (b"0\r\n: b\r\n\r\n", Trailers),
         ] {
             assert_eq!(read(bytes, 64), Err(error), "{}", bytes.escape_ascii());
         }

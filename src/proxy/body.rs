@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use crate::time::{self, Deadline};
 use crate::upstream::{ResponseBody, UpstreamError};
 
 use super::failure::{BodyError, upstream};
+use super::headers::filter_trailers;
 
 /// A request's body on its way to the server.
 pub struct RequestBody {
@@ -62,7 +63,7 @@ impl http_body::Body for RequestBody {
             Poll::Ready(Some(Ok(frame))) => {
                 self.deadline.clear();
                 let counted = frame.data_ref().map_or(Ok(()), |data| self.count(data.len()));
-                Poll::Ready(Some(counted.map(|()| frame)))
+                Poll::Ready(Some(counted.map(|()| filter_trailers(frame))))
             }
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(self.cause()))),
             Poll::Ready(None) => Poll::Ready(None),
@@ -85,6 +86,8 @@ pub struct Body {
     content: Content,
     exchange: Option<Exchange>,
     wire: Rc<Wire>,
+    /// What broke it off, until what came before has gone out.
+    failure: Option<UpstreamError>,
     failed: bool,
 }
 
@@ -96,12 +99,16 @@ enum Content {
 impl Body {
     /// What a server sends.
     pub fn upstream(body: ResponseBody, exchange: Exchange, wire: Rc<Wire>) -> Body {
-        Body { content: Content::Upstream(body), exchange: Some(exchange), wire, failed: false }
+        Body::new(Content::Upstream(body), exchange, wire)
     }
 
     /// An answer of our own.
     pub fn own(body: Bytes, exchange: Exchange, wire: Rc<Wire>) -> Body {
-        Body { content: Content::Own(body), exchange: Some(exchange), wire, failed: false }
+        Body::new(Content::Own(body), exchange, wire)
+    }
+
+    fn new(content: Content, exchange: Exchange, wire: Rc<Wire>) -> Body {
+        Body { content, exchange: Some(exchange), wire, failure: None, failed: false }
     }
 
     fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
@@ -129,7 +136,25 @@ impl Body {
         let exception = Exception { kind: error.token().as_bytes().to_vec(), message: error.describe().into_bytes() };
         if let Some(exchange) = &self.exchange {
             exchange.failed(outcome, Some(exception));
+            if exchange.is_http_1_0() {
+                self.wire.cut();
+            }
         }
+    }
+
+    /// Breaks the answer off, once the client has what came before it: hyper throws away what it has not written yet.
+    fn poll_break_off(&mut self, cx: &mut Context<'_>, error: UpstreamError) -> Poll<UpstreamError> {
+        if !self.failed {
+            self.fail(&error);
+            self.failure = Some(error);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.wire.is_blocked() {
+            self.failure = Some(error);
+            return Poll::Pending;
+        }
+        Poll::Ready(error)
     }
 
     /// The last byte is taken: what remains is to see it go.
@@ -145,20 +170,21 @@ impl http_body::Body for Body {
     type Error = Box<dyn Error + Send + Sync>;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.poll_content(cx).map(|frame| match frame {
-            Some(Ok(frame)) => {
-                self.note(&frame);
-                Some(Ok(frame))
-            }
-            Some(Err(error)) => {
-                self.fail(&error);
-                Some(Err(error.into()))
-            }
-            None => {
-                self.settle();
-                None
-            }
-        })
+        let failure = match self.failure.take() {
+            Some(failure) => failure,
+            None => match ready!(self.poll_content(cx)) {
+                Some(Ok(frame)) => {
+                    self.note(&frame);
+                    return Poll::Ready(Some(Ok(filter_trailers(frame))));
+                }
+                Some(Err(error)) => error,
+                None => {
+                    self.settle();
+                    return Poll::Ready(None);
+                }
+            },
+        };
+        self.poll_break_off(cx, failure).map(|error| Some(Err(error.into())))
     }
 
     fn is_end_stream(&self) -> bool {

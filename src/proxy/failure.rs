@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use crate::record::{Outcome, Phase};
 use crate::upstream::UpstreamError;
+use crate::upstream::error::is_reset;
 
 /// Why the upstream's answer is not what the client gets.
 #[derive(Debug)]
@@ -115,6 +116,7 @@ impl Failure {
 pub fn upstream(error: &UpstreamError) -> (StatusCode, Outcome) {
     match error {
         UpstreamError::Dns { .. } => (StatusCode::BAD_GATEWAY, Outcome::UpstreamDns),
+        UpstreamError::Connect(error) if is_reset(error) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamReset),
         UpstreamError::Connect(_) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamRefused),
         UpstreamError::Tls(_) | UpstreamError::Certificate(_) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamTls),
         UpstreamError::Write(_) | UpstreamError::Closed { .. } => (StatusCode::BAD_GATEWAY, Outcome::UpstreamReset),

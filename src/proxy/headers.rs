@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
-use crate::exchange::{Exchange, Exchanges, content_length};
+use http_body::Frame;
+
+use crate::exchange::{Exchange, Exchanges, UserSource, content_length};
 use crate::net::Peer;
 use crate::upstream::BodyCoding;
 
@@ -14,6 +17,22 @@ use super::admit::Admitted;
 /// Fields that are never passed on, whatever `Connection` says: they end here, or are written anew.
 fn ends_here(name: &HeaderName) -> bool {
     is_hop_by_hop(name) || *name == header::HOST || *name == header::CONTENT_LENGTH || *name == header::VIA
+}
+
+/// CGI and WSGI cannot tell `X_Forwarded_For` from `X-Forwarded-For`: whoever sends such a twin of a field that frames a
+/// message, or that this proxy vouches for, wants it to be mistaken for that.
+fn is_twin(name: &str, way: &Way<'_>) -> bool {
+    if !name.contains('_') {
+        return false;
+    }
+    let twin = name.replace('_', "-");
+    let settings = way.exchanges.settings();
+    let vouched =
+        settings.user.iter().any(|source| matches!(source, UserSource::RequestHeader { name, .. } if *name == *twin));
+    vouched
+        || settings.request_id.header == *twin
+        || is_protected(&twin)
+        || HeaderName::from_bytes(twin.as_bytes()).is_ok_and(|twin| is_hop_by_hop(&twin))
 }
 
 /// RFC 9110 §7.6.1.
@@ -39,10 +58,11 @@ const FORWARDING: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-prot
 
 /// Writes the head of a request as it goes to a server.
 pub fn write_request(out: &mut Vec<u8>, head: &mut Parts, admitted: &Admitted, way: &Way<'_>) {
-    let path = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    let target = if path.is_empty() { "/" } else { path };
+    let target = head.uri.path_and_query().map_or("", |target| target.as_str());
+    // `http://host?query` has an empty path, which is sent as `/` (RFC 9112 §3.2.1).
+    let root: &[u8] = if target.starts_with(['/', '*']) { b"" } else { b"/" };
     let host = admitted.host.as_ref().filter(|host| !host.is_empty());
-    line(out, &[head.method.as_str().as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1"]);
+    line(out, &[head.method.as_str().as_bytes(), b" ", root, target.as_bytes(), b" HTTP/1.1"]);
     line(out, &[b"host: ", host.map_or(way.server.as_bytes(), HeaderValue::as_bytes)]);
     let named = connection_names(&head.headers);
     let trusted = way.exchanges.trusts(way.peer.ip);
@@ -82,6 +102,9 @@ fn line(out: &mut Vec<u8>, parts: &[&[u8]]) {
 
 /// Fields that are written by us, further down.
 fn is_replaced(name: &HeaderName, admitted: &Admitted, way: &Way<'_>) -> bool {
+    if is_twin(name.as_str(), way) {
+        return true;
+    }
     if FORWARDING.contains(&name.as_str()) || *name == way.exchanges.settings().request_id.header {
         return true;
     }
@@ -103,6 +126,25 @@ fn write_cookies(out: &mut Vec<u8>, headers: &HeaderMap) {
     }
     if headers.contains_key(header::COOKIE) {
         out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Fields that mean nothing good behind a body: they frame, route, authenticate or vouch (RFC 9110 §6.5.1).
+fn is_forbidden_in_trailers(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    is_protected(name)
+        || name.starts_with("content-")
+        || matches!(name, "set-cookie" | "trailer" | "x-request-id" | "traceparent" | "tracestate" | "location" | "age")
+}
+
+/// Takes off a trailer section what must not stand in one.
+pub fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(trailers) => {
+            let kept = trailers.iter().filter(|(name, _)| !is_forbidden_in_trailers(name) && !is_hop_by_hop(name));
+            Frame::trailers(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+        }
+        Err(frame) => frame,
     }
 }
 

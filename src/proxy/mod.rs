@@ -64,8 +64,11 @@ impl Proxy {
         } else {
             exchange.refused(verdict.outcome, exception);
         }
-        // Where the client is gone nobody reads it, and the ledger says so whatever is put here.
-        let status = verdict.status.unwrap_or(StatusCode::BAD_REQUEST);
+        let Some(status) = verdict.status else {
+            // The client is gone: nobody reads it, and nothing was sent.
+            let nothing = Body::own(bytes::Bytes::new(), exchange.clone(), Rc::clone(&client.wire));
+            return response(StatusCode::BAD_REQUEST, HeaderMap::new(), nothing);
+        };
         let content = Content { status, token: Some(verdict.token), request_id: exchange.id().as_str() };
         let answer = respond::render(&content, accept);
         self.own(exchange, client, status, answer)

@@ -69,6 +69,7 @@ impl UpstreamError {
         match self {
             UpstreamError::Dns { .. } => "dns_error",
             UpstreamError::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => "connection_refused",
+            UpstreamError::Connect(error) if is_reset(error) => "connection_terminated",
             UpstreamError::Connect(_) => "destination_unavailable",
             UpstreamError::ConnectTimeout => "connection_timeout",
             UpstreamError::Tls(_) => "tls_protocol_error",
@@ -108,4 +109,9 @@ impl UpstreamError {
     pub fn is_stale(&self) -> bool {
         matches!(self, UpstreamError::Write(_) | UpstreamError::Closed { untouched: true, .. })
     }
+}
+
+/// A connection that was accepted and reset at once is no refusal, though some kernels tell it while connecting.
+pub fn is_reset(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }

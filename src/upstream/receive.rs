@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
-use crate::net::chunked::{ChunkedError, Scanner, Stretch};
+use crate::net::chunked::{ChunkedError, MAX_TRAILER_FIELDS, Scanner, Stretch};
 use crate::time;
 
 use super::connection::Connection;
@@ -20,8 +20,6 @@ use super::response::Framing;
 /// Room for one read: small at first, large where a body fills it.
 const FIRST_READ: usize = 8 * 1024;
 const LARGEST_READ: usize = 256 * 1024;
-/// Fields of a trailer section.
-const MAX_TRAILERS: usize = 64;
 
 /// The body of a response, read from the server as it is asked for.
 ///
@@ -210,7 +208,7 @@ impl Body for ResponseBody {
 
 /// A trailer section, whole and judged by the scanner already.
 fn parse_trailers(section: &[u8]) -> Result<HeaderMap, UpstreamError> {
-    let mut fields = [httparse::EMPTY_HEADER; MAX_TRAILERS];
+    let mut fields = [httparse::EMPTY_HEADER; MAX_TRAILER_FIELDS];
     let malformed = || UpstreamError::Coding(ChunkedError::Trailers);
     let parsed = httparse::parse_headers(section, &mut fields).map_err(|_| malformed())?;
     let httparse::Status::Complete((_, fields)) = parsed else { return Err(malformed()) };
