@@ -97,15 +97,23 @@ impl Proxy {
 impl Handler for Proxy {
     type Body = Body;
 
-    async fn call(self: Rc<Self>, client: Client, request: Request<Incoming>) -> Response<Body> {
+    /// The exchange begins before the future is polled: hyper drops it unpolled when the client's FIN comes along with
+    /// the head, and that request has its records too.
+    fn call(
+        self: Rc<Self>,
+        client: Client,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + 'static {
         let (head, body) = request.into_parts();
         let accept = head.headers.get(header::ACCEPT).cloned();
         let exchange = self.exchanges.begin(&client.peer, &head);
-        let inbound = Inbound { head, body, client: client.clone() };
-        let forwarded = panic::caught(self.forward(&exchange, inbound)).await;
-        match forwarded.unwrap_or(Err(Failure::Panicked)) {
-            Ok(response) => response,
-            Err(failure) => self.answer(&exchange, &client, accept.as_ref(), &failure),
+        async move {
+            let inbound = Inbound { head, body, client: client.clone() };
+            let forwarded = panic::caught(self.forward(&exchange, inbound)).await;
+            match forwarded.unwrap_or(Err(Failure::Panicked)) {
+                Ok(response) => response,
+                Err(failure) => self.answer(&exchange, &client, accept.as_ref(), &failure),
+            }
         }
     }
 

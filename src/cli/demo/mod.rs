@@ -108,7 +108,7 @@ pub fn announcement(proxy: SocketAddr) -> String {
     format!(
         "gatelog demo: a small shop behind gatelog, with a few visitors. Its records follow on stdout.\n\
          \n  open    http://{proxy}/\n{curls}\
-         \n  JSON instead of colours: gatelog demo | cat        end: Ctrl-C\n\n"
+         \n  JSON instead of colours: gatelog demo | cat        end: Ctrl-C\n"
     )
 }
 
