@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 BUILT_IN = {"int", "path", "slug", "str", "uuid"}
+SUFFIX = "drf_format_suffix"
 
 
 def main():
@@ -50,7 +51,8 @@ def converter_lines(routes):
         yield "[converters]\n"
     for name, converter in own.items():
         kind = getattr(converter, "gatelog_type", "str")
-        yield f"{text(name)} = {{ regex = {text(converter.regex)}, type = {text(kind)} }}\n"
+        regex = bare_suffix(converter.regex) if name.startswith(SUFFIX) else converter.regex
+        yield f"{text(name)} = {{ regex = {text(regex)}, type = {text(kind)} }}\n"
     if own:
         yield "\n"
 
@@ -71,7 +73,23 @@ def tables(patterns):
         else:
             # Without a name, Django takes the view's place in the code for one.
             name = pattern.name or function_path(pattern.callback)
-            yield {"name": name, "path" if simple else "regex": source, "kwargs": pattern.default_args}
+            for written in spellings(source) if simple else [source]:
+                yield {"name": name, "path" if simple else "regex": written, "kwargs": pattern.default_args}
+
+
+def spellings(source):
+    """The REST framework's suffix converter matches `.json` or `.json/` and strips both signs from the value in Python.
+
+    The same without code: two patterns, each with a dot before the bare suffix.
+    """
+    if f"<{SUFFIX}" not in source:
+        return [source]
+    dotted = source.replace(f"<{SUFFIX}", f".<{SUFFIX}")
+    return [dotted, dotted + "/"]
+
+
+def bare_suffix(regex):
+    return regex.removeprefix(r"\.").removesuffix("/?")
 
 
 def function_path(callback):

@@ -134,9 +134,7 @@ def mutate(source, path):
     at = source.randrange(len(path))
     return source.choice(
         [
-            lambda: path,
-            lambda: path,
-            lambda: path,
+            *[lambda: path] * 12,
             lambda: path.rstrip("/"),
             lambda: path + "/",
             lambda: path[:at] + "/" + path[at:],
@@ -153,7 +151,7 @@ def encode(source, path):
     if not path.startswith("/"):
         path = "/" + path
     encoded = quote(path.encode("utf-8", "surrogatepass"), safe="/!$&'()*+,;=:@~-._")
-    if source.random() < 0.3:
+    if source.random() < 0.15:
         at = source.randrange(1, len(encoded) + 1)
         broken = source.choice(["%FF", "%C3", "%", "%e9", "%2F", "%2e", "%41"])
         encoded = encoded[:at] + broken + encoded[at:]
