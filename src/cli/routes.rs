@@ -185,8 +185,9 @@ mod tests {
     #[test]
     fn each_line_gets_one_line_of_json() {
         let big = "9".repeat(40);
-        let input =
-            format!("PUT /posts/{big}/caf%C3%A9%E2%80%A8?q=1\r\n/posts/1/x\n/1-\nPOST http://h:80/posts/1/\"#x\n\n%\u{e9}");
+        let input = format!(
+            "PUT /posts/{big}/caf%C3%A9%E2%80%A8?q=1\r\n/posts/1/x\n/1-\nPOST http://h:80/posts/1/\"#x\n\n%\u{e9}"
+        );
         let out = written(|out| answer_lines(&table(), input.as_bytes(), out).unwrap());
         let unknown = r#"{"matched":false,"view_name":"unknown","view_args":[],"view_kwargs":{},"route":null}"#;
         let post = |pk: &str, title: &str| {
