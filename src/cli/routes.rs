@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Write};
 
-use crate::record::Value;
+use crate::record::{Value, json};
 use crate::routes::{Match, Route, Table};
 
 /// Lists the routes in the order in which they are tried: pattern, name, methods, and what they override.
@@ -111,7 +111,7 @@ fn write_json(table: &Table, found: Option<&Match>, path: &str, out: &mut impl W
     };
     let route = found.route(table);
     write!(out, r#"{{"matched":true,"view_name":"#)?;
-    write_string(&route.name, out)?;
+    write_string(&*route.name, out)?;
     write!(out, r#","view_args":["#)?;
     for (index, value) in found.args(table, path).enumerate() {
         write!(out, "{}", if index > 0 { "," } else { "" })?;
@@ -125,7 +125,7 @@ fn write_json(table: &Table, found: Option<&Match>, path: &str, out: &mut impl W
         write_value(arg.value, out)?;
     }
     write!(out, r#"}},"route":"#)?;
-    write_string(&route.pattern, out)?;
+    write_string(&*route.pattern, out)?;
     writeln!(out, "}}")
 }
 
@@ -136,14 +136,16 @@ fn write_value(value: Value<'_>, out: &mut impl Write) -> io::Result<()> {
         Value::Unsigned(number) => write!(out, "{number}"),
         Value::Float(number) => Ok(serde_json::to_writer(out, &number)?),
         Value::Bool(bool) => write!(out, "{bool}"),
-        Value::Text(text) => write_string(&String::from_utf8_lossy(text), out),
+        Value::Text(text) => write_string(text, out),
         Value::List(texts) => Ok(serde_json::to_writer(out, texts)?),
         Value::Null => write!(out, "null"),
     }
 }
 
-fn write_string(text: &str, out: &mut impl Write) -> io::Result<()> {
-    Ok(serde_json::to_writer(out, text)?)
+fn write_string(text: impl AsRef<[u8]>, out: &mut impl Write) -> io::Result<()> {
+    let mut string = Vec::new();
+    json::string(text.as_ref(), &mut string);
+    out.write_all(&string)
 }
 
 #[cfg(test)]
@@ -183,8 +185,9 @@ mod tests {
     #[test]
     fn each_line_gets_one_line_of_json() {
         let big = "9".repeat(40);
-        let input =
-            format!("PUT /posts/{big}/caf%C3%A9?q=1\r\n/posts/1/x\n/1-\nPOST http://h:80/posts/1/\"#x\n\n%\u{e9}");
+        let input = format!(
+            "PUT /posts/{big}/caf%C3%A9%E2%80%A8?q=1\r\n/posts/1/x\n/1-\nPOST http://h:80/posts/1/\"#x\n\n%\u{e9}"
+        );
         let out = written(|out| answer_lines(&table(), input.as_bytes(), out).unwrap());
         let unknown = r#"{"matched":false,"view_name":"unknown","view_args":[],"view_kwargs":{},"route":null}"#;
         let post = |pk: &str, title: &str| {
@@ -193,7 +196,7 @@ mod tests {
             format!(r#"{{"matched":true,"view_name":"post","view_args":[],"view_kwargs":{kwargs},{route}}}"#)
         };
         let pair = r#"{"matched":true,"view_name":"pair","view_args":["1",null],"view_kwargs":{"extra":true},"route":"/{var}-{var}"}"#;
-        let expected = [&post(&big, "café"), unknown, pair, &post("1", r#"\""#), unknown, unknown];
+        let expected = [&post(&big, r"café\u2028"), unknown, pair, &post("1", r#"\""#), unknown, unknown];
         assert_eq!(out.lines().collect::<Vec<_>>(), expected);
     }
 

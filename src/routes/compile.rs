@@ -81,18 +81,19 @@ impl Compiler<'_> {
             arguments.push(level, &link.pattern, &link.constants);
         }
         let rendered = here.chain.iter().map(|link| link.pattern.rendered.as_str()).collect::<String>();
-        let pattern = format!("/{rendered}");
-        let name = settings.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&pattern);
+        let shown = format!("/{rendered}");
+        let name = settings.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&shown);
         let mut full_name = here.namespaces.clone();
         full_name.push(name.to_owned());
         self.routes.push(Route {
             index: self.routes.len(),
             origin: settings.origin,
             name: full_name.join(":").into(),
-            pattern: pattern.as_str().into(),
+            pattern: shown.as_str().into(),
             source: here.chain.iter().map(|link| link.pattern.source.as_str()).collect(),
             methods: here.methods.clone(),
             overrides: here.overrides.clone(),
+            field: pattern::field(&settings.pattern),
             chain: here.chain.iter().map(|link| link.pattern.clone()).collect(),
             arguments,
         });

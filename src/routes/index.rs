@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::filter::Filter;
 use super::matched::Values;
 use super::pattern::{Matcher, Pattern, Span};
 use super::route::Route;
 use super::steps::{Run, Step};
-use super::syntax::Node as Syntax;
 
 /// Runs in a row that are laid into the tree; the rest of such a pattern becomes a tail. Bounds the recursion.
 const MAX_RUNS: usize = 32;
@@ -30,6 +30,8 @@ struct Node {
     first: u32,
     /// Routes that can end here, in order.
     endings: Vec<Ending>,
+    /// Which of many endings to try.
+    filter: Option<Filter>,
     /// What may follow as text, sorted by its first byte; no two begin alike.
     texts: Vec<(Box<[u8]>, usize)>,
     /// What may follow as a run.
@@ -37,15 +39,15 @@ struct Node {
 }
 
 #[derive(Debug)]
-struct Ending {
-    route: u32,
+pub(super) struct Ending {
+    pub(super) route: u32,
     /// For each group matched on the way here, which of the runs it is.
     groups: Box<[usize]>,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     /// If the text is over.
     AtEnd,
     /// Whatever follows.
@@ -60,6 +62,9 @@ impl Index {
         let mut index = Index { nodes: vec![Node::default()] };
         for (number, route) in (0_u32..).zip(routes) {
             index.insert(number, &route.chain);
+        }
+        for node in &mut index.nodes {
+            node.filter = Filter::new(&node.endings, routes);
         }
         index
     }
@@ -79,7 +84,7 @@ impl Index {
         for (from, pattern) in chain.iter().enumerate() {
             let last = from + 1 == chain.len();
             let Some(steps) = walkable(pattern, last, MAX_RUNS - runs) else {
-                let text = leading_text(pattern);
+                let text = pattern.leading_text();
                 let node = self.text(node, text.as_bytes(), route);
                 return self.end(node, route, groups, Kind::Tail { from, back: text.len() });
             };
@@ -164,7 +169,7 @@ impl Index {
 
 impl Default for Node {
     fn default() -> Self {
-        Node { first: u32::MAX, endings: Vec::new(), texts: Vec::new(), runs: Vec::new() }
+        Node { first: u32::MAX, endings: Vec::new(), filter: None, texts: Vec::new(), runs: Vec::new() }
     }
 }
 
@@ -197,14 +202,24 @@ impl Walk<'_> {
     }
 
     fn endings(&mut self, node: &Node, at: usize) {
-        for ending in &node.endings {
-            if ending.route >= self.limit() {
-                return;
+        match &node.filter {
+            Some(filter) => {
+                let candidates = filter.candidates(self.text);
+                self.first_of(candidates.iter().filter_map(|&candidate| node.endings.get(candidate)), at);
             }
-            if let Some(values) = self.values(ending, at) {
-                self.best = Some((ending.route, values));
-                return;
-            }
+            None => self.first_of(node.endings.iter(), at),
+        }
+    }
+
+    fn first_of<'n>(&mut self, mut endings: impl Iterator<Item = &'n Ending>, at: usize) {
+        let limit = self.limit();
+        let found = endings.find_map(|ending| {
+            let before = ending.route < limit;
+            // The endings are in order: the first one beyond the limit ends the search, like a match.
+            if before { self.values(ending, at).map(|values| Some((ending.route, values))) } else { Some(None) }
+        });
+        if let Some(Some(found)) = found {
+            self.best = Some(found);
         }
     }
 
@@ -263,20 +278,6 @@ fn walkable(pattern: &Pattern, last: bool, runs_left: usize) -> Option<&super::s
     let Matcher::Steps(steps) = &pattern.matcher else { return None };
     let runs = steps.steps.iter().filter(|step| matches!(step, Step::Run(_))).count();
     (runs <= runs_left && (last || !steps.ends)).then_some(steps)
-}
-
-/// The text that every match of the pattern begins with.
-fn leading_text(pattern: &Pattern) -> String {
-    let parts = pattern.syntax.root.parts();
-    let anchored = matches!(parts.first(), Some(Syntax::Start));
-    if !anchored && !pattern.whole {
-        return String::new();
-    }
-    let literals = parts[usize::from(anchored)..].iter().map_while(|part| match part {
-        Syntax::Literal(character) => Some(*character),
-        _ => None,
-    });
-    literals.collect()
 }
 
 fn common(one: &[u8], other: &[u8]) -> usize {

@@ -10,6 +10,7 @@
 
 mod compile;
 mod converter;
+mod filter;
 mod index;
 mod matched;
 mod number;

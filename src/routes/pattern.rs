@@ -89,6 +89,32 @@ impl Pattern {
         }
     }
 
+    /// The text that every match begins with.
+    pub(super) fn leading_text(&self) -> String {
+        let parts = self.syntax.root.parts();
+        let anchored = matches!(parts.first(), Some(Node::Start));
+        if !anchored && !self.whole {
+            return String::new();
+        }
+        parts[usize::from(anchored)..].iter().map_while(Node::literal).collect()
+    }
+
+    /// The longest text that every match holds somewhere; empty when there is none.
+    pub(super) fn required_text(&self) -> String {
+        let mut longest = String::new();
+        let mut current = String::new();
+        for part in self.syntax.root.parts() {
+            match part.literal() {
+                Some(character) => current.push(character),
+                None => current.clear(),
+            }
+            if current.len() > longest.len() {
+                longest.clone_from(&current);
+            }
+        }
+        longest
+    }
+
     /// Whether its positional groups are arguments: only if it has no named ones.
     pub(super) fn positional(&self) -> bool {
         self.captures.iter().all(|capture| capture.name.is_none())

@@ -26,6 +26,8 @@ pub struct Route {
     pub methods: Option<Vec<String>>,
     /// What holds for its requests.
     pub overrides: Overrides,
+    /// The key of its own pattern in the settings.
+    pub(super) field: &'static str,
     pub(super) chain: Vec<Arc<Pattern>>,
     pub(super) arguments: Arguments,
 }
@@ -54,6 +56,14 @@ impl Default for Overrides {
 }
 
 impl Route {
+    /// Whether both are made of the same patterns, by their text.
+    pub(super) fn written_like(&self, other: &Route) -> bool {
+        let matched = |route: &Route| {
+            route.chain.iter().map(|pattern| (pattern.syntax.root.clone(), pattern.whole)).collect::<Vec<_>>()
+        };
+        self.source == other.source && matched(self) == matched(other)
+    }
+
     /// Whether a request of that method can be its. Methods are compared as they are: `get` is not `GET` (RFC 9110 §9.1).
     pub fn answers(&self, method: &str) -> bool {
         self.methods.as_ref().is_none_or(|methods| methods.iter().any(|answered| answered == method))

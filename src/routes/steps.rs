@@ -91,6 +91,16 @@ impl Steps {
     }
 }
 
+impl Step {
+    /// The run that it is, if it is one.
+    pub(super) fn run(&self) -> Option<&Run> {
+        match self {
+            Step::Run(run) => Some(run),
+            Step::Text(_) => None,
+        }
+    }
+}
+
 impl Run {
     /// How many bytes at the start of the text it takes; `None` when there are too few.
     pub(super) fn take(&self, text: &str) -> Option<usize> {

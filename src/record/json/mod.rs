@@ -166,6 +166,13 @@ impl Fragment {
     }
 }
 
+/// Appends a JSON string, quotes included: valid UTF-8 on one line, whatever the bytes.
+pub fn string(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    escape::text(bytes, out);
+    out.push(b'"');
+}
+
 /// Appends `line` to `out` with the digits of `seq` put in at `at`, counted from the beginning of the line.
 ///
 /// A place beyond the line's end is taken as its end: the writer must not fall over a wrong offset.

@@ -44,9 +44,6 @@ impl Program {
 
     /// Searches the text.
     pub(in crate::routes) fn find(&self, text: &str) -> Option<Found> {
-        if !self.regex.is_match(text) {
-            return None;
-        }
         let captures = self.regex.captures(text)?;
         let end = captures.get(0)?.end();
         let limit = self.newlines.iter().filter_map(|&group| captures.get(group)).map(|newline| newline.start()).min();

@@ -84,6 +84,14 @@ impl Node {
         }
     }
 
+    /// The character, if it is one.
+    pub(super) fn literal(&self) -> Option<char> {
+        match self {
+            Node::Literal(character) => Some(*character),
+            _ => None,
+        }
+    }
+
     /// Whether it can match without taking text.
     pub(super) fn nullable(&self) -> bool {
         match self {
