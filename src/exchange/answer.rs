@@ -57,12 +57,17 @@ fn cache_status(list: &str) -> &'static str {
     }
 }
 
-/// `db;dur=53.2, app;desc="x";dur=12` as names and microseconds (W3C Server Timing).
+/// `db;dur=53.2, app;desc="x";dur=12` as names and microseconds (W3C Server Timing). What is named several times has
+/// happened several times: its times are added up.
 fn server_timing(headers: &HeaderMap) -> Vec<(String, u64)> {
-    let mut timings = Vec::new();
-    for value in headers.get_all("server-timing") {
-        let Ok(value) = value.to_str() else { continue };
-        timings.extend(value.split(',').filter_map(timing).take(MAX_TIMINGS - timings.len().min(MAX_TIMINGS)));
+    let mut timings: Vec<(String, u64)> = Vec::new();
+    let values = headers.get_all("server-timing").iter().filter_map(|value| value.to_str().ok());
+    for (name, time) in values.flat_map(|value| value.split(',')).filter_map(timing) {
+        if let Some((_, sum)) = timings.iter_mut().find(|(known, _)| *known == name) {
+            *sum = sum.saturating_add(time);
+        } else if timings.len() < MAX_TIMINGS {
+            timings.push((name, time));
+        }
     }
     timings
 }
@@ -105,5 +110,7 @@ mod tests {
     fn server_timing_becomes_microseconds() {
         let timings = answer("server-timing", r#"db;dur=53, app;desc="a b";dur="12.5", miss, cpu;dur=x, neg;dur=-1"#);
         assert_eq!(timings.server_timing, [("db".to_owned(), 53_000), ("app".to_owned(), 12_500)]);
+        let twice = answer("server-timing", "db;dur=1, app;dur=2, db;dur=3");
+        assert_eq!(twice.server_timing, [("db".to_owned(), 4_000), ("app".to_owned(), 2_000)]);
     }
 }

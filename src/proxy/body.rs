@@ -210,12 +210,10 @@ impl http_body::Body for Body {
 impl Drop for Body {
     /// hyper drops a body without asking for its end: after its last byte, and where none may be sent (HEAD, 304).
     fn drop(&mut self) {
-        if self.is_end_stream() && !self.failed {
+        if self.running.wire().is_stalled() {
+            self.exchange.iter().for_each(|exchange| exchange.failed(Outcome::ClientTimeout, None));
+        } else if self.is_end_stream() && !self.failed {
             self.settle();
-        } else if self.running.wire().is_stalled()
-            && let Some(exchange) = &self.exchange
-        {
-            exchange.failed(Outcome::ClientTimeout, None);
         }
     }
 }

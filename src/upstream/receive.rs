@@ -149,10 +149,11 @@ impl ResponseBody {
             if buffer.is_empty() {
                 break;
             }
-            match scanner.clone().next(buffer).map_err(UpstreamError::Coding)? {
-                // One piece at a time; what follows it is looked at only to see whether it was the last.
-                Stretch::Data(_) if !data.is_empty() => break,
-                Stretch::Trailer(length) if !data.is_empty() && buffer[..length] != *b"\r\n" => break,
+            match scanner.clone().next(buffer) {
+                // One piece at a time; what follows it is looked at only to see whether it was the last. What is wrong
+                // with that is told when its turn comes.
+                Ok(Stretch::Data(_)) | Err(_) if !data.is_empty() => break,
+                Ok(Stretch::Trailer(length)) if !data.is_empty() && buffer[..length] != *b"\r\n" => break,
                 _ => {}
             }
             match scanner.next(buffer).map_err(UpstreamError::Coding)? {

@@ -23,7 +23,7 @@ pub fn run(data: &[u8]) -> bool {
         let body = chunks(&rest, rest.len().max(1));
         assert_eq!(body, chunks(&rest, piece), "in pieces of {piece}: {}", rest.escape_ascii());
         if let Ok((data, true)) = body {
-            assert_eq!(Some(data), independent(&rest), "{}", rest.escape_ascii());
+            assert_eq!(Some(data), independent(&rest).map(|(data, _)| data), "{}", rest.escape_ascii());
         }
     }
     true
@@ -90,17 +90,19 @@ fn chunks(mut bytes: &[u8], piece: usize) -> Result<(Vec<u8>, bool), String> {
     Ok((data, scanner.is_end()))
 }
 
-/// The same by a reader of somebody else's, which takes more than we do.
-pub fn independent(mut bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut data = Vec::new();
+/// The data of a whole body and its length in bytes, by a reader of somebody else's, which takes more than we do.
+pub fn independent(body: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let (mut rest, mut data) = (body, Vec::new());
     loop {
-        let Ok(httparse::Status::Complete((line, size))) = httparse::parse_chunk_size(bytes) else { return None };
-        bytes = &bytes[line..];
+        let Ok(httparse::Status::Complete((line, size))) = httparse::parse_chunk_size(rest) else { return None };
+        rest = &rest[line..];
         let size = usize::try_from(size).ok()?;
         if size == 0 {
-            return Some(data);
+            let mut fields = [httparse::EMPTY_HEADER; 64];
+            let Ok(httparse::Status::Complete((end, _))) = httparse::parse_headers(rest, &mut fields) else { return None };
+            return Some((data, body.len() - rest.len() + end));
         }
-        data.extend_from_slice(bytes.get(..size)?);
-        bytes = bytes.get(size..)?.strip_prefix(b"\r\n")?;
+        data.extend_from_slice(rest.get(..size)?);
+        rest = rest.get(size..)?.strip_prefix(b"\r\n")?;
     }
 }
