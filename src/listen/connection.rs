@@ -31,6 +31,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// and take our answer with it.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
+/// What hyper keeps on the stack; any other number costs it an allocation a request.
+const HYPER_HEADERS: usize = 100;
 /// Smallest read buffer that hyper accepts.
 const MIN_BUFFER: usize = 8192;
 
@@ -120,8 +122,11 @@ async fn sniff<H>(shared: &Shared<H>, wire: &Wire) -> Option<Protocol> {
 async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: Client) -> End {
     let wire = Rc::clone(&client.wire);
     let io = TokioIo::new(WireIo(Rc::clone(&wire)));
-    let connection = http1::Builder::new()
-        .max_headers(shared.limits.header_count)
+    let mut builder = http1::Builder::new();
+    if shared.limits.header_count != HYPER_HEADERS {
+        builder.max_headers(shared.limits.header_count);
+    }
+    let connection = builder
         .max_buf_size(shared.limits.header_bytes.max(MIN_BUFFER) * 2)
         .header_read_timeout(None)
         .serve_connection(io, calls(shared, client));

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use http_body::Body as _;
@@ -23,6 +23,7 @@ use super::{Proxy, host_of, response};
 
 /// Passes through proxies of this name before a request counts as caught in a loop: several in a row are ordinary.
 const MAX_PASSES: usize = 8;
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// Longest exception type and message that an application's headers are taken at.
 const MAX_EXCEPTION: usize = 1024;
 
@@ -85,7 +86,8 @@ impl Trip<'_> {
         }
         self.exchange.attempt(&server.address, false);
         let timeouts = &self.upstream.settings.timeouts;
-        let connected = server.connect(timeouts.connect, || self.exchange.securing()).await;
+        // Rare beside a reused connection, and large: boxed, so that every request's future need not hold it.
+        let connected = Box::pin(server.connect(timeouts.connect, || self.exchange.securing())).await;
         let connection = connected.map_err(Failure::Upstream)?;
         self.send(connection, head, RequestOrNone::Body(body)).await
     }
@@ -122,7 +124,7 @@ impl Trip<'_> {
         let ResponseHead { status, mut headers, .. } = answer;
         self.exchange.responded(status, &headers);
         self.take_exception(&mut headers);
-        if let Some(status) = headers.get("grpc-status").and_then(|status| status.to_str().ok()?.parse().ok()) {
+        if let Some(status) = headers.get(GRPC_STATUS).and_then(|status| status.to_str().ok()?.parse().ok()) {
             self.exchange.grpc_status(status);
         }
         headers::pass_response(&mut headers, &self.way(""));
