@@ -14,9 +14,11 @@ use proptest::test_runner::TestRunner;
 #[test]
 fn the_corpus_keeps_every_promise() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/routes");
-    let files: Vec<_> = corpus.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files = corpus.read_dir().expect("the corpus is there");
+    let files: Vec<_> = files.map(|entry| entry.expect("it can be listed").path()).collect();
     assert!(files.len() >= 8, "the corpus is gone");
-    let compared: usize = files.iter().map(|file| fuzz::routes::run(&std::fs::read(file).unwrap())).sum();
+    let compared: usize =
+        files.iter().map(|file| fuzz::routes::run(&std::fs::read(file).expect("it can be read"))).sum();
     assert!(compared >= 15, "the corpus matches little: {compared}");
 }
 
@@ -89,7 +91,7 @@ fn a_table_answers_as_its_patterns_do_one_by_one() {
         compared.fetch_add(fuzz::routes::run(text.as_bytes()), Ordering::Relaxed);
         Ok(())
     });
-    outcome.unwrap();
+    outcome.expect("both answer alike");
     let compared = compared.into_inner();
     assert!(compared > 2_000, "only {compared} matches were compared: the strategies miss");
 }
