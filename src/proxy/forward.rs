@@ -27,25 +27,23 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// Longest exception type and message that an application's headers are taken at.
 const MAX_EXCEPTION: usize = 1024;
 
-/// A request as it came.
-pub(super) struct Inbound {
-    pub(super) head: Parts,
-    pub(super) body: Incoming,
-    pub(super) client: Client,
-}
-
 impl Proxy {
-    pub(super) async fn forward(&self, exchange: &Exchange, inbound: Inbound) -> Result<Response<Body>, Failure> {
-        let Inbound { mut head, body, client } = inbound;
-        let admitted = admit(&head, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
+    pub(super) async fn forward(
+        &self,
+        exchange: &Exchange,
+        client: &Client,
+        head: &mut Parts,
+        body: Incoming,
+    ) -> Result<Response<Body>, Failure> {
+        let admitted = admit(head, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
         if passes(&head.headers, NAME) > MAX_PASSES {
             return Err(Failure::Refused(Refused::Loop));
         }
         if admitted.answer_options {
-            return Ok(self.answer_options(exchange, &client));
+            return Ok(self.answer_options(exchange, client));
         }
         let named = exchange.route().and_then(|route| route.overrides.upstream.as_deref());
-        let upstream = self.upstreams.select(named, host_of(&head), head.uri.path()).ok_or(Failure::NoUpstream)?;
+        let upstream = self.upstreams.select(named, host_of(head), head.uri.path()).ok_or(Failure::NoUpstream)?;
         exchange.chosen(&upstream.name);
         let body = RequestBody::new(
             body,
@@ -54,8 +52,8 @@ impl Proxy {
             self.limits.body_bytes,
             self.limits.body_idle_timeout,
         );
-        let trip = Trip { proxy: self, exchange, client: &client, upstream, admitted: &admitted };
-        let (answer, body) = trip.run(&mut head, body).await?;
+        let trip = Trip { proxy: self, exchange, client, upstream, admitted: &admitted };
+        let (answer, body) = trip.run(head, body).await?;
         Ok(trip.deliver(answer, body))
     }
 }
