@@ -4,6 +4,8 @@
 //! them. `tenants` and below are tables made to be slow: nothing but a run at the beginning, expressions that have to be
 //! searched for, expressions that no walk can match.
 
+#![allow(missing_docs, reason = "criterion_group! makes a public function")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

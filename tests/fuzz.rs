@@ -11,11 +11,17 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+/// Every file of a target's corpus.
+fn read_all(target: &str) -> Vec<Vec<u8>> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);
+    let files = corpus.read_dir().expect("the corpus is there").map(|entry| entry.expect("it can be listed").path());
+    files.map(|file| std::fs::read(file).expect("it can be read")).collect()
+}
+
 /// Runs a target over its corpus; `counts` is what it says of each file.
 fn replay(target: &str, counts: impl Fn(&[u8]) -> usize) -> (usize, usize) {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);
-    let files: Vec<_> = corpus.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-    (files.len(), files.iter().map(|file| counts(&std::fs::read(file).unwrap())).sum())
+    let files = read_all(target);
+    (files.len(), files.iter().map(|file| counts(file)).sum())
 }
 
 #[test]
@@ -44,9 +50,7 @@ const TARGETS: [Target; 4] = [
 #[test]
 fn what_is_near_the_corpus_keeps_every_promise() {
     for (target, run) in TARGETS {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);
-        let files = corpus.read_dir().unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
-        let files: Vec<_> = files.filter(|bytes| bytes.len() < 4000).collect();
+        let files: Vec<_> = read_all(target).into_iter().filter(|bytes| bytes.len() < 4000).collect();
         let some = (0..files.len(), 0..files.len(), any::<prop::sample::Index>(), any::<prop::sample::Index>());
         let edits = vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
         let config = ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() };
@@ -134,7 +138,7 @@ fn a_table_answers_as_its_patterns_do_one_by_one() {
         compared.fetch_add(fuzz::routes::run(text.as_bytes()), Ordering::Relaxed);
         Ok(())
     });
-    outcome.unwrap();
+    outcome.expect("both answer alike");
     let compared = compared.into_inner();
     assert!(compared > 2_000, "only {compared} matches were compared: the strategies miss");
 }

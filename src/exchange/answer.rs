@@ -1,6 +1,6 @@
 //! What the head of a response tells the record: its type, what a cache did, where the application spent its time.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue};
 
 /// Names of `Server-Timing` that are kept.
 const MAX_TIMINGS: usize = 16;
@@ -18,24 +18,53 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn of(headers: &HeaderMap) -> Answer {
-        Answer {
-            content_type: headers.get(header::CONTENT_TYPE).cloned(),
-            cache_hit: cache_hit(headers),
-            server_timing: server_timing(headers),
+        let mut answer = Answer::default();
+        let mut cache = Cache::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "content-type" if answer.content_type.is_none() => answer.content_type = Some(value.clone()),
+                "x-cache-status" => cache.own = cache.own.or(value.to_str().ok()),
+                "cache-status" => cache.standard = value.to_str().ok().or(cache.standard),
+                "age" => cache.aged = true,
+                "server-timing" => answer.add_timings(value),
+                _ => {}
+            }
+        }
+        answer.cache_hit = cache.verdict();
+        answer
+    }
+
+    /// `db;dur=53.2, app;desc="x";dur=12` as names and microseconds (W3C Server Timing). What is named several times has
+    /// happened several times: its times are added up.
+    fn add_timings(&mut self, value: &HeaderValue) {
+        let timings = &mut self.server_timing;
+        for (name, time) in value.to_str().unwrap_or_default().split(',').filter_map(timing) {
+            if let Some((_, sum)) = timings.iter_mut().find(|(known, _)| *known == name) {
+                *sum = sum.saturating_add(time);
+            } else if timings.len() < MAX_TIMINGS {
+                timings.push((name, time));
+            }
         }
     }
 }
 
-/// `X-Cache-Status`, else RFC 9211 `Cache-Status`, else `Age`; `None` where nobody says anything.
-fn cache_hit(headers: &HeaderMap) -> Option<String> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(status) = text("x-cache-status") {
-        return token(status);
+/// What the fields say of a cache.
+#[derive(Default)]
+struct Cache<'a> {
+    own: Option<&'a str>,
+    standard: Option<&'a str>,
+    aged: bool,
+}
+
+impl Cache<'_> {
+    /// `X-Cache-Status`, else RFC 9211 `Cache-Status`, else `Age`; `None` where nobody says anything.
+    fn verdict(&self) -> Option<String> {
+        match (self.own, self.standard) {
+            (Some(status), _) => token(status),
+            (None, Some(status)) => Some(cache_status(status).to_owned()),
+            (None, None) => self.aged.then(|| "hit".to_owned()),
+        }
     }
-    if let Some(status) = text("cache-status") {
-        return Some(cache_status(status).to_owned());
-    }
-    headers.contains_key(header::AGE).then(|| "hit".to_owned())
 }
 
 /// `HIT`, `hit from cache-7` and `Hit` are all `hit`.
@@ -55,21 +84,6 @@ fn cache_status(list: &str) -> &'static str {
         Some(_) => "miss",
         None => "unknown",
     }
-}
-
-/// `db;dur=53.2, app;desc="x";dur=12` as names and microseconds (W3C Server Timing). What is named several times has
-/// happened several times: its times are added up.
-fn server_timing(headers: &HeaderMap) -> Vec<(String, u64)> {
-    let mut timings: Vec<(String, u64)> = Vec::new();
-    let values = headers.get_all("server-timing").iter().filter_map(|value| value.to_str().ok());
-    for (name, time) in values.flat_map(|value| value.split(',')).filter_map(timing) {
-        if let Some((_, sum)) = timings.iter_mut().find(|(known, _)| *known == name) {
-            *sum = sum.saturating_add(time);
-        } else if timings.len() < MAX_TIMINGS {
-            timings.push((name, time));
-        }
-    }
-    timings
 }
 
 fn timing(metric: &str) -> Option<(String, u64)> {

@@ -5,9 +5,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Hops that are looked at before a chain counts as nonsense.
 const MAX_HOPS: usize = 64;
 
@@ -33,10 +34,13 @@ impl TrustedProxies {
         if self.nets.is_empty() || !self.contains(peer) {
             return peer;
         }
-        if headers.contains_key("x-forwarded-for") {
-            return self.walk(peer, rightmost_first(headers, "x-forwarded-for").map(parse_address));
+        if headers.contains_key(&FORWARDED_FOR) {
+            return self.walk(peer, rightmost_first(headers, &FORWARDED_FOR).map(parse_address));
         }
-        self.walk(peer, rightmost_first(headers, "forwarded").map(|element| parse_address(forwarded_for(element))))
+        self.walk(
+            peer,
+            rightmost_first(headers, &header::FORWARDED).map(|element| parse_address(forwarded_for(element))),
+        )
     }
 
     /// An unreadable hop ends the walk: what stands left of it cannot be vouched for.
@@ -53,7 +57,7 @@ impl TrustedProxies {
     }
 }
 
-fn rightmost_first<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+fn rightmost_first<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     headers.get_all(name).iter().rev().flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','))
 }
 

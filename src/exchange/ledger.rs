@@ -363,7 +363,7 @@ impl Ledger {
             return;
         }
         let head = Head { timestamp, level, event, message: event.message(), logger: LOGGER };
-        self.facts.show(|facts| self.core.intake.request(&head, &self.fragment, facts, progress));
+        self.core.intake.request(&head, &self.fragment, progress, &|with| self.facts.show(with));
     }
 }
 

@@ -3,9 +3,11 @@
 //! An invalid `traceparent` restarts the trace and loses its `tracestate`; a version above 00 is read by its first four
 //! fields; `ff` is forbidden.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use uuid::Uuid;
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// Longest `tracestate` that is passed on, and its members.
 const MAX_STATE_LENGTH: usize = 512;
 const MAX_STATE_MEMBERS: usize = 32;
@@ -23,14 +25,12 @@ pub struct Trace {
 impl Trace {
     /// Continues the trace of these headers, or starts one.
     pub fn of(headers: &HeaderMap) -> Trace {
-        let mut given = headers.get_all("traceparent").iter();
+        let mut given = headers.get_all(&TRACEPARENT).iter();
         let parent = match (given.next(), given.next()) {
             (Some(value), None) => parse(value.as_bytes()),
             _ => None,
         };
-        let random = Uuid::new_v4().into_bytes();
-        let mut span_id = [0; 16];
-        write_hex(&random[..8], &mut span_id);
+        let span_id = new_span_id();
         match parent {
             Some((trace_id, parent, sampled)) => {
                 Trace { trace_id, span_id, parent: Some(parent), sampled, keep_state: is_state_valid(headers) }
@@ -72,6 +72,13 @@ impl Trace {
 /// Only ever called on hex digits.
 fn text(digits: &[u8]) -> &str {
     std::str::from_utf8(digits).unwrap_or_default()
+}
+
+/// The first eight bytes of a random UUID, less its version: seven random bytes and a half.
+fn new_span_id() -> [u8; 16] {
+    let mut digits = [0; 16];
+    write_hex(&Uuid::new_v4().as_bytes()[..8], &mut digits);
+    digits
 }
 
 fn new_trace_id() -> [u8; 32] {
@@ -117,7 +124,7 @@ fn is_zero(digits: &[u8]) -> bool {
 
 fn is_state_valid(headers: &HeaderMap) -> bool {
     let (mut length, mut members) = (0, 0);
-    for value in headers.get_all("tracestate") {
+    for value in headers.get_all(&TRACESTATE) {
         length += value.len();
         members +=
             value.as_bytes().split(|byte| *byte == b',').filter(|member| !member.trim_ascii().is_empty()).count();

@@ -20,7 +20,7 @@ use crate::net::{Peer, Stream};
 use crate::time::{self, Deadline};
 
 use super::drain::{Drain, Stage};
-use super::handler::{Client, Handler};
+use super::handler::{Answering, Client, Handler};
 use super::head::HeadLimits;
 use super::settings::Limits;
 use super::wire::{Wire, WireIo};
@@ -31,6 +31,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// and take our answer with it.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
+/// What hyper keeps on the stack; any other number costs it an allocation a request.
+const HYPER_HEADERS: usize = 100;
 /// Smallest read buffer that hyper accepts.
 const MIN_BUFFER: usize = 8192;
 
@@ -52,21 +54,27 @@ impl<H> Shared<H> {
     }
 }
 
-/// Serves one connection until it is over.
+/// Serves one connection until it is over. What is done once in its life is boxed: an idle connection does not hold it.
 pub(super) async fn serve<H: Handler>(shared: Rc<Shared<H>>, stream: Stream, peer: Peer) {
-    let wire = Rc::new(Wire::new(stream, shared.head_limits()));
-    let client = Client { peer: Rc::new(peer), wire: Rc::clone(&wire) };
-    let alpn = client.peer.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
-    let end = match alpn {
-        Some("h2") => serve_h2(&shared, client.clone()).await,
-        Some(_) => serve_h1(&shared, client.clone()).await,
-        None => match sniff(&shared, &wire).await {
-            Some(Protocol::H1) => serve_h1(&shared, client.clone()).await,
-            Some(Protocol::H2) => serve_h2(&shared, client.clone()).await,
-            None => End::Silent,
-        },
+    let connection = Connection { wire: Rc::new(Wire::new(stream, shared.head_limits())), peer: Rc::new(peer) };
+    let alpn = connection.peer.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
+    let protocol = match alpn {
+        Some("h2") => Some(Protocol::H2),
+        Some(_) => Some(Protocol::H1),
+        None => Box::pin(sniff(&shared, &connection.wire)).await,
     };
-    close(&shared, &client, end).await;
+    let end = match protocol {
+        Some(Protocol::H1) => serve_h1(&shared, &connection).await,
+        Some(Protocol::H2) => Box::pin(serve_h2(&shared, &connection)).await,
+        None => End::Silent,
+    };
+    Box::pin(close(&shared, &connection, end)).await;
+}
+
+/// A client's connection and who is at its other end.
+struct Connection {
+    wire: Rc<Wire>,
+    peer: Rc<Peer>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +96,7 @@ enum End {
 
 /// Reads until it is clear which protocol the client speaks; `None` if it says nothing in time.
 async fn sniff<H>(shared: &Shared<H>, wire: &Wire) -> Option<Protocol> {
-    let mut first = [0; 4096];
+    let mut first = vec![0; 4096];
     let mut length = 0;
     let mut deadline = Deadline::default();
     deadline.set(time::monotonic(), shared.limits.header_timeout);
@@ -117,30 +125,31 @@ async fn sniff<H>(shared: &Shared<H>, wire: &Wire) -> Option<Protocol> {
     Some(protocol)
 }
 
-async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: Client) -> End {
-    let wire = Rc::clone(&client.wire);
-    let io = TokioIo::new(WireIo(Rc::clone(&wire)));
-    let connection = http1::Builder::new()
-        .max_headers(shared.limits.header_count)
+async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> End {
+    let io = TokioIo::new(WireIo(Rc::clone(&client.wire)));
+    let mut builder = http1::Builder::new();
+    if shared.limits.header_count != HYPER_HEADERS {
+        builder.max_headers(shared.limits.header_count);
+    }
+    let connection = builder
         .max_buf_size(shared.limits.header_bytes.max(MIN_BUFFER) * 2)
         .header_read_timeout(None)
         .serve_connection(io, calls(shared, client));
-    drive(shared, &wire, pin!(connection), |connection| connection.graceful_shutdown()).await
+    drive(shared, &client.wire, pin!(connection), |connection| connection.graceful_shutdown()).await
 }
 
 /// Streams run in tasks of their own: the driver is woken when one is over, since it may then be idle.
-async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: Client) -> End {
-    let wire = Rc::clone(&client.wire);
-    wire.gate().open();
-    poll_fn(|cx| Poll::Ready(wire.watch(cx.waker()))).await;
-    let io = TokioIo::new(WireIo(Rc::clone(&wire)));
+async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> End {
+    client.wire.gate().open();
+    poll_fn(|cx| Poll::Ready(client.wire.watch(cx.waker()))).await;
+    let io = TokioIo::new(WireIo(Rc::clone(&client.wire)));
     let header_bytes = u32::try_from(shared.limits.header_bytes).unwrap_or(u32::MAX);
     let connection = http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
         .max_concurrent_streams(shared.limits.streams_per_connection)
         .max_header_list_size(header_bytes)
         .serve_connection(io, calls(shared, client));
-    drive(shared, &wire, pin!(connection), |connection| connection.graceful_shutdown()).await
+    drive(shared, &client.wire, pin!(connection), |connection| connection.graceful_shutdown()).await
 }
 
 /// Polls hyper, and beside it what hyper does not know of: refusals, the drain, and time.
@@ -279,7 +288,7 @@ impl<'a> Patience<'a> {
 }
 
 /// Ends a connection: answers what was refused, and lets a client that still sends hear our last word.
-async fn close<H: Handler>(shared: &Shared<H>, client: &Client, end: End) {
+async fn close<H: Handler>(shared: &Shared<H>, client: &Connection, end: End) {
     let wire = &client.wire;
     let refusal = wire.gate().refusal().cloned().filter(|_| end == End::Refused);
     if let Some(refusal) = &refusal {
@@ -320,7 +329,7 @@ async fn write_all(wire: &Wire, mut bytes: &[u8]) {
 }
 
 async fn discard(wire: &Wire) {
-    let mut scrap = [0; 8192];
+    let mut scrap = vec![0; 8192];
     let mut left = LINGER_BYTES;
     while left > 0 {
         let mut buf = ReadBuf::new(&mut scrap);
@@ -332,19 +341,17 @@ async fn discard(wire: &Wire) {
     }
 }
 
-/// hyper's view of the handler. The connection counts as busy for as long as the call lasts.
+/// hyper's view of the handler.
 fn calls<H: Handler>(
     shared: &Rc<Shared<H>>,
-    client: Client,
-) -> impl Service<Request<Incoming>, Response = Response<H::Body>, Error = Infallible, Future: 'static> + use<H> {
+    connection: &Connection,
+) -> impl Service<Request<Incoming>, Response = Response<H::Body>, Error = Infallible, Future = Answering<H::Body>> + use<H>
+{
     let handler = Rc::clone(&shared.handler);
+    let (peer, wire) = (Rc::clone(&connection.peer), Rc::clone(&connection.wire));
     service_fn(move |request| {
-        let running = client.wire.run();
-        let answer = Rc::clone(&handler).call(client.clone(), request);
-        async move {
-            let _running = running;
-            Ok(answer.await)
-        }
+        let client = Client { peer: Rc::clone(&peer), wire: Rc::clone(&wire), _running: wire.run() };
+        Rc::clone(&handler).call(client, request)
     })
 }
 

@@ -1,7 +1,9 @@
 //! What the near side calls: a handler of requests, which knows nothing of sockets.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -12,29 +14,28 @@ use hyper::body::Incoming;
 use crate::net::Peer;
 
 use super::gate::Refusal;
-use super::wire::Wire;
+use super::wire::{Running, Wire};
+
+/// An answer on its way. Boxed: hyper moves the futures of its services about, and this one is large.
+pub type Answering<B> = Pin<Box<dyn Future<Output = Result<Response<B>, Infallible>>>>;
 
 /// Answers requests. One for each thread, shared by all its connections.
 pub trait Handler: 'static {
     /// The body of an answer.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + 'static;
 
-    /// Answers a request. The future is dropped when the client leaves.
-    fn call(
-        self: Rc<Self>,
-        client: Client,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Self::Body>> + 'static;
+    /// Answers a request. The future is dropped when the client leaves, perhaps before it was ever polled.
+    fn call(self: Rc<Self>, client: Client, request: Request<Incoming>) -> Answering<Self::Body>;
 
     /// Takes note of bytes that are no request. Returns the whole response to send, as HTTP/1.1 bytes.
     fn refused(&self, peer: &Peer, refusal: &Refusal) -> Vec<u8>;
 }
 
-/// The connection that a request came on.
-#[derive(Clone)]
+/// The connection that a request came on; it counts as busy for as long as somebody holds this.
 pub struct Client {
     /// Who is at its other end.
     pub peer: Rc<Peer>,
     /// The connection itself.
     pub wire: Rc<Wire>,
+    pub(super) _running: Running,
 }

@@ -182,7 +182,7 @@ fn check_request_line(line: &[u8], limits: &HeadLimits) -> Result<u8, HeadError>
 /// parser that hyper will use, so that hyper has nothing left to refuse. Valid UTF-8 may stand raw in it, as browsers
 /// and curl send it.
 fn is_target(method: &[u8], target: &[u8]) -> bool {
-    if target.first() == Some(&b'/') && target.iter().all(|byte| PLAIN_TARGET[*byte as usize]) {
+    if target.first() == Some(&b'/') && target.iter().fold(true, |all, byte| all & PLAIN_TARGET[*byte as usize]) {
         return true;
     }
     if target.iter().any(|byte| matches!(byte, b'#' | 0..=0x20 | 0x7f)) {
@@ -274,14 +274,14 @@ fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), HeadError> {
     }
     let colon = memchr::memchr(b':', line).ok_or(HeadError::FieldName)?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
-    if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+    if name.is_empty() || !name.iter().fold(true, |all, byte| all & is_token(*byte)) {
         return Err(HeadError::FieldName);
     }
-    match value.iter().find(|byte| is_forbidden_in_value(**byte)) {
-        Some(b'\r') => Err(HeadError::BareCr),
-        Some(_) => Err(HeadError::FieldValue),
-        None => Ok((name, trim_ows(value))),
+    // Without an early end the compiler makes vector code of it.
+    if value.iter().fold(false, |found, byte| found | is_forbidden_in_value(*byte)) {
+        return Err(if value.contains(&b'\r') { HeadError::BareCr } else { HeadError::FieldValue });
     }
+    Ok((name, trim_ows(value)))
 }
 
 /// Optional white space is SP and HTAB, nothing else: a vertical tab in a framing field is an attack.

@@ -18,6 +18,6 @@ pub mod wire;
 pub use accept::{ConnectionCount, Listener, Serving};
 pub use drain::{Drain, Stage};
 pub use gate::Refusal;
-pub use handler::{Client, Handler};
+pub use handler::{Answering, Client, Handler};
 pub use settings::{Limits, ListenSettings, TlsSettings, TlsVersion};
 pub use wire::{Running, Settle, Wire};

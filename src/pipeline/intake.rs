@@ -43,8 +43,23 @@ impl Intake {
     }
 
     /// Offers a record about a request whose [`Intake::fragment`] was made from the same facts.
-    pub fn request(&self, head: &Head<'_>, fragment: &Fragment, facts: &Facts<'_>, progress: Option<&Progress<'_>>) {
-        self.offer(head, |encoder, batch| encoder.request(head, fragment, facts, progress, batch));
+    /// `show` gives the facts themselves, to layouts that make no use of the fragment.
+    pub fn request(
+        &self,
+        head: &Head<'_>,
+        fragment: &Fragment,
+        progress: Option<&Progress<'_>>,
+        show: &dyn Fn(&mut dyn FnMut(&Facts<'_>)),
+    ) {
+        self.offer(head, |encoder, batch| match encoder {
+            LaneEncoder::Json(encoder) => {
+                let seq_at = encoder.request(head, fragment, progress, &mut batch.bytes);
+                batch.close_line(Some(seq_at));
+            }
+            LaneEncoder::Pretty(_) => show(&mut |facts| {
+                encoder.record(&Record { head: *head, body: Body::Request { facts, progress } }, batch);
+            }),
+        });
     }
 
     /// Offers any record.
@@ -165,25 +180,6 @@ impl LaneEncoder {
         match self {
             LaneEncoder::Json(encoder) => Some(encoder),
             LaneEncoder::Pretty(_) => None,
-        }
-    }
-
-    fn request(
-        &mut self,
-        head: &Head<'_>,
-        fragment: &Fragment,
-        facts: &Facts<'_>,
-        progress: Option<&Progress<'_>>,
-        batch: &mut Batch,
-    ) {
-        match self {
-            LaneEncoder::Json(encoder) => {
-                let seq_at = encoder.request(head, fragment, progress, &mut batch.bytes);
-                batch.close_line(Some(seq_at));
-            }
-            LaneEncoder::Pretty(_) => {
-                self.record(&Record { head: *head, body: Body::Request { facts, progress } }, batch);
-            }
         }
     }
 

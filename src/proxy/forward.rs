@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use http_body::Body as _;
@@ -23,28 +23,27 @@ use super::{Proxy, host_of, response};
 
 /// Passes through proxies of this name before a request counts as caught in a loop: several in a row are ordinary.
 const MAX_PASSES: usize = 8;
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// Longest exception type and message that an application's headers are taken at.
 const MAX_EXCEPTION: usize = 1024;
 
-/// A request as it came.
-pub(super) struct Inbound {
-    pub(super) head: Parts,
-    pub(super) body: Incoming,
-    pub(super) client: Client,
-}
-
 impl Proxy {
-    pub(super) async fn forward(&self, exchange: &Exchange, inbound: Inbound) -> Result<Response<Body>, Failure> {
-        let Inbound { mut head, body, client } = inbound;
-        let admitted = admit(&head, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
+    pub(super) async fn forward(
+        &self,
+        exchange: &Exchange,
+        client: &Client,
+        head: &mut Parts,
+        body: Incoming,
+    ) -> Result<Response<Body>, Failure> {
+        let admitted = admit(head, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
         if passes(&head.headers, NAME) > MAX_PASSES {
             return Err(Failure::Refused(Refused::Loop));
         }
         if admitted.answer_options {
-            return Ok(self.answer_options(exchange, &client));
+            return Ok(self.answer_options(exchange, client));
         }
         let named = exchange.route().and_then(|route| route.overrides.upstream.as_deref());
-        let upstream = self.upstreams.select(named, host_of(&head), head.uri.path()).ok_or(Failure::NoUpstream)?;
+        let upstream = self.upstreams.select(named, host_of(head), head.uri.path()).ok_or(Failure::NoUpstream)?;
         exchange.chosen(&upstream.name);
         let body = RequestBody::new(
             body,
@@ -53,8 +52,8 @@ impl Proxy {
             self.limits.body_bytes,
             self.limits.body_idle_timeout,
         );
-        let trip = Trip { proxy: self, exchange, client: &client, upstream, admitted: &admitted };
-        let (answer, body) = trip.run(&mut head, body).await?;
+        let trip = Trip { proxy: self, exchange, client, upstream, admitted: &admitted };
+        let (answer, body) = trip.run(head, body).await?;
         Ok(trip.deliver(answer, body))
     }
 }
@@ -85,7 +84,8 @@ impl Trip<'_> {
         }
         self.exchange.attempt(&server.address, false);
         let timeouts = &self.upstream.settings.timeouts;
-        let connected = server.connect(timeouts.connect, || self.exchange.securing()).await;
+        // Rare beside a reused connection, and large: boxed, so that every request's future need not hold it.
+        let connected = Box::pin(server.connect(timeouts.connect, || self.exchange.securing())).await;
         let connection = connected.map_err(Failure::Upstream)?;
         self.send(connection, head, RequestOrNone::Body(body)).await
     }
@@ -122,7 +122,7 @@ impl Trip<'_> {
         let ResponseHead { status, mut headers, .. } = answer;
         self.exchange.responded(status, &headers);
         self.take_exception(&mut headers);
-        if let Some(status) = headers.get("grpc-status").and_then(|status| status.to_str().ok()?.parse().ok()) {
+        if let Some(status) = headers.get(GRPC_STATUS).and_then(|status| status.to_str().ok()?.parse().ok()) {
             self.exchange.grpc_status(status);
         }
         headers::pass_response(&mut headers, &self.way(""));

@@ -13,6 +13,8 @@ pub use body::Body;
 pub use failure::Failure;
 pub use select::Upstreams;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 
 use http::request::Parts;
@@ -20,11 +22,10 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use crate::exchange::{Exception, Exchange, Exchanges};
-use crate::listen::{Client, Handler, Limits, Refusal};
+use crate::listen::{Answering, Client, Handler, Limits, Refusal};
 use crate::net::Peer;
 use crate::record::Rejected;
 
-use forward::Inbound;
 use respond::Content;
 
 /// The proxy on one core.
@@ -99,22 +100,19 @@ impl Handler for Proxy {
 
     /// The exchange begins before the future is polled: hyper drops it unpolled when the client's FIN comes along with
     /// the head, and that request has its records too.
-    fn call(
-        self: Rc<Self>,
-        client: Client,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Body>> + 'static {
-        let (head, body) = request.into_parts();
-        let accept = head.headers.get(header::ACCEPT).cloned();
+    fn call(self: Rc<Self>, client: Client, request: Request<Incoming>) -> Answering<Body> {
+        let (mut head, body) = request.into_parts();
         let exchange = self.exchanges.begin(&client.peer, &head);
-        async move {
-            let inbound = Inbound { head, body, client: client.clone() };
-            let forwarded = panic::caught(self.forward(&exchange, inbound)).await;
-            match forwarded.unwrap_or(Err(Failure::Panicked)) {
+        Box::pin(async move {
+            let forwarded = {
+                let mut forwarding = pin!(self.forward(&exchange, &client, &mut head, body));
+                poll_fn(|cx| panic::poll(forwarding.as_mut(), cx)).await
+            };
+            Ok(match forwarded.unwrap_or(Err(Failure::Panicked)) {
                 Ok(response) => response,
-                Err(failure) => self.answer(&exchange, &client, accept.as_ref(), &failure),
-            }
-        }
+                Err(failure) => self.answer(&exchange, &client, head.headers.get(header::ACCEPT), &failure),
+            })
+        })
     }
 
     fn refused(&self, peer: &Peer, refusal: &Refusal) -> Vec<u8> {

@@ -25,7 +25,7 @@ pub(super) enum Conversion {
     Text,
     /// Python's `int()`.
     Int,
-    /// A UUID in any of its usual spellings, written canonically.
+    /// Python's `uuid.UUID()`, written canonically.
     Uuid,
 }
 
@@ -35,7 +35,7 @@ impl Conversion {
         match self {
             Conversion::Text => Some(Cow::Borrowed(text)),
             Conversion::Int => number::int(text),
-            Conversion::Uuid => uuid::Uuid::try_parse(text).ok().map(|uuid| Cow::Owned(uuid.to_string())),
+            Conversion::Uuid => canonical_uuid(text).map(Cow::Owned),
         }
     }
 }
@@ -94,6 +94,16 @@ pub(super) fn is_uuid(node: &Node) -> bool {
     use std::sync::LazyLock;
     static NODE: LazyLock<Option<Node>> = LazyLock::new(|| syntax::parse(UUID).ok().map(|syntax| syntax.root));
     NODE.as_ref() == Some(node)
+}
+
+/// Python's `uuid.UUID()`: braces and prefixes fall away, hyphens may stand anywhere; 32 hexadecimal digits are left.
+fn canonical_uuid(text: &str) -> Option<String> {
+    let bare = text.replace("urn:", "").replace("uuid:", "");
+    let digits = bare.trim_matches(['{', '}']).replace('-', "").to_ascii_lowercase();
+    if digits.len() != 32 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    Some([&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-"))
 }
 
 fn built_in(&(name, regex, conversion): &(&str, &str, Conversion)) -> Option<Converter> {
@@ -172,7 +182,10 @@ mod tests {
             Conversion::Uuid.apply("0123456789ABCDEF0123456789abcdef").unwrap(),
             "01234567-89ab-cdef-0123-456789abcdef"
         );
+        let odd = "{urn:uuid:0-1234567-89ab-cdef-0123-456789abcdeF}";
+        assert_eq!(Conversion::Uuid.apply(odd).unwrap(), "01234567-89ab-cdef-0123-456789abcdef");
         assert_eq!(Conversion::Uuid.apply("xyz"), None);
+        assert_eq!(Conversion::Uuid.apply(&"é".repeat(16)), None);
         assert_eq!(Conversion::Int.apply("0042").unwrap(), "42");
     }
 }

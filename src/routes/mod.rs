@@ -8,6 +8,7 @@
 //! `compile` joins prefixes and routes, `pattern` reads each in its notation (`syntax` for regular expressions), `steps`
 //! finds those that can be walked, and `reach` tells of the ones that nothing can reach.
 
+mod backtrack;
 mod compile;
 mod converter;
 mod filter;

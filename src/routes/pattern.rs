@@ -1,5 +1,6 @@
 //! One pattern: what Django's `path()`, `re_path()` and their `include()` forms match, and what they capture.
 
+use super::backtrack::{self, Outcome};
 use super::converter::{Conversion, Converters};
 use super::problem::Problem;
 use super::settings::Pattern as Written;
@@ -34,7 +35,7 @@ pub(super) struct Capture {
 #[derive(Debug)]
 pub(super) enum Matcher {
     Steps(Steps),
-    Program(Program),
+    Program { simple: Option<Steps>, program: Program },
 }
 
 /// Byte offsets of a group, where it took part.
@@ -71,7 +72,10 @@ impl Pattern {
         let (syntax, captures) = parsed;
         let matcher = match Steps::new(&syntax, whole) {
             Some(steps) => Matcher::Steps(steps),
-            None => Matcher::Program(Program::new(&syntax, whole).map_err(refused_regex)?),
+            None => Matcher::Program {
+                simple: Steps::any(&syntax, whole),
+                program: Program::new(&syntax, whole).map_err(refused_regex)?,
+            },
         };
         let rendered = syntax::render(&syntax);
         Ok(Pattern { source: source(written).to_owned(), rendered, captures, syntax, whole, matcher })
@@ -81,7 +85,12 @@ impl Pattern {
     pub(super) fn find(&self, text: &str, groups: &mut impl Extend<Span>) -> Option<usize> {
         match &self.matcher {
             Matcher::Steps(steps) => steps.find(text, groups),
-            Matcher::Program(program) => {
+            Matcher::Program { simple, program } => {
+                match simple.as_ref().map(|steps| backtrack::find(steps, text, groups)) {
+                    Some(Outcome::Found(end)) => return Some(end),
+                    Some(Outcome::No) => return None,
+                    Some(Outcome::Unknown) | None => {}
+                }
                 let found = program.find(text)?;
                 groups.extend(found.groups);
                 Some(found.end)

@@ -59,7 +59,7 @@ fn covers(earlier: &Route, cover: &Shape, later: &Route, covered: &Shape) -> Opt
     if alike {
         return Some(Gap::None);
     }
-    if !cover.walked || earlier.arguments.conversions.iter().any(|conversion| *conversion == Conversion::Uuid) {
+    if !cover.walked || earlier.arguments.conversions.contains(&Conversion::Uuid) {
         return None;
     }
     let gap =

@@ -50,6 +50,11 @@ pub(super) struct Members {
 impl Steps {
     /// The walk for a pattern; `None` when it would have to go back. `whole`: as Python's `fullmatch()`.
     pub(super) fn new(syntax: &Syntax, whole: bool) -> Option<Steps> {
+        Steps::any(syntax, whole).filter(|steps| never_goes_back(&steps.steps))
+    }
+
+    /// The texts and runs of a pattern, which may have to go back; `None` when there is more to it.
+    pub(super) fn any(syntax: &Syntax, whole: bool) -> Option<Steps> {
         let mut parts = syntax.root.parts();
         let anchored = matches!(parts.first(), Some(Node::Start));
         if !anchored && !whole {
@@ -65,7 +70,7 @@ impl Steps {
         let mut builder = Builder { steps: Vec::new(), groups: vec![None; syntax.groups.len()], runs: 0 };
         parts.iter().try_for_each(|part| builder.part(part))?;
         let groups = builder.groups.into_iter().collect::<Option<Vec<usize>>>()?;
-        never_goes_back(&builder.steps).then_some(Steps { steps: builder.steps, groups, ends })
+        Some(Steps { steps: builder.steps, groups, ends })
     }
 
     /// Matches at the start of the text: where it ends, and its groups.
@@ -111,6 +116,14 @@ impl Run {
             }
             Run::Of(members, min, max) => members.counted(text, *min, *max),
             Run::Uuid => is_canonical_uuid(text.as_bytes()).then_some(36),
+        }
+    }
+
+    /// How many characters of what it took it could do without.
+    pub(super) fn spare(&self, taken: &str) -> usize {
+        match self {
+            Run::Of(_, min, _) => taken.chars().count().saturating_sub(*min as usize),
+            Run::Uuid => 0,
         }
     }
 
@@ -243,6 +256,7 @@ fn is_canonical_uuid(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::backtrack::{self, Outcome};
     use super::super::syntax::{Program, parse};
     use super::*;
 
@@ -272,6 +286,13 @@ mod tests {
         ) {
             let syntax = parse(&source).unwrap();
             let whole = source.ends_with('$');
+            if let Some(steps) = Steps::any(&syntax, whole) {
+                let mut tried = Vec::new();
+                let outcome = backtrack::find(&steps, &text, &mut tried);
+                let found = Program::new(&syntax, whole).unwrap().find(&text);
+                proptest::prop_assert_eq!(outcome, found.as_ref().map_or(Outcome::No, |found| Outcome::Found(found.end)));
+                proptest::prop_assert_eq!(tried, found.map(|found| found.groups).unwrap_or_default());
+            }
             if let Some(steps) = Steps::new(&syntax, whole) {
                 let mut walked = Vec::new();
                 let end = steps.find(&text, &mut walked);

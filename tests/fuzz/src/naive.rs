@@ -28,8 +28,11 @@ struct Entry {
     nested: Option<Resolver>,
 }
 
-/// Patterns below a prefix: what they matched. `args`, `kwargs`, names outermost first.
+/// A whole chain: `origin`, names outermost first, `args`, `kwargs`.
 type Found = (usize, Vec<String>, Vec<String>, Vec<(String, String)>);
+
+/// One pattern: what is left of the path, `args`, `kwargs`.
+type Matched<'p> = (&'p str, Vec<String>, Vec<(String, String)>);
 
 impl Resolver {
     /// `None` when it has no opinion.
@@ -92,7 +95,7 @@ impl Entry {
     }
 
     /// `pattern.match()`: what is left, positional and named arguments.
-    fn matched<'p>(&self, path: &'p str) -> Option<(&'p str, Vec<String>, Vec<(String, String)>)> {
+    fn matched<'p>(&self, path: &'p str) -> Option<Matched<'p>> {
         let captures = self.regex.captures(path)?;
         let rest = &path[captures.get(0)?.end()..];
         let names: Vec<&str> = self.regex.capture_names().flatten().collect();

@@ -2,7 +2,7 @@
 
 
 class ExceptionHeaders:
-    """Puts type and message of an unhandled exception on its 500."""
+    """Puts type and message of an unhandled exception on its 500; an `Http404` is an answer, no failure."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -10,7 +10,7 @@ class ExceptionHeaders:
     def __call__(self, request):
         response = self.get_response(request)
         exception = getattr(request, "unhandled", None)
-        if exception is not None:
+        if exception is not None and response.status_code >= 500:
             response["X-Exception-Type"] = type(exception).__name__
             response["X-Exception-Message"] = str(exception).replace("\r", " ").replace("\n", " ")
         return response
