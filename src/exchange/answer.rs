@@ -22,7 +22,9 @@ impl Answer {
         let mut cache = Cache::default();
         for (name, value) in headers {
             match name.as_str() {
-                "content-type" if answer.content_type.is_none() => answer.content_type = Some(value.clone()),
+                "content-type" if answer.content_type.is_none() && !value.is_empty() => {
+                    answer.content_type = Some(value.clone());
+                }
                 "x-cache-status" => cache.own = cache.own.or(value.to_str().ok()),
                 "cache-status" => cache.standard = value.to_str().ok().or(cache.standard),
                 "age" => cache.aged = true,

@@ -347,8 +347,8 @@ impl Ledger {
             upstream_address: address.as_deref(),
             attempts: (attempts > 0).then_some(attempts),
             reused_connection: self.reused.get(),
-            exception_type: exception.as_ref().map(|exception| exception.kind.as_slice()),
-            exception_message: exception.as_ref().map(|exception| exception.message.as_slice()),
+            exception_type: exception.as_ref().and_then(|exception| present(&exception.kind)),
+            exception_message: exception.as_ref().and_then(|exception| present(&exception.message)),
             response_excerpt: None,
             slow: self.slow.get(),
             in_flight,
@@ -373,6 +373,11 @@ impl Drop for Ledger {
         self.settle();
         self.core.leave(keys, std::mem::take(&mut self.fragment));
     }
+}
+
+/// An application may report a message alone.
+fn present(text: &[u8]) -> Option<&[u8]> {
+    (!text.is_empty()).then_some(text)
 }
 
 fn level_of(route: &Route) -> Option<Level> {
