@@ -11,15 +11,62 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+/// Every file of a target's corpus.
+fn read_all(target: &str) -> Vec<Vec<u8>> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);
+    let files = corpus.read_dir().expect("the corpus is there").map(|entry| entry.expect("it can be listed").path());
+    files.map(|file| std::fs::read(file).expect("it can be read")).collect()
+}
+
+/// Runs a target over its corpus; `counts` is what it says of each file.
+fn replay(target: &str, counts: impl Fn(&[u8]) -> usize) -> (usize, usize) {
+    let files = read_all(target);
+    (files.len(), files.iter().map(|file| counts(file)).sum())
+}
+
 #[test]
 fn the_corpus_keeps_every_promise() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/routes");
-    let files = corpus.read_dir().expect("the corpus is there");
-    let files: Vec<_> = files.map(|entry| entry.expect("it can be listed").path()).collect();
-    assert!(files.len() >= 8, "the corpus is gone");
-    let compared: usize =
-        files.iter().map(|file| fuzz::routes::run(&std::fs::read(file).expect("it can be read"))).sum();
+    let (files, compared) = replay("routes", fuzz::routes::run);
+    assert!(files >= 8, "the corpus is gone");
     assert!(compared >= 15, "the corpus matches little: {compared}");
+    for (target, run) in TARGETS {
+        let (files, reached) = replay(target, run);
+        assert!(files >= 8, "the corpus of {target} is gone");
+        assert!(reached >= 4, "the corpus of {target} gets nowhere: {reached} of {files}");
+    }
+}
+
+/// A target, and what it says of its bytes: how far they came.
+type Target = (&'static str, fn(&[u8]) -> usize);
+
+const TARGETS: [Target; 4] = [
+    ("head", fuzz::head::run),
+    ("response", |data| usize::from(fuzz::response::run(data))),
+    ("config", |data| usize::from(fuzz::config::run(data))),
+    ("redact", |data| usize::from(fuzz::redact::run(data))),
+];
+
+/// The files of a corpus, cut, joined, doubled and with bytes changed: where a fuzzer begins.
+#[test]
+fn what_is_near_the_corpus_keeps_every_promise() {
+    for (target, run) in TARGETS {
+        let files: Vec<_> = read_all(target).into_iter().filter(|bytes| bytes.len() < 4000).collect();
+        let some = (0..files.len(), 0..files.len(), any::<prop::sample::Index>(), any::<prop::sample::Index>());
+        let edits = vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+        let config = ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() };
+        let outcome = TestRunner::new(config).run(&(some, edits), |((first, second, cut, begin), edits)| {
+            let (first, second) = (&files[first], &files[second]);
+            let mut bytes = first[..cut.index(first.len() + 1)].to_vec();
+            bytes.extend_from_slice(&second[begin.index(second.len() + 1)..]);
+            for (at, byte) in edits.into_iter().filter(|_| !bytes.is_empty()).collect::<Vec<_>>() {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            run(&bytes);
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("{target}: {error}"));
+    }
 }
 
 /// Few letters, so that patterns and paths meet.

@@ -34,11 +34,17 @@ impl Answer {
         answer
     }
 
-    /// `db;dur=53.2, app;desc="x";dur=12` as names and microseconds (W3C Server Timing).
+    /// `db;dur=53.2, app;desc="x";dur=12` as names and microseconds (W3C Server Timing). What is named several times has
+    /// happened several times: its times are added up.
     fn add_timings(&mut self, value: &HeaderValue) {
-        let room = MAX_TIMINGS.saturating_sub(self.server_timing.len());
-        let metrics = value.to_str().unwrap_or_default().split(',');
-        self.server_timing.extend(metrics.filter_map(timing).take(room));
+        let timings = &mut self.server_timing;
+        for (name, time) in value.to_str().unwrap_or_default().split(',').filter_map(timing) {
+            if let Some((_, sum)) = timings.iter_mut().find(|(known, _)| *known == name) {
+                *sum = sum.saturating_add(time);
+            } else if timings.len() < MAX_TIMINGS {
+                timings.push((name, time));
+            }
+        }
     }
 }
 
@@ -118,5 +124,7 @@ mod tests {
     fn server_timing_becomes_microseconds() {
         let timings = answer("server-timing", r#"db;dur=53, app;desc="a b";dur="12.5", miss, cpu;dur=x, neg;dur=-1"#);
         assert_eq!(timings.server_timing, [("db".to_owned(), 53_000), ("app".to_owned(), 12_500)]);
+        let twice = answer("server-timing", "db;dur=1, app;dur=2, db;dur=3");
+        assert_eq!(twice.server_timing, [("db".to_owned(), 4_000), ("app".to_owned(), 2_000)]);
     }
 }

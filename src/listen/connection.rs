@@ -138,8 +138,10 @@ async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
     drive(shared, &client.wire, pin!(connection), |connection| connection.graceful_shutdown()).await
 }
 
+/// Streams run in tasks of their own: the driver is woken when one is over, since it may then be idle.
 async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> End {
     client.wire.gate().open();
+    poll_fn(|cx| Poll::Ready(client.wire.watch(cx.waker()))).await;
     let io = TokioIo::new(WireIo(Rc::clone(&client.wire)));
     let header_bytes = u32::try_from(shared.limits.header_bytes).unwrap_or(u32::MAX);
     let connection = http2::Builder::new(LocalExecutor)
@@ -216,13 +218,15 @@ enum Waiting {
     Head,
     /// For the client to read.
     Blocked,
-    /// A request runs; its handler watches the time.
+    /// A request runs; whoever answers it watches the time.
     Running,
 }
 
 struct Patience<'a> {
     limits: &'a Limits,
     waiting: Waiting,
+    /// How much the client had taken when the deadline was set.
+    moved: u64,
     deadline: Deadline,
 }
 
@@ -230,13 +234,14 @@ impl<'a> Patience<'a> {
     fn new(limits: &'a Limits) -> Patience<'a> {
         let mut deadline = Deadline::default();
         deadline.set(time::monotonic(), limits.header_timeout);
-        Patience { limits, waiting: Waiting::FirstHead, deadline }
+        Patience { limits, waiting: Waiting::FirstHead, moved: 0, deadline }
     }
 
     fn poll(&mut self, wire: &Wire, cx: &mut Context<'_>) -> Poll<Expired> {
         let waiting = self.look(wire);
-        if waiting != self.waiting {
-            self.waiting = waiting;
+        let goes_on = waiting == Waiting::Blocked && wire.moved() != self.moved;
+        if waiting != self.waiting || goes_on {
+            (self.waiting, self.moved) = (waiting, wire.moved());
             self.arm();
         }
         if self.deadline.poll(cx).is_pending() {

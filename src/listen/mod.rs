@@ -20,4 +20,4 @@ pub use drain::{Drain, Stage};
 pub use gate::Refusal;
 pub use handler::{Answering, Client, Handler};
 pub use settings::{Limits, ListenSettings, TlsSettings, TlsVersion};
-pub use wire::{Settle, Wire};
+pub use wire::{Running, Settle, Wire};

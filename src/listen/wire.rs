@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -34,6 +34,14 @@ pub struct Wire {
     settling: RefCell<Vec<Rc<dyn Settle>>>,
     interim: RefCell<BytesMut>,
     running: Cell<usize>,
+    /// How many of those have given out something that the client has not taken.
+    untaken: Cell<usize>,
+    /// Bytes of any kind that the client has taken.
+    moved: Cell<u64>,
+    /// Woken when a request is over; set where requests run in tasks of their own.
+    driver: RefCell<Option<Waker>>,
+    /// Woken when writing goes on.
+    unblocked: RefCell<Vec<Waker>>,
     is_blocked: Cell<bool>,
     is_stalled: Cell<bool>,
     read_error: Cell<bool>,
@@ -49,6 +57,10 @@ impl Wire {
             settling: RefCell::default(),
             interim: RefCell::default(),
             running: Cell::default(),
+            untaken: Cell::default(),
+            moved: Cell::default(),
+            driver: RefCell::default(),
+            unblocked: RefCell::default(),
             is_blocked: Cell::default(),
             is_stalled: Cell::default(),
             read_error: Cell::default(),
@@ -61,14 +73,16 @@ impl Wire {
         self.settling.borrow_mut().push(settle);
     }
 
-    /// Sends an interim response (1xx) before the response of the request that runs; HTTP/1.1 only.
+    /// Sends an interim response (1xx) before the response of the request that runs; HTTP/1.1 only. It is left out while
+    /// the response before it, of a pipelined request, is not all gone: it would land in the middle of that.
     pub fn send_interim(&self, head: &[u8]) {
         let mut interim = self.interim.borrow_mut();
-        if interim.len() + head.len() > MAX_INTERIM {
+        let between = !self.is_blocked.get() && self.settling.borrow().is_empty();
+        if !(between || !interim.is_empty()) || interim.len() + head.len() > MAX_INTERIM {
             return;
         }
         interim.extend_from_slice(head);
-        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut cx = Context::from_waker(Waker::noop());
         // What cannot be sent at once goes out before hyper's next write.
         let _ = self.write_interim(&mut interim, &mut cx);
     }
@@ -100,19 +114,52 @@ impl Wire {
         let _ = socket2::SockRef::from(stream.tcp()).set_linger(Some(std::time::Duration::ZERO));
     }
 
-    /// Notes that a request runs, until the guard is dropped.
-    pub(super) fn run(self: &Rc<Self>) -> Running {
+    /// Notes that a request runs, until the guard is dropped: as long as its answer is not over, the connection is not
+    /// idle.
+    pub fn run(self: &Rc<Self>) -> Running {
         self.running.set(self.running.get() + 1);
-        Running(Rc::clone(self))
+        Running { wire: Rc::clone(self), is_untaken: Cell::default() }
+    }
+
+    /// Whoever has to know when a request is over that does not run in his own task.
+    pub(super) fn watch(&self, driver: &Waker) {
+        let mut known = self.driver.borrow_mut();
+        if !known.as_ref().is_some_and(|known| known.will_wake(driver)) {
+            *known = Some(driver.clone());
+        }
     }
 
     pub(super) fn is_running(&self) -> bool {
         self.running.get() > 0 || !self.settling.borrow().is_empty()
     }
 
-    /// The client does not take what is written to it.
-    pub fn is_blocked(&self) -> bool {
-        self.is_blocked.get()
+    /// Ready while the client takes what is written to it.
+    pub fn poll_unblocked(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_blocked.get() {
+            return Poll::Ready(());
+        }
+        let mut waiting = self.unblocked.borrow_mut();
+        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Nothing goes on but because the client takes nothing: neither at the socket, nor within HTTP/2's windows.
+    pub(super) fn is_blocked(&self) -> bool {
+        let untaken = self.untaken.get();
+        self.is_blocked.get() || untaken > 0 && untaken == self.running.get()
+    }
+
+    /// Bytes of any kind that the client has taken.
+    pub(super) fn moved(&self) -> u64 {
+        self.moved.get()
+    }
+
+    fn set_blocked(&self, is_blocked: bool) {
+        if self.is_blocked.replace(is_blocked) && !is_blocked {
+            self.unblocked.borrow_mut().drain(..).for_each(Waker::wake);
+        }
     }
 
     pub(super) fn gate(&self) -> std::cell::RefMut<'_, Gate> {
@@ -127,9 +174,8 @@ impl Wire {
     /// Gives up on a client that does not read.
     pub(super) fn stall(&self) {
         self.is_stalled.set(true);
-        for settle in self.settling.borrow_mut().drain(..) {
-            settle.stalled();
-        }
+        let settling = std::mem::take(&mut *self.settling.borrow_mut());
+        settling.iter().for_each(|settle| settle.stalled());
     }
 
     /// Reads past hyper: before it begins, and after it is done.
@@ -215,11 +261,14 @@ impl Wire {
     ) -> Poll<io::Result<usize>> {
         let mut interim = self.interim.borrow_mut();
         if !interim.is_empty() && self.write_interim(&mut interim, cx)?.is_pending() {
-            self.is_blocked.set(true);
+            self.set_blocked(true);
             return Poll::Pending;
         }
         let written = write(Pin::new(&mut *self.stream.borrow_mut()), cx);
-        self.is_blocked.set(written.is_pending());
+        if let Poll::Ready(Ok(written)) = written {
+            self.moved.set(self.moved.get() + written as u64);
+        }
+        self.set_blocked(written.is_pending());
         written
     }
 
@@ -233,7 +282,7 @@ impl Wire {
 
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
-        self.is_blocked.set(flushed.is_pending());
+        self.set_blocked(flushed.is_pending());
         ready!(flushed)?;
         // Taken out first: who is told may end an exchange, and what that does is not known here.
         let settled = std::mem::take(&mut *self.settling.borrow_mut());
@@ -243,11 +292,33 @@ impl Wire {
 }
 
 /// A request runs on this connection.
-pub struct Running(Rc<Wire>);
+pub struct Running {
+    wire: Rc<Wire>,
+    is_untaken: Cell<bool>,
+}
+
+impl Running {
+    /// The connection.
+    pub fn wire(&self) -> &Rc<Wire> {
+        &self.wire
+    }
+
+    /// Notes whether it is the client's turn: something was given out, and no more has been asked for since.
+    pub fn offer(&self, is_untaken: bool) {
+        if self.is_untaken.replace(is_untaken) != is_untaken {
+            let untaken = self.wire.untaken.get();
+            self.wire.untaken.set(if is_untaken { untaken + 1 } else { untaken - 1 });
+        }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.running.set(self.0.running.get() - 1);
+        self.offer(false);
+        self.wire.running.set(self.wire.running.get() - 1);
+        if let Some(driver) = &*self.wire.driver.borrow() {
+            driver.wake_by_ref();
+        }
     }
 }
 

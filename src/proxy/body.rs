@@ -11,7 +11,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::exchange::{Exception, Exchange};
-use crate::listen::{Settle, Wire};
+use crate::listen::{Running, Settle, Wire};
 use crate::record::Outcome;
 use crate::time::{self, Deadline};
 use crate::upstream::{ResponseBody, UpstreamError};
@@ -85,7 +85,7 @@ impl http_body::Body for RequestBody {
 pub struct Body {
     content: Content,
     exchange: Option<Exchange>,
-    wire: Rc<Wire>,
+    running: Running,
     /// What broke it off, until what came before has gone out.
     failure: Option<UpstreamError>,
     failed: bool,
@@ -98,17 +98,20 @@ enum Content {
 
 impl Body {
     /// What a server sends.
-    pub fn upstream(body: ResponseBody, exchange: Exchange, wire: Rc<Wire>) -> Body {
+    pub fn upstream(body: ResponseBody, exchange: Exchange, wire: &Rc<Wire>) -> Body {
         Body::new(Content::Upstream(body), exchange, wire)
     }
 
     /// An answer of our own.
-    pub fn own(body: Bytes, exchange: Exchange, wire: Rc<Wire>) -> Body {
+    pub fn own(body: Bytes, exchange: Exchange, wire: &Rc<Wire>) -> Body {
         Body::new(Content::Own(body), exchange, wire)
     }
 
-    fn new(content: Content, exchange: Exchange, wire: Rc<Wire>) -> Body {
-        Body { content, exchange: Some(exchange), wire, failure: None, failed: false }
+    fn new(content: Content, exchange: Exchange, wire: &Rc<Wire>) -> Body {
+        let running = wire.run();
+        // Until it is asked for, it is the client's turn: over HTTP/2 there may be no window for the first byte.
+        running.offer(true);
+        Body { content, exchange: Some(exchange), running, failure: None, failed: false }
     }
 
     fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
@@ -137,7 +140,7 @@ impl Body {
         if let Some(exchange) = &self.exchange {
             exchange.failed(outcome, Some(exception));
             if exchange.is_http_1_0() {
-                self.wire.cut();
+                self.running.wire().cut();
             }
         }
     }
@@ -150,7 +153,7 @@ impl Body {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if self.wire.is_blocked() {
+        if self.running.wire().poll_unblocked(cx).is_pending() {
             self.failure = Some(error);
             return Poll::Pending;
         }
@@ -160,7 +163,7 @@ impl Body {
     /// The last byte is taken: what remains is to see it go.
     fn settle(&mut self) {
         if let Some(exchange) = self.exchange.take() {
-            self.wire.when_flushed(Rc::new(Settling(exchange)));
+            self.running.wire().when_flushed(Rc::new(Settling(exchange)));
         }
     }
 }
@@ -170,11 +173,13 @@ impl http_body::Body for Body {
     type Error = Box<dyn Error + Send + Sync>;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.running.offer(false);
         let failure = match self.failure.take() {
             Some(failure) => failure,
             None => match ready!(self.poll_content(cx)) {
                 Some(Ok(frame)) => {
                     self.note(&frame);
+                    self.running.offer(true);
                     return Poll::Ready(Some(Ok(filter_trailers(frame))));
                 }
                 Some(Err(error)) => error,
@@ -205,12 +210,10 @@ impl http_body::Body for Body {
 impl Drop for Body {
     /// hyper drops a body without asking for its end: after its last byte, and where none may be sent (HEAD, 304).
     fn drop(&mut self) {
-        if self.is_end_stream() && !self.failed {
+        if self.running.wire().is_stalled() {
+            self.exchange.iter().for_each(|exchange| exchange.failed(Outcome::ClientTimeout, None));
+        } else if self.is_end_stream() && !self.failed {
             self.settle();
-        } else if self.wire.is_stalled()
-            && let Some(exchange) = &self.exchange
-        {
-            exchange.failed(Outcome::ClientTimeout, None);
         }
     }
 }

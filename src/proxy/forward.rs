@@ -126,7 +126,7 @@ impl Trip<'_> {
             self.exchange.grpc_status(status);
         }
         headers::pass_response(&mut headers, &self.way(""));
-        response(status, headers, Body::upstream(body, self.exchange.clone(), Rc::clone(&self.client.wire)))
+        response(status, headers, Body::upstream(body, self.exchange.clone(), &self.client.wire))
     }
 
     /// What the application says of its own exception is for the record, not for the client.

@@ -67,7 +67,7 @@ impl Proxy {
         }
         let Some(status) = verdict.status else {
             // The client is gone: nobody reads it, and nothing was sent.
-            let nothing = Body::own(bytes::Bytes::new(), exchange.clone(), Rc::clone(&client.wire));
+            let nothing = Body::own(bytes::Bytes::new(), exchange.clone(), &client.wire);
             return response(StatusCode::BAD_REQUEST, HeaderMap::new(), nothing);
         };
         let content = Content { status, token: Some(verdict.token), request_id: exchange.id().as_str() };
@@ -82,7 +82,7 @@ impl Proxy {
             headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
         }
         exchange.answered(status, &headers);
-        response(status, headers, Body::own(answer.body, exchange.clone(), Rc::clone(&client.wire)))
+        response(status, headers, Body::own(answer.body, exchange.clone(), &client.wire))
     }
 
     /// `OPTIONS` with `Max-Forwards: 0` ends here (RFC 9110 §7.6.2).

@@ -16,7 +16,7 @@ use crate::time;
 
 use super::connection::Connection;
 use super::error::UpstreamError;
-use super::receive::{ResponseBody, closed};
+use super::receive::{Request, ResponseBody, closed};
 use super::response::{ResponseHead, take_head};
 use super::send::{BodyCoding, SendError, Sender};
 use super::settings::Timeouts;
@@ -249,24 +249,17 @@ where
     fn into_response(self, head: ResponseHead) -> (ResponseHead, ResponseBody) {
         let (mut connection, mut sender) = (self.connection, self.sender);
         connection.deadline.clear();
-        let (sending, sent) = match self.progress {
+        let request = match self.progress {
             // A server that answers without having asked for the body does not want it.
-            Progress::Sending if sender.is_held() => (None, false),
-            Progress::Sending => {
-                let rest = tokio::task::spawn_local(async move {
-                    // Its failure is the response's business: it says what became of the request.
-                    let _ = poll_fn(|cx| sender.poll(cx)).await;
-                });
-                (Some(rest), true)
-            }
+            Progress::Sending if sender.is_held() => Request::Broken,
+            Progress::Sending => Request::sending(async move { poll_fn(|cx| sender.poll(cx)).await.is_ok() }),
             Progress::Sent => {
                 connection.out = std::mem::take(&mut sender.text);
-                (None, true)
+                Request::Sent
             }
-            Progress::Broken(_) => (None, false),
+            Progress::Broken(_) => Request::Broken,
         };
-        let keep_alive = head.keep_alive && sent;
-        let body = ResponseBody::new(connection, head.framing, keep_alive, self.timeouts.idle, sending);
+        let body = ResponseBody::new(connection, head.framing, head.keep_alive, self.timeouts.idle, request);
         (head, body)
     }
 }

@@ -1,7 +1,10 @@
 //! Reading a response's body from the socket, and giving the connection back at its end.
 
+use std::cell::Cell;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -29,8 +32,7 @@ pub struct ResponseBody {
     state: State,
     keep_alive: bool,
     idle: Option<Duration>,
-    /// The rest of the request, where the response came before it was sent.
-    sending: Option<Sending>,
+    request: Request,
     read_size: usize,
 }
 
@@ -41,12 +43,45 @@ enum State {
     End,
 }
 
-/// The task that still sends the request.
-struct Sending(JoinHandle<()>);
+/// What became of the request whose response this is. Only after a whole one may the connection carry another: the
+/// server would take that for the rest of this one.
+pub(super) enum Request {
+    /// It is out.
+    Sent,
+    /// It never will be.
+    Broken,
+    /// The response came before all of it was sent.
+    Sending(Sending),
+}
+
+/// The task that still sends the request, and whether it has sent all of it.
+pub(super) struct Sending {
+    task: JoinHandle<()>,
+    sent: Rc<Cell<bool>>,
+}
+
+impl Request {
+    /// Goes on sending beside the response; `rest` tells in the end whether all is out. Its failure is the response's
+    /// business, which says what became of the request.
+    pub(super) fn sending(rest: impl Future<Output = bool> + 'static) -> Request {
+        let sent = Rc::new(Cell::new(false));
+        let told = Rc::clone(&sent);
+        let task = tokio::task::spawn_local(async move { told.set(rest.await) });
+        Request::Sending(Sending { task, sent })
+    }
+
+    fn is_sent(&self) -> bool {
+        match self {
+            Request::Sent => true,
+            Request::Broken => false,
+            Request::Sending(sending) => sending.sent.get(),
+        }
+    }
+}
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -56,7 +91,7 @@ impl ResponseBody {
         framing: Framing,
         keep_alive: bool,
         idle: Option<Duration>,
-        sending: Option<JoinHandle<()>>,
+        request: Request,
     ) -> ResponseBody {
         let state = match framing {
             Framing::None | Framing::Length(0) => State::End,
@@ -64,9 +99,8 @@ impl ResponseBody {
             Framing::Chunked => State::Chunked { scanner: Scanner::default(), trailers: BytesMut::new() },
             Framing::Close => State::Close,
         };
-        let sending = sending.map(Sending);
         let mut body =
-            ResponseBody { connection: Some(connection), state, keep_alive, idle, sending, read_size: FIRST_READ };
+            ResponseBody { connection: Some(connection), state, keep_alive, idle, request, read_size: FIRST_READ };
         if matches!(body.state, State::End) {
             body.finish();
         }
@@ -115,10 +149,11 @@ impl ResponseBody {
             if buffer.is_empty() {
                 break;
             }
-            match scanner.clone().next(buffer).map_err(UpstreamError::Coding)? {
-                // One piece at a time; what follows it is looked at only to see whether it was the last.
-                Stretch::Data(_) if !data.is_empty() => break,
-                Stretch::Trailer(length) if !data.is_empty() && buffer[..length] != *b"\r\n" => break,
+            match scanner.clone().next(buffer) {
+                // One piece at a time; what follows it is looked at only to see whether it was the last. What is wrong
+                // with that is told when its turn comes.
+                Ok(Stretch::Data(_)) | Err(_) if !data.is_empty() => break,
+                Ok(Stretch::Trailer(length)) if !data.is_empty() && buffer[..length] != *b"\r\n" => break,
                 _ => {}
             }
             match scanner.next(buffer).map_err(UpstreamError::Coding)? {
@@ -134,8 +169,7 @@ impl ResponseBody {
     /// The body is whole: the connection is free, or closed where it cannot serve again.
     fn finish(&mut self) {
         self.state = State::End;
-        let sending = self.sending.take();
-        let sent = sending.is_none_or(|sending| sending.0.is_finished());
+        let sent = std::mem::replace(&mut self.request, Request::Broken).is_sent();
         let Some(connection) = self.connection.take() else { return };
         // Bytes after the response belong to nothing that was asked for.
         if self.keep_alive && sent && connection.buffer.is_empty() {

@@ -241,3 +241,35 @@ fn bytes_are_passed_on_as_they_come() {
     proxy.completed("stream");
     proxy.stop();
 }
+
+/// A server that answers early and waits for the rest of the request would take the next request for that rest.
+#[test]
+fn a_connection_whose_request_never_became_whole_carries_no_other() {
+    let (go, may_go) = mpsc::channel();
+    let may_go = Mutex::new(may_go);
+    let upstream = Upstream::script(move |conn| {
+        let head = conn.head();
+        if head.start[0] == "GET" {
+            return conn.ok("second");
+        }
+        conn.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+        may_go.lock().unwrap().recv().unwrap();
+        conn.send("after");
+        let swallowed = conn.stall();
+        assert_eq!(swallowed, b"half", "another request was taken for the rest of this one");
+    });
+    let proxy = Setup::before(&upstream).set("limits", "body_idle_timeout = \"200ms\"").top("workers", "1").start();
+    let mut client = Client::connect(proxy.addr());
+    client.send(request("POST", "/", "half", "Content-Length: 100\r\n", ""));
+    client.send("half");
+    assert_eq!(client.head().status(), 200);
+    // The body's time runs out while the answer goes on.
+    client.patience(std::time::Duration::from_millis(800));
+    assert_eq!(client.rest().0, b"first");
+    client.patience(crate::support::DEADLINE);
+    go.send(()).unwrap();
+    assert!(client.rest().0.starts_with(b"after"));
+    assert_eq!(get(proxy.addr(), "/", "second").ok().text(), "second");
+    proxy.stop();
+    assert_eq!(upstream.accepted(), 2);
+}

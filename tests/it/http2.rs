@@ -255,3 +255,39 @@ fn trailers_reach_an_h2_client() {
     assert_eq!(proxy.completed("trailers").text("outcome"), "success");
     proxy.stop();
 }
+
+#[test]
+fn a_stream_that_takes_nothing_is_a_client_timeout() {
+    let upstream = Upstream::ok();
+    let proxy = Setup::before(&upstream).set("limits", "body_idle_timeout = \"300ms\"").start();
+    run(async {
+        let socket = TcpStream::connect(proxy.addr()).await.unwrap();
+        let (sender, connection) = h2::client::Builder::new().initial_window_size(0).handshake(socket).await.unwrap();
+        let driver = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        let mut h2 = H2 { sender, driver };
+        let response = h2.send("GET", "no-room", true).0.await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(whole(response.into_body()).await.is_err());
+    });
+    let record = proxy.completed("no-room");
+    assert_eq!((record.text("outcome"), record.text("phase")), ("client_timeout", "receive"), "{record:?}");
+    proxy.stop();
+}
+
+#[test]
+fn an_answer_may_last_longer_than_keep_alive() {
+    let upstream = Upstream::script(|conn| {
+        conn.request();
+        conn.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+        assert!(!conn.is_left_within(std::time::Duration::from_secs(3)), "the proxy left in the middle of the answer");
+        conn.send("after");
+    });
+    let proxy = Setup::before(&upstream).set("limits", "keep_alive = \"100ms\"\nheader_timeout = \"100ms\"").start();
+    run(async {
+        assert_eq!(H2::connect(proxy.addr()).await.get("long").await, (StatusCode::OK, b"firstafter".to_vec()));
+    });
+    assert_eq!(proxy.completed("long").text("outcome"), "success");
+    proxy.stop();
+}

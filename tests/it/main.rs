@@ -25,6 +25,9 @@ mod http2;
 /// What RFC 9110 and 9112 ask of an intermediary.
 mod semantics;
 
+/// Limits in time: each cuts off what it is about, and nothing else.
+mod patience;
+
 /// Bodies both ways: large, chunked, with trailers, answered early.
 mod bodies;
 

@@ -198,7 +198,8 @@ fn request(line: &mut Writer<'_>, facts: &Facts<'_>) {
     line.text(",\"method\":", facts.method.as_bytes());
     line.text(",\"scheme\":", facts.scheme.as_bytes());
     line.text_or_null(",\"host\":", facts.host);
-    line.text(",\"path\":", facts.path);
+    // Only CONNECT has none (RFC 9112 §3.2.3).
+    line.text_or_null(",\"path\":", Some(facts.path).filter(|path| !path.is_empty()));
     line.text_or_null(",\"query\":", facts.query);
     line.text(",\"http_version\":", facts.http_version.as_bytes());
     line.text(",\"view_name\":", facts.view_name.as_bytes());

@@ -56,6 +56,15 @@ impl Client {
         Client { reader: Reader::new(Box::new(socket.try_clone().unwrap())), socket }
     }
 
+    /// A plain connection with little room for what was not read yet, so that the proxy notices who does not read.
+    pub(crate) fn connect_narrow(addr: SocketAddr) -> Client {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(16 << 10).unwrap();
+        socket.connect(&addr.into()).unwrap();
+        let socket = with_deadlines(socket.into());
+        Client { reader: Reader::new(Box::new(socket.try_clone().unwrap())), socket }
+    }
+
     /// A TLS connection that trusts [`Authority::shared`].
     pub(crate) fn connect_tls(addr: SocketAddr) -> Client {
         let socket = socket(addr);
@@ -140,7 +149,10 @@ impl Client {
 }
 
 fn socket(addr: SocketAddr) -> TcpStream {
-    let socket = TcpStream::connect(addr).unwrap();
+    with_deadlines(TcpStream::connect(addr).unwrap())
+}
+
+fn with_deadlines(socket: TcpStream) -> TcpStream {
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
     socket.set_write_timeout(Some(DEADLINE)).unwrap();
     socket.set_nodelay(true).unwrap();

@@ -76,6 +76,14 @@ impl Conn {
         self.reader.rest().0
     }
 
+    /// Waits this long for the proxy to close, and tells whether it did.
+    pub(crate) fn is_left_within(&mut self, time: Duration) -> bool {
+        self.socket.set_read_timeout(Some(time)).unwrap();
+        let ended = self.reader.rest().1;
+        self.socket.set_read_timeout(Some(2 * DEADLINE)).unwrap();
+        ended != Ended::Silent
+    }
+
     /// Says that nothing more will be sent (FIN).
     pub(crate) fn finish_sending(&mut self) {
         let _ = self.socket.shutdown(Shutdown::Write);
