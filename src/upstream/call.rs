@@ -254,8 +254,8 @@ where
             Progress::Sending if sender.is_held() => (None, false),
             Progress::Sending => {
                 let rest = tokio::task::spawn_local(async move {
-                    // Its failure is the response's business: it says what became of the request.
-                    let _ = poll_fn(|cx| sender.poll(cx)).await;
+                    // Why it failed is the response's business: it says what became of the request.
+                    poll_fn(|cx| sender.poll(cx)).await.is_ok()
                 });
                 (Some(rest), true)
             }

@@ -20,6 +20,8 @@ use super::response::Framing;
 /// Room for one read: small at first, large where a body fills it.
 const FIRST_READ: usize = 8 * 1024;
 const LARGEST_READ: usize = 256 * 1024;
+/// How long the rest of a request may take once its answer is complete.
+const REST_OF_REQUEST: Duration = Duration::from_secs(5);
 
 /// The body of a response, read from the server as it is asked for.
 ///
@@ -41,8 +43,8 @@ enum State {
     End,
 }
 
-/// The task that still sends the request.
-struct Sending(JoinHandle<()>);
+/// The task that still sends the request, and whether it could to the end.
+struct Sending(JoinHandle<bool>);
 
 impl Drop for Sending {
     fn drop(&mut self) {
@@ -56,7 +58,7 @@ impl ResponseBody {
         framing: Framing,
         keep_alive: bool,
         idle: Option<Duration>,
-        sending: Option<JoinHandle<()>>,
+        sending: Option<JoinHandle<bool>>,
     ) -> ResponseBody {
         let state = match framing {
             Framing::None | Framing::Length(0) => State::End,
@@ -135,11 +137,14 @@ impl ResponseBody {
     fn finish(&mut self) {
         self.state = State::End;
         let sending = self.sending.take();
-        let sent = sending.is_none_or(|sending| sending.0.is_finished());
         let Some(connection) = self.connection.take() else { return };
         // Bytes after the response belong to nothing that was asked for.
-        if self.keep_alive && sent && connection.buffer.is_empty() {
-            connection.give_back();
+        if !self.keep_alive || !connection.buffer.is_empty() {
+            return;
+        }
+        match sending {
+            None => connection.give_back(),
+            Some(sending) => drop(tokio::task::spawn_local(give_back_once_sent(sending, connection))),
         }
     }
 
@@ -170,6 +175,15 @@ impl ResponseBody {
         self.keep_alive = false;
         self.finish();
         if whole { None } else { Some(Err(UpstreamError::Incomplete(None))) }
+    }
+}
+
+/// Most answers that come before the request's end leave it a few bytes short. Those are still sent, so that the
+/// connection serves again, and so that an HTTP/2 client need not have its stream reset under an answer it has not
+/// read yet. A request that was not sent to its end leaves its connection unusable: the server waits for the rest.
+async fn give_back_once_sent(mut sending: Sending, connection: Connection) {
+    if matches!(tokio::time::timeout(REST_OF_REQUEST, &mut sending.0).await, Ok(Ok(true))) {
+        connection.give_back();
     }
 }
 
