@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use gatelog::record::redact::{Policy, REDACTED};
 use gatelog::record::RedactSettings;
+use gatelog::record::redact::{Policy, REDACTED};
 
 /// The target. Returns whether there was something to hide.
 pub fn run(data: &[u8]) -> bool {
