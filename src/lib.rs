@@ -1,5 +1,9 @@
 //! gatelog: a request-logging reverse proxy.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests write files, and ask the environment for their own")
+)]
 
 pub mod cli;
 pub mod app;

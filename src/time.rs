@@ -61,11 +61,13 @@ impl Anchor {
 }
 
 /// The monotonic clock, for those who have no [`Clock`] of their own.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else takes")]
 pub fn monotonic() -> Instant {
     Instant::now()
 }
 
 /// Microseconds since the Unix epoch, from the system clock.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else takes")]
 pub fn wall_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, micros)
 }

@@ -1,10 +1,8 @@
 //! Reading a response's body from the socket, and giving the connection back at its end.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -23,6 +21,8 @@ use super::response::Framing;
 /// Room for one read: small at first, large where a body fills it.
 const FIRST_READ: usize = 8 * 1024;
 const LARGEST_READ: usize = 256 * 1024;
+/// How long the rest of a request may take once its answer is complete.
+const REST_OF_REQUEST: Duration = Duration::from_secs(5);
 
 /// The body of a response, read from the server as it is asked for.
 ///
@@ -54,34 +54,20 @@ pub(super) enum Request {
     Sending(Sending),
 }
 
-/// The task that still sends the request, and whether it has sent all of it.
-pub(super) struct Sending {
-    task: JoinHandle<()>,
-    sent: Rc<Cell<bool>>,
-}
+/// The task that still sends the request, and whether it could to the end.
+pub(super) struct Sending(JoinHandle<bool>);
 
 impl Request {
     /// Goes on sending beside the response; `rest` tells in the end whether all is out. Its failure is the response's
     /// business, which says what became of the request.
     pub(super) fn sending(rest: impl Future<Output = bool> + 'static) -> Request {
-        let sent = Rc::new(Cell::new(false));
-        let told = Rc::clone(&sent);
-        let task = tokio::task::spawn_local(async move { told.set(rest.await) });
-        Request::Sending(Sending { task, sent })
-    }
-
-    fn is_sent(&self) -> bool {
-        match self {
-            Request::Sent => true,
-            Request::Broken => false,
-            Request::Sending(sending) => sending.sent.get(),
-        }
+        Request::Sending(Sending(tokio::task::spawn_local(rest)))
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.task.abort();
+        self.0.abort();
     }
 }
 
@@ -169,11 +155,16 @@ impl ResponseBody {
     /// The body is whole: the connection is free, or closed where it cannot serve again.
     fn finish(&mut self) {
         self.state = State::End;
-        let sent = std::mem::replace(&mut self.request, Request::Broken).is_sent();
+        let request = std::mem::replace(&mut self.request, Request::Broken);
         let Some(connection) = self.connection.take() else { return };
         // Bytes after the response belong to nothing that was asked for.
-        if self.keep_alive && sent && connection.buffer.is_empty() {
-            connection.give_back();
+        if !self.keep_alive || !connection.buffer.is_empty() {
+            return;
+        }
+        match request {
+            Request::Sent => connection.give_back(),
+            Request::Sending(sending) => drop(tokio::task::spawn_local(give_back_once_sent(sending, connection))),
+            Request::Broken => {}
         }
     }
 
@@ -204,6 +195,15 @@ impl ResponseBody {
         self.keep_alive = false;
         self.finish();
         if whole { None } else { Some(Err(UpstreamError::Incomplete(None))) }
+    }
+}
+
+/// Most answers that come before the request's end leave it a few bytes short. Those are still sent, so that the
+/// connection serves again, and so that an HTTP/2 client need not have its stream reset under an answer it has not
+/// read yet. A request that was not sent to its end leaves its connection unusable: the server waits for the rest.
+async fn give_back_once_sent(mut sending: Sending, connection: Connection) {
+    if matches!(tokio::time::timeout(REST_OF_REQUEST, &mut sending.0).await, Ok(Ok(true))) {
+        connection.give_back();
     }
 }
 

@@ -43,7 +43,7 @@ pub enum Framing {
 /// Takes one whole head off the front of the buffer; `None` while it is not whole.
 pub fn take_head(buffer: &mut BytesMut, method: &Method) -> Result<Option<ResponseHead>, UpstreamError> {
     check_beginning(buffer)?;
-    let Some(end) = memchr::memmem::find(buffer, b"\r\n\r\n").map(|at| at + 4) else {
+    let Some(end) = end(buffer)? else {
         return if buffer.len() > MAX_HEAD { Err(UpstreamError::HeadTooLarge) } else { Ok(None) };
     };
     if end > MAX_HEAD {
@@ -51,6 +51,20 @@ pub fn take_head(buffer: &mut BytesMut, method: &Method) -> Result<Option<Respon
     }
     let head = buffer.split_to(end).freeze();
     parse(&head, method).map(Some)
+}
+
+/// Where the head ends: after its empty line. httparse takes a bare LF for a line end; here it is refused. A CR or a NUL
+/// inside a line httparse refuses itself.
+fn end(bytes: &[u8]) -> Result<Option<usize>, UpstreamError> {
+    let mut line = 0;
+    for at in memchr::memchr_iter(b'\n', bytes) {
+        match &bytes[line..at] {
+            b"\r" => return Ok(Some(at + 1)),
+            [.., b'\r'] => line = at + 1,
+            _ => return Err(UpstreamError::Head("a line is ended by a bare LF")),
+        }
+    }
+    Ok(None)
 }
 
 /// Garbage is recognised by its first bytes: nobody waits for the end of a head that is none.
@@ -61,7 +75,6 @@ fn check_beginning(buffer: &[u8]) -> Result<(), UpstreamError> {
 }
 
 fn parse(head: &Bytes, method: &Method) -> Result<ResponseHead, UpstreamError> {
-    check_lines(head)?;
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut fields);
     match response.parse(head) {
@@ -79,15 +92,6 @@ fn parse(head: &Bytes, method: &Method) -> Result<ResponseHead, UpstreamError> {
     let minor = response.version.unwrap_or_default();
     let framing = framing(&headers, status, method, minor)?;
     Ok(ResponseHead { status, keep_alive: keep_alive(&headers, minor) && framing != Framing::Close, headers, framing })
-}
-
-/// httparse takes a bare LF for a line end; a CR or a NUL inside a line it refuses itself.
-fn check_lines(head: &[u8]) -> Result<(), UpstreamError> {
-    let bare = |at: usize| at == 0 || head[at - 1] != b'\r';
-    if memchr::memchr_iter(b'\n', head).any(bare) {
-        return Err(UpstreamError::Head("a line is ended by a bare LF"));
-    }
-    Ok(())
 }
 
 /// Values are slices of the head's bytes, not copies.

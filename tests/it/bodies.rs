@@ -223,6 +223,60 @@ fn an_upstream_that_answers_early_and_reads_on_gets_the_whole_body() {
 }
 
 #[test]
+fn the_rest_of_a_request_is_sent_after_its_answer_and_the_connection_serves_again() {
+    let upstream = Upstream::script(|conn| {
+        let mut head = conn.head();
+        conn.ok("early");
+        conn.body(&mut head);
+        assert_eq!(head.body, b"firstsecnd");
+        while conn.request().is_some() {
+            conn.ok("again");
+        }
+    });
+    let proxy = Setup::before(&upstream).top("workers", "1").start();
+    let mut client = Client::connect(proxy.addr());
+    client.send(request("POST", "/", "answered", "Content-Length: 10\r\n", ""));
+    client.send("first");
+    assert_eq!(client.answer().ok().body, b"early");
+    client.send("secnd");
+    let record = proxy.completed("answered");
+    assert_eq!((record.text("outcome"), record.number("request_size")), ("success", 10));
+    assert_eq!(client.exchange(request("GET", "/", "next", "", "")).ok().body, b"again");
+    assert!(proxy.completed("next").is("reused_connection"));
+    proxy.stop();
+}
+
+#[test]
+fn a_connection_that_is_owed_the_rest_of_a_request_serves_nobody_else() {
+    let (release, released) = mpsc::channel();
+    let released = Mutex::new(released);
+    let upstream = Upstream::script(move |conn| {
+        if conn.index > 0 {
+            conn.request();
+            return conn.ok("fresh");
+        }
+        conn.head();
+        conn.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nearly");
+        released.lock().unwrap().recv().unwrap();
+        conn.send("later");
+        let rest = conn.stall();
+        assert!(!rest.windows(5).any(|window| window == b"GET /"), "{}", rest.escape_ascii());
+    });
+    let proxy = Setup::before(&upstream).top("workers", "1").start();
+    let mut client = Client::connect(proxy.addr());
+    client.send(request("POST", "/", "broken-off", "Transfer-Encoding: chunked\r\n", ""));
+    client.send("5\r\nfirst\r\n");
+    assert_eq!(client.head().status(), 200);
+    client.send("no chunk size\r\n");
+    release.send(()).unwrap();
+    client.rest();
+    proxy.completed("broken-off");
+    assert_eq!(get(proxy.addr(), "/", "next").ok().body, b"fresh");
+    assert!(!proxy.completed("next").is("reused_connection"));
+    proxy.stop();
+}
+
+#[test]
 fn bytes_are_passed_on_as_they_come() {
     let (release, released) = mpsc::channel();
     let released = Mutex::new(released);

@@ -1,5 +1,9 @@
 //! The integration tests: the real binary between raw sockets, judged by its own log.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the bans are on production code; deadlines and files of tests are their own"
+)]
 
 /// The harness: proxy, client, scripted upstreams, the log as a judge.
 mod support;

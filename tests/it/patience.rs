@@ -95,7 +95,12 @@ fn a_client_that_reads_slowly_is_not_one_that_does_not_read() {
 
 /// Lets clients ask for answers of growing size and not read them for a while, so that some of them find the proxy with
 /// all of an answer in hand and no way to pass it on.
-fn not_read_at_first(bytes: usize, judge: impl Fn(usize, &mut Client) + Sync, send: impl Fn(usize) -> Vec<u8> + Sync, proxy: &crate::support::TestProxy) {
+fn not_read_at_first(
+    bytes: usize,
+    judge: impl Fn(usize, &mut Client) + Sync,
+    send: impl Fn(usize) -> Vec<u8> + Sync,
+    proxy: &crate::support::TestProxy,
+) {
     in_parallel(bytes, |index| {
         let mut client = Client::connect_narrow(proxy.addr());
         client.send(send(index));

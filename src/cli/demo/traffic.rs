@@ -50,9 +50,12 @@ impl Traffic {
 async fn stroll(proxy: SocketAddr) {
     let dice = Rc::new(RefCell::new(Dice::seeded(42)));
     let places = Arc::new(Semaphore::new(AT_A_TIME));
+    // Everything once, so that the first seconds show what there is to see; then as it comes.
+    let mut tour = PLANS.iter();
     loop {
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            let visit = Visit::draw(&mut dice.borrow_mut(), proxy);
+            let plan = tour.next().unwrap_or_else(|| Plan::draw(&mut dice.borrow_mut()));
+            let visit = Visit::draw(plan, &mut dice.borrow_mut(), proxy);
             tokio::task::spawn_local(async move {
                 let _ = tokio::time::timeout(PATIENCE, visit.pay()).await;
                 drop(place);
@@ -74,8 +77,7 @@ struct Visit {
 }
 
 impl Visit {
-    fn draw(dice: &mut Dice, proxy: SocketAddr) -> Visit {
-        let plan = Plan::draw(dice);
+    fn draw(plan: &Plan, dice: &mut Dice, proxy: SocketAddr) -> Visit {
         let visitor = Visitor::draw(dice);
         let target = plan.target(dice);
         let body = plan.body;
@@ -120,23 +122,23 @@ struct Plan {
 
 const PLANS: &[Plan] = &[
     Plan::get(16, "/"),
+    Plan::get(2, "/reports/sales/"),
     Plan::get(14, "/products/"),
     Plan::get(24, "/products/{slug}/"),
     Plan::get(10, "/media/products/{slug}.svg"),
-    Plan::get(6, "/cart/"),
-    Plan::post(6, "/cart/", "product=teapot&quantity=1"),
-    Plan::post(7, "/checkout/", "card=tok_1042&agree=yes"),
-    Plan::get(6, "/orders/{order}/"),
-    Plan::get(8, "/api/v1/users/{user}/orders?limit=20&sort=desc"),
     // The token is there to be seen as REDACTED.
     Plan::get(5, "/accounts/login/?next=/cart/&token=s3cr3t"),
+    Plan::post(6, "/cart/", "product=teapot&quantity=1"),
+    Plan::get(6, "/cart/"),
+    Plan::post(7, "/checkout/", "card=tok_1042&agree=yes"),
     Plan::post(2, "/payments/refund/", "order=7731"),
+    Plan::get(6, "/orders/{order}/"),
+    Plan::get(8, "/api/v1/users/{user}/orders?limit=20&sort=desc"),
     Plan::get(2, "/exports/orders.csv"),
-    Plan::get(2, "/events/"),
-    Plan { leaves_early: true, ..Plan::get(1, "/events/") },
-    Plan::get(2, "/reports/sales/"),
-    Plan::get(2, "/products/samovar-3000/"),
     Plan::get(3, "/wp-login.php"),
+    Plan { leaves_early: true, ..Plan::get(1, "/events/") },
+    Plan::get(2, "/products/samovar-3000/"),
+    Plan::get(2, "/events/"),
 ];
 
 impl Plan {
@@ -233,7 +235,7 @@ mod tests {
 
     fn visits(count: usize) -> Vec<Visit> {
         let mut dice = Dice::seeded(42);
-        (0..count).map(|_| Visit::draw(&mut dice, NOWHERE)).collect()
+        (0..count).map(|_| Visit::draw(Plan::draw(&mut dice), &mut dice, NOWHERE)).collect()
     }
 
     #[test]

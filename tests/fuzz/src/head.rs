@@ -125,7 +125,8 @@ impl Core {
         let stamp = Stamp { instance: "fuzz".to_owned(), record: Default::default() };
         let port = Port { format: Format::Json, queue: Arc::clone(&queue) };
         let intake = Rc::new(Intake::new(Levels::new(&Default::default()), &[port], &stamp));
-        let header = |name: &'static str| UserSource::RequestHeader { name: HeaderName::from_static(name), trusted: false };
+        let header =
+            |name: &'static str| UserSource::RequestHeader { name: HeaderName::from_static(name), trusted: false };
         let labels = LabelSettings {
             request_headers: vec![HeaderName::from_static("x-tenant")],
             cookies: vec!["c".to_owned()],
@@ -195,7 +196,8 @@ impl Core {
 
 /// A few routes with parameters of each kind.
 fn table() -> Table {
-    let mut lines = "p * a/<int:n>/\np GET s/<str:s>\np * u/<uuid:u>/x\np * f/<path:rest>\nr * ^r/(?P<x>.*)$\n?".split('\n');
+    let mut lines =
+        "p * a/<int:n>/\np GET s/<str:s>\np * u/<uuid:u>/x\np * f/<path:rest>\nr * ^r/(?P<x>.*)$\n?".split('\n');
     Table::compile(&super::routes::settings(&mut lines)).0.expect("the routes are good")
 }
 

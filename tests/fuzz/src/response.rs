@@ -5,8 +5,8 @@
 
 use bytes::BytesMut;
 use gatelog::net::chunked::{Scanner, Stretch};
-use gatelog::upstream::response::{MAX_HEAD, ResponseHead, take_head};
 use gatelog::upstream::Framing;
+use gatelog::upstream::response::{MAX_HEAD, ResponseHead, take_head};
 use http::Method;
 
 /// The target. Returns whether there was a head.
@@ -61,7 +61,8 @@ fn shown(taken: &Taken) -> String {
 fn judge(head: &ResponseHead, method: &Method, length: usize) {
     assert!(length <= MAX_HEAD);
     assert!((100..600).contains(&head.status.as_u16()), "{head:?}");
-    let bodiless = *method == Method::HEAD || head.status.is_informational() || matches!(head.status.as_u16(), 204 | 304);
+    let bodiless =
+        *method == Method::HEAD || head.status.is_informational() || matches!(head.status.as_u16(), 204 | 304);
     assert_eq!(head.framing == Framing::None, bodiless, "{head:?}");
     assert!(!(head.keep_alive && head.framing == Framing::Close), "{head:?}");
     let both = head.headers.contains_key("content-length") && head.headers.contains_key("transfer-encoding");
@@ -99,7 +100,9 @@ pub fn independent(body: &[u8]) -> Option<(Vec<u8>, usize)> {
         let size = usize::try_from(size).ok()?;
         if size == 0 {
             let mut fields = [httparse::EMPTY_HEADER; 64];
-            let Ok(httparse::Status::Complete((end, _))) = httparse::parse_headers(rest, &mut fields) else { return None };
+            let Ok(httparse::Status::Complete((end, _))) = httparse::parse_headers(rest, &mut fields) else {
+                return None;
+            };
             return Some((data, body.len() - rest.len() + end));
         }
         data.extend_from_slice(rest.get(..size)?);
