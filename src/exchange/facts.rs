@@ -124,7 +124,11 @@ impl Facts {
             scheme: self.peer.scheme(),
             host: authority().or(bytes(&self.host)),
             path: self.uri.path().as_bytes(),
-            query: self.query.as_deref().or_else(|| self.uri.query().map(str::as_bytes)),
+            query: self
+                .query
+                .as_deref()
+                .or_else(|| self.uri.query().map(str::as_bytes))
+                .filter(|query| !query.is_empty()),
             http_version: version(self.version),
             view_name: route.map_or("unknown", |route| &route.name),
             route: route.map(|route| &*route.pattern),

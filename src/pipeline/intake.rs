@@ -265,7 +265,13 @@ mod tests {
         let (intake, queue) = full();
         intake.flush();
         intake.record(&Record {
-            head: Head { timestamp: 0, level: Level::Info, event: Event::ServerStopping, message: "m", logger: "gatelog" },
+            head: Head {
+                timestamp: 0,
+                level: Level::Info,
+                event: Event::ServerStopping,
+                message: "m",
+                logger: "gatelog",
+            },
             body: Body::Fields(&[]),
         });
         intake.flush_last(Duration::from_millis(1));
