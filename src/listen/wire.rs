@@ -78,7 +78,8 @@ impl Wire {
     pub fn send_interim(&self, head: &[u8]) {
         let mut interim = self.interim.borrow_mut();
         let between = !self.is_blocked.get() && self.settling.borrow().is_empty();
-        if !(between || !interim.is_empty()) || interim.len() + head.len() > MAX_INTERIM {
+        let goes_on = !interim.is_empty();
+        if interim.len() + head.len() > MAX_INTERIM || !(between || goes_on) {
             return;
         }
         interim.extend_from_slice(head);
@@ -122,11 +123,8 @@ impl Wire {
     }
 
     /// Whoever has to know when a request is over that does not run in his own task.
-    pub(super) fn watch(&self, driver: &Waker) {
-        let mut known = self.driver.borrow_mut();
-        if !known.as_ref().is_some_and(|known| known.will_wake(driver)) {
-            *known = Some(driver.clone());
-        }
+    pub(super) fn watch(&self, driver: Waker) {
+        self.driver.replace(Some(driver));
     }
 
     pub(super) fn is_running(&self) -> bool {

@@ -118,11 +118,7 @@ impl ResponseBody {
 
     fn take_chunked(&mut self) -> Result<Option<Frame<Bytes>>, UpstreamError> {
         let mut data = Bytes::new();
-        loop {
-            let (Some(connection), State::Chunked { scanner, trailers }) = (&mut self.connection, &mut self.state)
-            else {
-                break;
-            };
+        while let (Some(connection), State::Chunked { scanner, trailers }) = (&mut self.connection, &mut self.state) {
             let buffer = &mut connection.buffer;
             if scanner.is_end() {
                 let trailers = trailers.split();

@@ -63,6 +63,35 @@ fn nothing_that_follows_a_request_breaks_its_answer() {
     }
 }
 
+/// The request has its answer and its terminal record: what is wrong with the rest of its body is no other request's.
+#[test]
+fn a_body_that_turns_bad_beside_an_early_answer_is_not_rejected_again() {
+    let (go, may_go) = mpsc::channel();
+    let may_go = Mutex::new(may_go);
+    let upstream = Upstream::script(move |conn| {
+        conn.head();
+        conn.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+        may_go.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        conn.send("after");
+        conn.stall();
+    });
+    let proxy = Setup::before(&upstream).start();
+    let mut client = Client::connect(proxy.addr());
+    client.send(request("POST", "/", "early", "Transfer-Encoding: chunked\r\n", ""));
+    client.send("4\r\ngood\r\n");
+    assert_eq!(client.head().status(), 200);
+    client.send("not a chunk\r\n");
+    client.patience(Duration::from_millis(500));
+    let early = client.rest().0;
+    client.patience(DEADLINE);
+    go.send(()).unwrap();
+    let all = [early, client.rest().0].concat();
+    assert_eq!(all.escape_ascii().to_string(), "firstafter");
+    proxy.completed("early");
+    let log = proxy.stop();
+    assert_eq!((log.count("request_completed"), log.count("request_rejected")), (1, 0));
+}
+
 #[test]
 fn a_client_that_reads_slowly_is_not_one_that_does_not_read() {
     const SIZE: usize = 24 << 20;
