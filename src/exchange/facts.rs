@@ -193,12 +193,11 @@ fn referer(value: &HeaderValue, policy: &Policy) -> HeaderValue {
 
 /// `None` in the ordinary case: the client is the peer, and addresses are written whole.
 fn addresses(peer: &Peer, context: &Context<'_>) -> Option<Addresses> {
-    let (client, shown) = (context.policy.ip(context.client), context.policy.ip(peer.ip));
-    if client == peer.ip && shown == peer.ip {
+    if context.client == peer.ip && context.policy.shows(peer.ip) {
         return None;
     }
-    let peer = std::net::SocketAddr::new(shown, peer.address.port());
-    Some(Addresses { client: client.to_string().into(), peer: peer.to_string().into() })
+    let client = context.policy.ip_text(context.client).into();
+    Some(Addresses { client, peer: context.policy.address_text(peer.address).into() })
 }
 
 fn labels(headers: &HeaderMap, route: Option<&Route>, context: &Context<'_>) -> Vec<(Arc<str>, Vec<u8>)> {

@@ -296,7 +296,7 @@ impl Ledger {
                 self.phase.set(Phase::Done);
                 Outcome::of_status(status)
             }
-            _ if std::thread::panicking() => Outcome::Internal,
+            _ if std::thread::panicking() => self.blame_ourselves(),
             _ if self.core.is_shutting_down() => Outcome::Shutdown,
             _ => Outcome::ClientAbort,
         };
@@ -304,6 +304,12 @@ impl Ledger {
         if outcome == Outcome::ClientAbort && self.status.get().is_none() {
             self.status.set(Some(CLIENT_CLOSED_REQUEST));
         }
+    }
+
+    fn blame_ourselves(&self) -> Outcome {
+        let (kind, message) = (b"proxy_internal_error".to_vec(), b"a panic in gatelog".to_vec());
+        *self.exception.borrow_mut() = Some(Exception { kind, message });
+        Outcome::Internal
     }
 
     /// RECORD.md, "Level of `request_completed`"; a route may fix it.

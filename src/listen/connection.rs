@@ -141,7 +141,11 @@ async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
 /// Streams run in tasks of their own: the driver is woken when one is over, since it may then be idle.
 async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> End {
     client.wire.gate().open();
-    poll_fn(|cx| Poll::Ready(client.wire.watch(cx.waker()))).await;
+    poll_fn(|cx| {
+        client.wire.watch(cx.waker());
+        Poll::Ready(())
+    })
+    .await;
     let io = TokioIo::new(WireIo(Rc::clone(&client.wire)));
     let header_bytes = u32::try_from(shared.limits.header_bytes).unwrap_or(u32::MAX);
     let connection = http2::Builder::new(LocalExecutor)
