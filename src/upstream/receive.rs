@@ -135,7 +135,13 @@ impl ResponseBody {
             if buffer.is_empty() || !data.is_empty() && scanner.is_at_content(buffer) {
                 break;
             }
-            match scanner.next(buffer).map_err(UpstreamError::Coding)? {
+            let stretch = match scanner.next(buffer) {
+                Ok(stretch) => stretch,
+                // What came before it is the client's; the same bytes are refused again next time.
+                Err(_) if !data.is_empty() => break,
+                Err(error) => return Err(UpstreamError::Coding(error)),
+            };
+            match stretch {
                 Stretch::Data(length) => data = buffer.split_to(length).freeze(),
                 Stretch::Coding(length) => drop(buffer.split_to(length)),
                 Stretch::Trailer(length) => trailers.unsplit(buffer.split_to(length)),
