@@ -19,7 +19,7 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn of(headers: &HeaderMap) -> Answer {
         Answer {
-            content_type: headers.get(header::CONTENT_TYPE).cloned(),
+            content_type: headers.get(header::CONTENT_TYPE).filter(|value| !value.is_empty()).cloned(),
             cache_hit: cache_hit(headers),
             server_timing: server_timing(headers),
         }
@@ -28,7 +28,7 @@ impl Answer {
 
 /// `X-Cache-Status`, else RFC 9211 `Cache-Status`, else `Age`; `None` where nobody says anything.
 fn cache_hit(headers: &HeaderMap) -> Option<String> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: &str| headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
     if let Some(status) = text("x-cache-status") {
         return token(status);
     }
@@ -46,8 +46,8 @@ fn token(status: &str) -> Option<String> {
 
 /// The cache nearest to the client is the last member (RFC 9211 §2).
 fn cache_status(list: &str) -> &'static str {
-    let nearest = list.rsplit(',').next().unwrap_or_default();
-    let mut parameters = nearest.split(';').skip(1).map(str::trim);
+    let nearest = members(list, ',').last().unwrap_or_default();
+    let mut parameters = members(nearest, ';').skip(1).map(str::trim);
     match parameters.find(|parameter| *parameter == "hit" || parameter.starts_with("fwd")) {
         Some("hit") => "hit",
         Some("fwd=stale") => "stale",
@@ -62,13 +62,13 @@ fn server_timing(headers: &HeaderMap) -> Vec<(String, u64)> {
     let mut timings = Vec::new();
     for value in headers.get_all("server-timing") {
         let Ok(value) = value.to_str() else { continue };
-        timings.extend(value.split(',').filter_map(timing).take(MAX_TIMINGS - timings.len().min(MAX_TIMINGS)));
+        timings.extend(members(value, ',').filter_map(timing).take(MAX_TIMINGS - timings.len().min(MAX_TIMINGS)));
     }
     timings
 }
 
 fn timing(metric: &str) -> Option<(String, u64)> {
-    let mut parts = metric.split(';').map(str::trim);
+    let mut parts = members(metric, ';').map(str::trim);
     let name = parts.next().filter(|name| !name.is_empty() && name.len() <= MAX_NAME)?;
     let duration = parts.find_map(|part| {
         let (key, value) = part.split_once('=')?;
@@ -76,6 +76,21 @@ fn timing(metric: &str) -> Option<(String, u64)> {
     })?;
     let sane = duration.is_finite() && (0.0..=1e12).contains(&duration);
     sane.then(|| (name.to_owned(), (duration * 1000.0).round() as u64))
+}
+
+/// What stands between separators; one inside of a quoted string separates nothing (RFC 8941 §3.3.3, RFC 9110 §5.6.4).
+fn members(list: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    list.split(move |c| {
+        let separates = c == separator && !quoted;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        separates
+    })
 }
 
 #[cfg(test)]
@@ -94,6 +109,8 @@ mod tests {
             ("cache-status", "ExampleCache; hit; ttl=30", Some("hit")),
             ("cache-status", "origin; hit, edge; fwd=uri-miss; stored", Some("miss")),
             ("cache-status", "edge; fwd=stale", Some("stale")),
+            ("cache-status", r#"origin; fwd=miss, edge; hit; detail="a, \"b; c""#, Some("hit")),
+            ("cache-status", r#""edge; one, two"; fwd=bypass"#, Some("bypass")),
             ("age", "12", Some("hit")),
             ("server", "x", None),
         ] {
@@ -102,8 +119,18 @@ mod tests {
     }
 
     #[test]
+    fn of_several_lines_the_last_is_nearest_to_the_client() {
+        let mut headers = HeaderMap::new();
+        headers.append("cache-status", HeaderValue::from_static("origin; hit"));
+        headers.append("cache-status", HeaderValue::from_static("edge; fwd=uri-miss"));
+        assert_eq!(Answer::of(&headers).cache_hit.as_deref(), Some("miss"));
+    }
+
+    #[test]
     fn server_timing_becomes_microseconds() {
         let timings = answer("server-timing", r#"db;dur=53, app;desc="a b";dur="12.5", miss, cpu;dur=x, neg;dur=-1"#);
         assert_eq!(timings.server_timing, [("db".to_owned(), 53_000), ("app".to_owned(), 12_500)]);
+        let quoted = answer("server-timing", r#"cache;desc="a, b;dur=9";dur=2.25, miss"#);
+        assert_eq!(quoted.server_timing, [("cache".to_owned(), 2_250)]);
     }
 }
