@@ -124,7 +124,7 @@ impl Facts {
             scheme: self.peer.scheme(),
             host: authority().or(bytes(&self.host)),
             path: self.uri.path().as_bytes(),
-            query: self.query.as_deref().or_else(|| self.uri.query().map(str::as_bytes)),
+            query: self.query(),
             http_version: version(self.version),
             view_name: route.map_or("unknown", |route| &route.name),
             route: route.map(|route| &*route.pattern),
@@ -138,6 +138,12 @@ impl Facts {
             tls: self.tls(),
             ..record::Facts::default()
         }
+    }
+
+    /// What stands behind the question mark, if anything does.
+    fn query(&self) -> Option<&[u8]> {
+        let query = self.query.as_deref().or_else(|| self.uri.query().map(str::as_bytes));
+        query.filter(|query| !query.is_empty())
     }
 
     fn parameters(&self) -> (SmallVec<[record::Value<'_>; 4]>, SmallVec<[record::Arg<'_>; 4]>) {

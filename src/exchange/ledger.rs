@@ -38,8 +38,18 @@ pub struct Exchange(pub(super) Rc<Ledger>);
 pub struct Exception {
     /// RFC 9209 §2.3 token, or what the application reported.
     pub kind: Vec<u8>,
-    /// The sentence beside it.
+    /// The sentence beside it; empty where the application only named the type.
     pub message: Vec<u8>,
+}
+
+impl Exception {
+    fn kind(&self) -> Option<&[u8]> {
+        Some(self.kind.as_slice()).filter(|kind| !kind.is_empty())
+    }
+
+    fn message(&self) -> Option<&[u8]> {
+        Some(self.message.as_slice()).filter(|message| !message.is_empty())
+    }
 }
 
 pub(super) struct Ledger {
@@ -353,8 +363,8 @@ impl Ledger {
             upstream_address: address.as_deref(),
             attempts: (attempts > 0).then_some(attempts),
             reused_connection: self.reused.get(),
-            exception_type: exception.as_ref().map(|exception| exception.kind.as_slice()),
-            exception_message: exception.as_ref().map(|exception| exception.message.as_slice()),
+            exception_type: exception.as_ref().and_then(Exception::kind),
+            exception_message: exception.as_ref().and_then(Exception::message),
             response_excerpt: None,
             slow: self.slow.get(),
             in_flight,
