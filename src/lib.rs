@@ -1,4 +1,58 @@
-//! gatelog: a request-logging reverse proxy.
+//! gatelog: a request-logging reverse proxy. This page is the map of its code.
+//!
+//! # A request becomes a record
+//!
+//! ```text
+//!            one thread per core, nothing shared on this side
+//! client ──> listen ──> proxy ──> upstream ──> application
+//!               │         │
+//!               │      exchange      the ledger of one request: id, client, route, moments, bytes, outcome
+//!               │         │
+//!            refusals     │ the last handle is dropped: the terminal record
+//!               └──────> pipeline    Intake: encoded on the core, handed over in batches
+//!                          │
+//!                        sinks       one thread per output: numbers the lines, writes them
+//! ```
+//!
+//! 1. [`listen`] accepts, speaks TLS, and judges every HTTP/1 head before hyper sees it ([`listen::gate`],
+//!    [`listen::head`]): hyper answers malformed heads itself and tells nobody, so none reaches it. HTTP/2 is hyper's.
+//! 2. [`proxy`] is the way of one request on one screen: admitted, forwarded, delivered; or answered from the one table
+//!    that turns a failure into status, outcome and token ([`proxy::failure`]).
+//! 3. [`upstream`] chooses a server and drives the HTTP/1.1 exchange with it in the request's own task
+//!    ([`upstream::call`]); what a response may be is decided strictly ([`upstream::response`]).
+//! 4. [`exchange`] holds the facts. Handler, request body, response body and connection share one ledger
+//!    ([`exchange::ledger`]); its `Drop` writes `request_completed`. [`routes`] says which view of the application a path is.
+//! 5. [`record`] is what is written; [`pipeline`] takes it from the core without waiting; [`sinks`] write it.
+//!
+//! [`app`] wires this in the order in which it flows, [`config`] settles what the user wrote into the `Settings` that each
+//! module owns, [`cli`] has one file for each command.
+//!
+//! # What never happens
+//!
+//! - Nothing on the request path waits for a consumer of the log: [`pipeline::Intake`] takes no lock that one holds, does no
+//!   I/O, and drops and counts when a queue is full (unless the user asks for `when_full = "block"`, and then for no longer
+//!   than `block_at_most`).
+//! - No request is without its terminal record, and none has two: it is written by ownership, not by remembering.
+//! - No head that could be read in two ways goes anywhere, in either direction.
+//! - No body is collected. No queue, buffer, head, loop or cache is without a limit.
+//! - No module below [`app`] reads the environment or a clock of its own ([`time`] is the only one that does); files are
+//!   read through [`disk`]; only `main` ends the process.
+//! - Nothing past capture sees a secret: [`record::redact`] is applied where facts are captured.
+//!
+//! # Where the plan was left, and why
+//!
+//! - `listen` has a *gate* before hyper. Counting on hyper's errors was tried on paper and does not do: hyper takes
+//!   `Content-Length` silently away beside `Transfer-Encoding`, closes without an answer on a slow head, and keeps nothing
+//!   of what it refused.
+//! - An answer counts as delivered when the connection has flushed it ([`listen::Settle`]), not when hyper has taken its
+//!   last byte: a client that leaves in between is a client that left.
+//! - `exchange` and `proxy` know [`net::Peer`], so that neither needs `listen` for who the client is; `routes` knows the
+//!   record's vocabulary (level, values), so that typed arguments need no third form.
+//! - `telemetry` lives in [`app::diagnostics`]: a layer over `tracing` needs the pipeline, which nothing below may know.
+//! - [`secret`] stands below everything: a value that cannot be printed.
+//! - `TCP_DEFER_ACCEPT` is left out: the socket library does not offer it without unsafe code.
+//!
+//! The import table is data in `tests/architecture.rs`, and fails the build where it is broken.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     test,

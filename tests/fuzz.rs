@@ -1,5 +1,7 @@
 //! The fuzz targets on a stable compiler: their corpus replayed, and tables and paths made up by proptest.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files")]
+
 #[path = "fuzz/src/lib.rs"]
 #[allow(unreachable_pub, reason = "it is a library of its own to the fuzz targets")]
 mod fuzz;

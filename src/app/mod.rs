@@ -98,12 +98,13 @@ impl App {
         let (ports, outputs, stamp) = start_outputs(config)?;
         let levels = Levels::new(&config.pipeline);
         let announcer = Arc::new(Announcer::new(levels.clone(), &ports, &stamp));
+        let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
         let setup = core::Setup {
             exchange: exchange::Shared {
                 settings: config.exchange.clone(),
-                policy: Policy::new(&config.record.redact),
+                policy: Policy::new(&config.record.redact, &hash_key),
                 table: Arc::new(table),
-                hash_key: hash_key(config.exchange.hash_key.as_ref())?,
+                hash_key: hash_key.clone(),
             },
             levels,
             ports,

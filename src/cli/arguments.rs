@@ -53,7 +53,7 @@ pub enum RoutesCommand {
     List,
     /// What a path resolves to
     Match {
-        /// [METHOD] PATH; `-` answers each line of standard input with a line of JSON
+        /// `[METHOD] PATH`; `-` answers each line of standard input with a line of JSON
         #[arg(value_name = "[METHOD] PATH", num_args = 1..=2, required = true)]
         words: Vec<String>,
         /// Answer with one line of JSON

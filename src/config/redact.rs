@@ -6,7 +6,7 @@ use http::HeaderName;
 use super::finding::{Complaint, quoted};
 use super::reader::Section;
 use super::tree::Node;
-use super::value::{header, name};
+use super::value::{boolean, header, name};
 use crate::exchange::{self, UserSource};
 use crate::record::RedactSettings;
 use crate::upstream;
@@ -25,8 +25,15 @@ pub(super) fn read(
     let query = selectors(&mut section, "query", defaults.query, query_selector, |name| {
         name.contains(NEVER_IN_KEYS).then(|| format!("no query key can be {}", quoted(name)))
     });
+    let ip_at = section.at("ip");
     let mut ip = section.table_or_empty("ip");
-    RedactSettings { headers, query, ip_v4: kept_bits(&mut ip, "v4", 32), ip_v6: kept_bits(&mut ip, "v6", 128) }
+    let (ip_v4, ip_v6) = (kept_bits(&mut ip, "v4", 32), kept_bits(&mut ip, "v6", 128));
+    let ip_hash = ip.read("hash", boolean).unwrap_or(false);
+    if ip_hash && (ip_v4.is_some() || ip_v6.is_some()) {
+        let hint = "write hash = true to hide addresses altogether, or v4 and v6 to keep their leading bits";
+        ip.reader.error(ip_at, "`log.redact.ip` both truncates and hashes addresses".to_owned(), hint);
+    }
+    RedactSettings { headers, query, ip_v4, ip_v6, ip_hash }
 }
 
 /// A list of selectors over its defaults. `never` tells why one of the user's own can match nothing.

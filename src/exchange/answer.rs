@@ -25,7 +25,8 @@ impl Answer {
                 "content-type" if answer.content_type.is_none() && !value.is_empty() => {
                     answer.content_type = Some(value.clone());
                 }
-                "x-cache-status" => cache.own = cache.own.or(value.to_str().ok()),
+                // The cache nearest to the client speaks last.
+                "x-cache-status" => cache.own = value.to_str().ok().or(cache.own),
                 "cache-status" => cache.standard = value.to_str().ok().or(cache.standard),
                 "age" => cache.aged = true,
                 "server-timing" => answer.add_timings(value),
@@ -40,7 +41,7 @@ impl Answer {
     /// happened several times: its times are added up.
     fn add_timings(&mut self, value: &HeaderValue) {
         let timings = &mut self.server_timing;
-        for (name, time) in value.to_str().unwrap_or_default().split(',').filter_map(timing) {
+        for (name, time) in members(value.to_str().unwrap_or_default(), ',').filter_map(timing) {
             if let Some((_, sum)) = timings.iter_mut().find(|(known, _)| *known == name) {
                 *sum = sum.saturating_add(time);
             } else if timings.len() < MAX_TIMINGS {
@@ -77,8 +78,8 @@ fn token(status: &str) -> Option<String> {
 
 /// The cache nearest to the client is the last member (RFC 9211 §2).
 fn cache_status(list: &str) -> &'static str {
-    let nearest = list.rsplit(',').next().unwrap_or_default();
-    let mut parameters = nearest.split(';').skip(1).map(str::trim);
+    let nearest = members(list, ',').last().unwrap_or_default();
+    let mut parameters = members(nearest, ';').skip(1).map(str::trim);
     match parameters.find(|parameter| *parameter == "hit" || parameter.starts_with("fwd")) {
         Some("hit") => "hit",
         Some("fwd=stale") => "stale",
@@ -89,7 +90,7 @@ fn cache_status(list: &str) -> &'static str {
 }
 
 fn timing(metric: &str) -> Option<(String, u64)> {
-    let mut parts = metric.split(';').map(str::trim);
+    let mut parts = members(metric, ';').map(str::trim);
     let name = parts.next().filter(|name| !name.is_empty() && name.len() <= MAX_NAME)?;
     let duration = parts.find_map(|part| {
         let (key, value) = part.split_once('=')?;
@@ -97,6 +98,21 @@ fn timing(metric: &str) -> Option<(String, u64)> {
     })?;
     let sane = duration.is_finite() && (0.0..=1e12).contains(&duration);
     sane.then(|| (name.to_owned(), (duration * 1000.0).round() as u64))
+}
+
+/// What stands between separators; one inside of a quoted string separates nothing (RFC 8941 §3.3.3, RFC 9110 §5.6.4).
+fn members(list: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    list.split(move |c| {
+        let separates = c == separator && !quoted;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        separates
+    })
 }
 
 #[cfg(test)]
@@ -115,6 +131,8 @@ mod tests {
             ("cache-status", "ExampleCache; hit; ttl=30", Some("hit")),
             ("cache-status", "origin; hit, edge; fwd=uri-miss; stored", Some("miss")),
             ("cache-status", "edge; fwd=stale", Some("stale")),
+            ("cache-status", r#"origin; fwd=miss, edge; hit; detail="a, \"b; c""#, Some("hit")),
+            ("cache-status", r#""edge; one, two"; fwd=bypass"#, Some("bypass")),
             ("age", "12", Some("hit")),
             ("server", "x", None),
         ] {
@@ -123,10 +141,20 @@ mod tests {
     }
 
     #[test]
+    fn of_several_lines_the_last_is_nearest_to_the_client() {
+        let mut headers = HeaderMap::new();
+        headers.append("cache-status", HeaderValue::from_static("origin; hit"));
+        headers.append("cache-status", HeaderValue::from_static("edge; fwd=uri-miss"));
+        assert_eq!(Answer::of(&headers).cache_hit.as_deref(), Some("miss"));
+    }
+
+    #[test]
     fn server_timing_becomes_microseconds() {
         let timings = answer("server-timing", r#"db;dur=53, app;desc="a b";dur="12.5", miss, cpu;dur=x, neg;dur=-1"#);
         assert_eq!(timings.server_timing, [("db".to_owned(), 53_000), ("app".to_owned(), 12_500)]);
         let twice = answer("server-timing", "db;dur=1, app;dur=2, db;dur=3");
         assert_eq!(twice.server_timing, [("db".to_owned(), 4_000), ("app".to_owned(), 2_000)]);
+        let quoted = answer("server-timing", r#"cache;desc="a, b;dur=9";dur=2.25, miss"#);
+        assert_eq!(quoted.server_timing, [("cache".to_owned(), 2_250)]);
     }
 }

@@ -124,11 +124,7 @@ impl Facts {
             scheme: self.peer.scheme(),
             host: authority().or(bytes(&self.host)),
             path: self.uri.path().as_bytes(),
-            query: self
-                .query
-                .as_deref()
-                .or_else(|| self.uri.query().map(str::as_bytes))
-                .filter(|query| !query.is_empty()),
+            query: self.query(),
             http_version: version(self.version),
             view_name: route.map_or("unknown", |route| &route.name),
             route: route.map(|route| &*route.pattern),
@@ -142,6 +138,12 @@ impl Facts {
             tls: self.tls(),
             ..record::Facts::default()
         }
+    }
+
+    /// What stands behind the question mark, if anything does.
+    fn query(&self) -> Option<&[u8]> {
+        let query = self.query.as_deref().or_else(|| self.uri.query().map(str::as_bytes));
+        query.filter(|query| !query.is_empty())
     }
 
     fn parameters(&self) -> (SmallVec<[record::Value<'_>; 4]>, SmallVec<[record::Arg<'_>; 4]>) {
@@ -197,12 +199,11 @@ fn referer(value: &HeaderValue, policy: &Policy) -> HeaderValue {
 
 /// `None` in the ordinary case: the client is the peer, and addresses are written whole.
 fn addresses(peer: &Peer, context: &Context<'_>) -> Option<Addresses> {
-    let (client, shown) = (context.policy.ip(context.client), context.policy.ip(peer.ip));
-    if client == peer.ip && shown == peer.ip {
+    if context.client == peer.ip && context.policy.shows(peer.ip) {
         return None;
     }
-    let peer = std::net::SocketAddr::new(shown, peer.address.port());
-    Some(Addresses { client: client.to_string().into(), peer: peer.to_string().into() })
+    let client = context.policy.ip_text(context.client).into();
+    Some(Addresses { client, peer: context.policy.address_text(peer.address).into() })
 }
 
 fn labels(headers: &HeaderMap, route: Option<&Route>, context: &Context<'_>) -> Vec<(Arc<str>, Vec<u8>)> {

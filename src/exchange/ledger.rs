@@ -38,8 +38,18 @@ pub struct Exchange(pub(super) Rc<Ledger>);
 pub struct Exception {
     /// RFC 9209 §2.3 token, or what the application reported.
     pub kind: Vec<u8>,
-    /// The sentence beside it.
+    /// The sentence beside it; empty where the application only named the type.
     pub message: Vec<u8>,
+}
+
+impl Exception {
+    fn kind(&self) -> Option<&[u8]> {
+        Some(self.kind.as_slice()).filter(|kind| !kind.is_empty())
+    }
+
+    fn message(&self) -> Option<&[u8]> {
+        Some(self.message.as_slice()).filter(|message| !message.is_empty())
+    }
 }
 
 pub(super) struct Ledger {
@@ -296,7 +306,7 @@ impl Ledger {
                 self.phase.set(Phase::Done);
                 Outcome::of_status(status)
             }
-            _ if std::thread::panicking() => Outcome::Internal,
+            _ if std::thread::panicking() => self.blame_ourselves(),
             _ if self.core.is_shutting_down() => Outcome::Shutdown,
             _ => Outcome::ClientAbort,
         };
@@ -304,6 +314,12 @@ impl Ledger {
         if outcome == Outcome::ClientAbort && self.status.get().is_none() {
             self.status.set(Some(CLIENT_CLOSED_REQUEST));
         }
+    }
+
+    fn blame_ourselves(&self) -> Outcome {
+        let (kind, message) = (b"proxy_internal_error".to_vec(), b"a panic in gatelog".to_vec());
+        *self.exception.borrow_mut() = Some(Exception { kind, message });
+        Outcome::Internal
     }
 
     /// RECORD.md, "Level of `request_completed`"; a route may fix it.
@@ -347,8 +363,8 @@ impl Ledger {
             upstream_address: address.as_deref(),
             attempts: (attempts > 0).then_some(attempts),
             reused_connection: self.reused.get(),
-            exception_type: exception.as_ref().and_then(|exception| present(&exception.kind)),
-            exception_message: exception.as_ref().and_then(|exception| present(&exception.message)),
+            exception_type: exception.as_ref().and_then(Exception::kind),
+            exception_message: exception.as_ref().and_then(Exception::message),
             response_excerpt: None,
             slow: self.slow.get(),
             in_flight,
@@ -373,11 +389,6 @@ impl Drop for Ledger {
         self.settle();
         self.core.leave(keys, std::mem::take(&mut self.fragment));
     }
-}
-
-/// An application may report a message alone.
-fn present(text: &[u8]) -> Option<&[u8]> {
-    (!text.is_empty()).then_some(text)
 }
 
 fn level_of(route: &Route) -> Option<Level> {

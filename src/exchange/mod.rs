@@ -13,6 +13,8 @@ pub mod registry;
 pub mod settings;
 mod timing;
 pub mod trace;
+#[cfg(test)]
+mod tests;
 pub mod user;
 
 pub use client_ip::TrustedProxies;

@@ -78,8 +78,8 @@ impl Wire {
     pub fn send_interim(&self, head: &[u8]) {
         let mut interim = self.interim.borrow_mut();
         let between = !self.is_blocked.get() && self.settling.borrow().is_empty();
-        let goes_on = !interim.is_empty();
-        if interim.len() + head.len() > MAX_INTERIM || !(between || goes_on) {
+        let in_turn = between || !interim.is_empty();
+        if !in_turn || interim.len() + head.len() > MAX_INTERIM {
             return;
         }
         interim.extend_from_slice(head);

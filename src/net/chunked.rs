@@ -88,6 +88,16 @@ impl Scanner {
         self.state == State::End
     }
 
+    /// Whether something for the recipient begins with these bytes: data, or a trailer field. The empty line that ends
+    /// a body is none.
+    pub fn is_at_content(&self, bytes: &[u8]) -> bool {
+        match self.state {
+            State::Data => true,
+            State::LineStart => !b"\r\n".starts_with(&bytes[..bytes.len().min(2)]),
+            _ => false,
+        }
+    }
+
     /// Says what the bytes begin with; `bytes` must not be empty unless the body is over.
     pub fn next(&mut self, bytes: &[u8]) -> Result<Stretch, ChunkedError> {
         match self.state {

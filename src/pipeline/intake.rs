@@ -44,13 +44,7 @@ impl Intake {
 
     /// Offers a record about a request whose [`Intake::fragment`] was made from the same facts.
     /// `show` gives the facts themselves, to layouts that make no use of the fragment.
-    pub fn request(
-        &self,
-        head: &Head<'_>,
-        fragment: &Fragment,
-        progress: Option<&Progress<'_>>,
-        show: &dyn Fn(&mut dyn FnMut(&Facts<'_>)),
-    ) {
+    pub fn request(&self, head: &Head<'_>, fragment: &Fragment, progress: Option<&Progress<'_>>, show: &Show<'_>) {
         self.offer(head, |encoder, batch| match encoder {
             LaneEncoder::Json(encoder) => {
                 let seq_at = encoder.request(head, fragment, progress, &mut batch.bytes);
@@ -103,6 +97,9 @@ impl Intake {
         }
     }
 }
+
+/// Shows the facts of a request to whoever wants to see them.
+pub type Show<'a> = dyn Fn(&mut dyn FnMut(&Facts<'_>)) + 'a;
 
 /// What one core keeps for one output.
 #[derive(Debug)]

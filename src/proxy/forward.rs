@@ -137,8 +137,9 @@ impl Trip<'_> {
         let text = |value: Option<http::HeaderValue>| {
             value.map_or_else(Vec::new, |value| value.as_bytes()[..value.len().min(MAX_EXCEPTION)].to_vec())
         };
-        if kind.is_some() || message.is_some() {
-            self.exchange.reported(Exception { kind: text(kind), message: text(message) });
+        let exception = Exception { kind: text(kind), message: text(message) };
+        if !exception.kind.is_empty() || !exception.message.is_empty() {
+            self.exchange.reported(exception);
         }
     }
 }

@@ -117,8 +117,8 @@ impl Handler for Proxy {
 
     fn refused(&self, peer: &Peer, refusal: &Refusal) -> Vec<u8> {
         let id = self.exchanges.mint();
-        let ip = self.exchanges.policy().ip(peer.ip).to_string();
-        let shown = self.exchanges.policy().address(peer.address).to_string();
+        let ip = self.exchanges.policy().ip_text(peer.ip);
+        let shown = self.exchanges.policy().address_text(peer.address);
         self.exchanges.reject(&Rejected {
             peer_address: Some(&shown),
             ip_address: Some(&ip),

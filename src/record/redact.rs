@@ -8,11 +8,15 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2, memchr3, memmem, memrchr};
 use percent_encoding::percent_decode;
+use ring::hmac;
 
 use super::RedactSettings;
 
 /// What stands where a secret was.
 pub const REDACTED: &str = "REDACTED";
+
+/// Bytes of an address's hash that are shown: enough to tell clients apart.
+const HASH_BYTES: usize = 8;
 
 /// How often a name is percent-decoded before it is believed to be plain.
 const DECODINGS: usize = 3;
@@ -24,12 +28,16 @@ pub struct Policy {
     names: Names,
     ip_v4: u32,
     ip_v6: u128,
+    /// In place of an address its hash is written.
+    ip_key: Option<hmac::Key>,
 }
 
 impl Policy {
     /// Compiles `[log.redact]`. A prefix longer than the address keeps all of it.
-    pub fn new(settings: &RedactSettings) -> Policy {
+    /// Addresses are hashed with `key`, where that is asked for.
+    pub fn new(settings: &RedactSettings, key: &hmac::Key) -> Policy {
         Policy {
+            ip_key: settings.ip_hash.then(|| key.clone()),
             headers: settings.headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
             names: Names::new(&settings.query),
             ip_v4: settings.ip_v4.map_or(u32::MAX, |bits| !u32::MAX.checked_shr(bits.into()).unwrap_or(0)),
@@ -79,9 +87,28 @@ impl Policy {
         }
     }
 
-    /// An address with its port, as much of it as may be shown.
-    pub fn address(&self, address: SocketAddr) -> SocketAddr {
-        SocketAddr::new(self.ip(address.ip()), address.port())
+    /// Whether this address is written as it is.
+    pub fn shows(&self, address: IpAddr) -> bool {
+        self.ip_key.is_none() && self.ip(address) == address
+    }
+
+    /// An address as it is written: whole, truncated, or 16 hex digits of its keyed hash.
+    pub fn ip_text(&self, address: IpAddr) -> String {
+        match &self.ip_key {
+            None => self.ip(address).to_string(),
+            Some(key) => {
+                let tag = hmac::sign(key, address.to_canonical().to_string().as_bytes());
+                tag.as_ref().iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect()
+            }
+        }
+    }
+
+    /// An address with its port, as it is written.
+    pub fn address_text(&self, address: SocketAddr) -> String {
+        match &self.ip_key {
+            None => SocketAddr::new(self.ip(address.ip()), address.port()).to_string(),
+            Some(_) => format!("{}:{}", self.ip_text(address.ip()), address.port()),
+        }
     }
 
     /// Where the first pair that holds a secret begins.

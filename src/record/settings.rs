@@ -24,6 +24,8 @@ pub struct RedactSettings {
     pub ip_v4: Option<u8>,
     /// Leading bits of an IPv6 address that are kept; `None` keeps all.
     pub ip_v6: Option<u8>,
+    /// In place of an address a keyed hash of it is written: the same client is known again, and nothing else.
+    pub ip_hash: bool,
 }
 
 /// RECORD.md, "Redaction".
@@ -58,6 +60,7 @@ impl Default for RedactSettings {
             ]),
             ip_v4: None,
             ip_v6: None,
+            ip_hash: false,
         }
     }
 }

@@ -116,6 +116,7 @@ impl ResponseBody {
         }
     }
 
+    /// One piece of data at a time; what follows it is looked at only to see whether it was the last.
     fn take_chunked(&mut self) -> Result<Option<Frame<Bytes>>, UpstreamError> {
         let mut data = Bytes::new();
         while let (Some(connection), State::Chunked { scanner, trailers }) = (&mut self.connection, &mut self.state) {
@@ -123,29 +124,31 @@ impl ResponseBody {
             if scanner.is_end() {
                 let trailers = trailers.split();
                 self.finish();
-                if data.is_empty() && trailers.len() > 2 {
-                    return parse_trailers(&trailers).map(|trailers| Some(Frame::trailers(trailers)));
-                }
+                // The empty line alone is no trailer.
+                let none = trailers.len() <= 2;
+                return if none {
+                    Ok(data_frame(data))
+                } else {
+                    parse_trailers(&trailers).map(Frame::trailers).map(Some)
+                };
+            }
+            if buffer.is_empty() || !data.is_empty() && scanner.is_at_content(buffer) {
                 break;
             }
-            if buffer.is_empty() {
-                break;
-            }
-            match scanner.clone().next(buffer) {
-                // One piece at a time; what follows it is looked at only to see whether it was the last. What is wrong
-                // with that is told when its turn comes.
-                Ok(Stretch::Data(_)) | Err(_) if !data.is_empty() => break,
-                Ok(Stretch::Trailer(length)) if !data.is_empty() && buffer[..length] != *b"\r\n" => break,
-                _ => {}
-            }
-            match scanner.next(buffer).map_err(UpstreamError::Coding)? {
+            let stretch = match scanner.next(buffer) {
+                Ok(stretch) => stretch,
+                // What came before it is the client's; the same bytes are refused again next time.
+                Err(_) if !data.is_empty() => break,
+                Err(error) => return Err(UpstreamError::Coding(error)),
+            };
+            match stretch {
                 Stretch::Data(length) => data = buffer.split_to(length).freeze(),
                 Stretch::Coding(length) => drop(buffer.split_to(length)),
                 Stretch::Trailer(length) => trailers.unsplit(buffer.split_to(length)),
                 Stretch::End => break,
             }
         }
-        Ok((!data.is_empty()).then(|| Frame::data(data)))
+        Ok(data_frame(data))
     }
 
     /// The body is whole: the connection is free, or closed where it cannot serve again.
@@ -234,6 +237,10 @@ impl Body for ResponseBody {
             _ => SizeHint::default(),
         }
     }
+}
+
+fn data_frame(data: Bytes) -> Option<Frame<Bytes>> {
+    (!data.is_empty()).then(|| Frame::data(data))
 }
 
 /// A trailer section, whole and judged by the scanner already.

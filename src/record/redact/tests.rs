@@ -7,7 +7,7 @@ use proptest::sample::select;
 use super::*;
 
 fn policy() -> Policy {
-    Policy::new(&RedactSettings::default())
+    Policy::new(&RedactSettings::default(), &key())
 }
 
 fn query(query: &str) -> String {
@@ -107,7 +107,7 @@ fn headers_are_replaced_by_name() {
 
 #[test]
 fn addresses_keep_their_leading_bits() {
-    let policy = |v4, v6| Policy::new(&RedactSettings { ip_v4: v4, ip_v6: v6, ..RedactSettings::default() });
+    let policy = |v4, v6| Policy::new(&RedactSettings { ip_v4: v4, ip_v6: v6, ..RedactSettings::default() }, &key());
     for (v4, v6, sent, kept) in [
         (None, None, "203.0.113.7", "203.0.113.7"),
         (None, None, "2001:db8::1", "2001:db8::1"),
@@ -186,4 +186,19 @@ proptest! {
         let once = policy.referer(&sent).into_owned();
         prop_assert_eq!(&*policy.referer(&once), once.as_slice());
     }
+}
+
+fn key() -> ring::hmac::Key {
+    ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key of the test")
+}
+
+#[test]
+fn a_hashed_address_tells_clients_apart_and_nothing_else() {
+    let policy = Policy::new(&RedactSettings { ip_hash: true, ..RedactSettings::default() }, &key());
+    let text = |address: &str| policy.ip_text(address.parse().unwrap());
+    assert_eq!(text("192.0.2.7"), text("::ffff:192.0.2.7"));
+    assert_ne!(text("192.0.2.7"), text("192.0.2.8"));
+    assert_eq!(text("192.0.2.7").len(), 16);
+    assert!(!policy.shows("192.0.2.7".parse().unwrap()));
+    assert_eq!(policy.address_text("192.0.2.7:80".parse().unwrap()), format!("{}:80", text("192.0.2.7")));
 }

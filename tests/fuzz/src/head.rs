@@ -142,12 +142,9 @@ impl Core {
             labels,
             ..Default::default()
         };
-        let shared = Shared {
-            settings,
-            policy: Policy::new(&Default::default()),
-            table: Arc::new(table()),
-            hash_key: ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key"),
-        };
+        let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key");
+        let policy = Policy::new(&Default::default(), &hash_key);
+        let shared = Shared { settings, policy, table: Arc::new(table()), hash_key };
         let exchanges = Exchanges::new(&shared, Rc::clone(&intake), Clock::system());
         Core { exchanges, intake, queue, stamp }
     }

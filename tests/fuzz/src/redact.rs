@@ -16,7 +16,8 @@ const PAIRS: [&str; 6] =
 
 /// The target. Returns whether there was something to hide.
 pub fn run(data: &[u8]) -> bool {
-    let policy = Policy::new(&RedactSettings::default());
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key");
+    let policy = Policy::new(&RedactSettings::default(), &key);
     let clean = policy.query(data);
     assert_eq!(separators(data), separators(&clean), "pairs came or went: {}", data.escape_ascii());
     for pair in clean.split(|byte| matches!(byte, b'&' | b';' | b'?')) {

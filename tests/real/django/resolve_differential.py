@@ -9,6 +9,7 @@ Django's WSGIRequest makes the path of it, and `resolve()` answers. Exits 1 on a
 import argparse
 import io
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
 
+    os.environ["REALAPP_URLS"] = "realapp.irreversible"
     export_routes.setup()
     from django.urls import get_resolver
 

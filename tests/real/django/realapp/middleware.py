@@ -1,8 +1,17 @@
-"""Tells the proxy what an exception was: the headers that gatelog reads by default and strips before the client."""
+"""What the application tells the proxy in headers, and the test behind its back."""
+
+# Parameters of the query that set a header of the answer, whatever the view.
+REPLIES = {
+    "user": "X-User-ID",
+    "cache": "X-Cache-Status",
+    "cache-status": "Cache-Status",
+    "age": "Age",
+    "timing": "Server-Timing",
+}
 
 
 class ExceptionHeaders:
-    """Puts type and message of an unhandled exception on its 500; an `Http404` is an answer, no failure."""
+    """Puts type and message of an unhandled exception on its 500: headers that gatelog reads and strips by default."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -16,6 +25,47 @@ class ExceptionHeaders:
         return response
 
     def process_exception(self, request, exception):
-        """Remembers it; Django makes the 500 of it."""
+        """Remembers it; Django makes the answer of it, which is no 500 for exceptions such as its own `Http404`."""
         request.unhandled = exception
         return None
+
+
+class ReplyHeaders:
+    """Sets the headers that the query asks for, and who is logged in."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        for parameter, header in REPLIES.items():
+            if parameter in request.GET:
+                response[header] = request.GET[parameter]
+        if "sessionid" in request.COOKIES and request.user.is_authenticated:
+            response["X-User-ID"] = str(request.user.pk)
+        return response
+
+
+class Resolved:
+    """Notes what Django's resolver made of the path, for the witness around the application."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_view(self, request, view, args, kwargs):
+        match = request.resolver_match
+        request.environ["realapp.match"] = {
+            "view_name": match.view_name,
+            "args": [plain(value) for value in match.args],
+            "kwargs": {name: plain(value) for name, value in match.kwargs.items()},
+            "route": match.route,
+        }
+        return None
+
+
+def plain(value):
+    """A value as JSON has it: what is neither number nor nothing is text there."""
+    return value if isinstance(value, (int, float, type(None))) else str(value)

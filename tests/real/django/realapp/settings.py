@@ -1,15 +1,19 @@
-"""Settings: as small as the admin and the REST framework allow. `GATELOG_DJANGO_DATA` names a directory for the database."""
+"""Settings: as small as the admin and the REST framework allow.
+
+`REALAPP_DATA` names a directory for the database and for what the witness writes, `REALAPP_URLS` another module of
+patterns.
+"""
 
 import os
 import tempfile
 from pathlib import Path
 
-DATA = Path(os.environ.get("GATELOG_DJANGO_DATA") or tempfile.mkdtemp(prefix="gatelog-django-"))
+DATA = Path(os.environ.get("REALAPP_DATA") or tempfile.mkdtemp(prefix="gatelog-django-"))
 
 SECRET_KEY = "not a secret: this application only ever serves tests on loopback"
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
-ROOT_URLCONF = "realapp.urls"
+ROOT_URLCONF = os.environ.get("REALAPP_URLS", "realapp.urls")
 WSGI_APPLICATION = "realapp.wsgi.application"
 USE_TZ = True
 STATIC_URL = "static/"
@@ -27,11 +31,13 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "realapp.middleware.ReplyHeaders",
     "realapp.middleware.ExceptionHeaders",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "realapp.middleware.Resolved",
 ]
 
 TEMPLATES = [
