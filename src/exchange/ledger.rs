@@ -6,7 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,17 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// A handle on the ledger of one request.
 #[derive(Clone)]
 pub struct Exchange(pub(super) Rc<Ledger>);
+
+/// The same for whoever may outlive the exchange without holding up its end.
+#[derive(Clone)]
+pub struct WeakExchange(Weak<Ledger>);
+
+impl WeakExchange {
+    /// The exchange, if it is not over.
+    pub fn upgrade(&self) -> Option<Exchange> {
+        self.0.upgrade().map(Exchange)
+    }
+}
 
 /// A failure of an exchange, for the record.
 #[derive(Debug, Clone)]
@@ -86,6 +97,11 @@ impl Exchange {
     /// The request's id.
     pub fn id(&self) -> &RequestId {
         &self.0.facts.id
+    }
+
+    /// A handle that does not hold up its end.
+    pub fn downgrade(&self) -> WeakExchange {
+        WeakExchange(Rc::downgrade(&self.0))
     }
 
     /// Its place in its trace.
@@ -200,11 +216,6 @@ impl Exchange {
     /// So many bytes of the response's body went by.
     pub fn count_response(&self, bytes: usize) {
         self.0.response_size.set(self.0.response_size.get() + bytes as u64);
-    }
-
-    /// Bytes of the request's body so far.
-    pub fn request_size(&self) -> u64 {
-        self.0.request_size.get()
     }
 
     /// The application's `grpc-status`.

@@ -20,7 +20,7 @@ pub mod user;
 pub use client_ip::TrustedProxies;
 pub(crate) use facts::content_length;
 pub use id::RequestId;
-pub use ledger::{Exception, Exchange};
+pub use ledger::{Exception, Exchange, WeakExchange};
 pub use settings::{Accept, IdFormat, LabelSettings, RequestIdSettings, Settings, UserSource};
 pub use trace::Trace;
 pub use user::Users;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::exchange::{Exception, Exchange};
+use crate::exchange::{Exception, Exchange, WeakExchange};
 use crate::listen::{Running, Settle, Wire};
 use crate::record::Outcome;
 use crate::time::{self, Deadline};
@@ -22,7 +22,9 @@ use super::headers::filter_trailers;
 /// A request's body on its way to the server.
 pub struct RequestBody {
     incoming: Incoming,
-    exchange: Exchange,
+    /// The rest of a request may still be sent when its answer is gone, and its record written.
+    exchange: WeakExchange,
+    size: u64,
     wire: Rc<Wire>,
     limit: Option<u64>,
     idle: Option<Duration>,
@@ -33,20 +35,19 @@ impl RequestBody {
     /// At most `limit` bytes, and never longer than `idle` without any.
     pub fn new(
         incoming: Incoming,
-        exchange: Exchange,
+        exchange: &Exchange,
         wire: Rc<Wire>,
         limit: Option<u64>,
         idle: Option<Duration>,
     ) -> RequestBody {
-        RequestBody { incoming, exchange, wire, limit, idle, deadline: Deadline::default() }
+        let exchange = exchange.downgrade();
+        RequestBody { incoming, exchange, size: 0, wire, limit, idle, deadline: Deadline::default() }
     }
 
-    fn count(&self, length: usize) -> Result<(), BodyError> {
-        self.exchange.count_request(length);
-        if self.limit.is_some_and(|limit| self.exchange.request_size() > limit) {
-            return Err(BodyError::TooLarge);
-        }
-        Ok(())
+    fn count(&mut self, length: usize) -> Result<(), BodyError> {
+        self.size += length as u64;
+        self.exchange.upgrade().iter().for_each(|exchange| exchange.count_request(length));
+        if self.limit.is_some_and(|limit| self.size > limit) { Err(BodyError::TooLarge) } else { Ok(()) }
     }
 
     fn cause(&self) -> BodyError {

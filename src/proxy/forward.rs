@@ -48,7 +48,7 @@ impl Proxy {
         exchange.chosen(&upstream.name);
         let body = RequestBody::new(
             body,
-            exchange.clone(),
+            exchange,
             Rc::clone(&client.wire),
             self.limits.body_bytes,
             self.limits.body_idle_timeout,

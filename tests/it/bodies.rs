@@ -239,8 +239,8 @@ fn the_rest_of_a_request_is_sent_after_its_answer_and_the_connection_serves_agai
     client.send("first");
     assert_eq!(client.answer().ok().body, b"early");
     client.send("secnd");
-    let record = proxy.completed("answered");
-    assert_eq!((record.text("outcome"), record.number("request_size")), ("success", 10));
+    // The answer ends the exchange: what is sent later is not waited for with its record.
+    assert_eq!(proxy.completed("answered").text("outcome"), "success");
     assert_eq!(client.exchange(request("GET", "/", "next", "", "")).ok().body, b"again");
     assert!(proxy.completed("next").is("reused_connection"));
     proxy.stop();

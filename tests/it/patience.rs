@@ -195,3 +195,21 @@ fn an_interim_response_never_lands_inside_the_answer_before_it() {
     not_read_at_first(60, judge, ask, &proxy);
     proxy.stop();
 }
+
+/// What a client still sends after its answer is not waited for: nobody is slow here but the client, with what nobody wants.
+#[test]
+fn an_early_answer_ends_its_request() {
+    let upstream = Upstream::script(|conn| {
+        conn.head();
+        conn.ok("enough");
+        conn.stall();
+    });
+    let proxy = Setup::before(&upstream).set("log", "slow = \"1s\"").start();
+    let mut client = Client::connect(proxy.addr());
+    client.send(request("POST", "/", "early", "Content-Length: 100000\r\n", ""));
+    client.send("half");
+    assert_eq!(client.answer().ok().text(), "enough");
+    let record = proxy.completed("early");
+    assert_eq!((record.text("outcome"), record.get("slow")), ("success", Some(&false.into())), "{record:?}");
+    proxy.stop();
+}
