@@ -72,7 +72,7 @@ impl Core {
         exchanges.shut_down();
         // Whatever still runs is let go here, and writes how it ended.
         drop(tasks);
-        flush_last(&intake);
+        intake.flush_last(LAST_WORDS);
         served
     }
 }
@@ -139,12 +139,5 @@ async fn sweep(proxy: Rc<Proxy>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         proxy.upstreams().sweep();
-    }
-}
-
-fn flush_last(intake: &Intake) {
-    let since = time::monotonic();
-    while intake.flush() && since.elapsed() < LAST_WORDS {
-        std::thread::sleep(SHORTEST_WAIT);
     }
 }

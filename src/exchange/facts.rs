@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use smallvec::SmallVec;
 
 use crate::net::Peer;
@@ -211,25 +211,29 @@ fn labels(headers: &HeaderMap, route: Option<&Route>, context: &Context<'_>) -> 
     let mut labels = Vec::new();
     for name in &settings.request_headers {
         if let Some(value) = headers.get(name) {
-            labels.push((label_name(name), clip(&context.policy.header(name.as_str(), value.as_bytes()))));
+            set(&mut labels, name.as_str().into(), clip(&context.policy.header(name.as_str(), value.as_bytes())));
         }
     }
     for name in &settings.cookies {
         if let Some(value) = cookie(headers, name) {
-            labels.push((name.as_str().into(), clip(value)));
+            set(&mut labels, name.as_str().into(), clip(value));
         }
     }
     for (name, value) in &settings.fixed {
-        labels.push((name.as_str().into(), value.clone().into_bytes()));
+        set(&mut labels, name.as_str().into(), value.clone().into_bytes());
     }
     for (name, value) in route.into_iter().flat_map(|route| &route.overrides.labels) {
-        labels.push((Arc::clone(name), value.as_bytes().to_vec()));
+        set(&mut labels, Arc::clone(name), value.as_bytes().to_vec());
     }
     labels
 }
 
-fn label_name(name: &HeaderName) -> Arc<str> {
-    name.as_str().into()
+/// A later label of the same name, such as a route's own, stands in place of the earlier one.
+fn set(labels: &mut Vec<(Arc<str>, Vec<u8>)>, name: Arc<str>, value: Vec<u8>) {
+    match labels.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, known)) => *known = value,
+        None => labels.push((name, value)),
+    }
 }
 
 fn clip(value: &[u8]) -> Vec<u8> {

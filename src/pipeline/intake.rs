@@ -76,6 +76,12 @@ impl Intake {
         untold
     }
 
+    /// Hands over the last of all lines, each output's within this time; what it does not take until then is counted as
+    /// lost.
+    pub fn flush_last(&self, at_most: Duration) {
+        self.lanes.borrow_mut().iter_mut().for_each(|lane| lane.hand_over_last(at_most));
+    }
+
     fn offer(&self, head: &Head<'_>, encode: impl Fn(&mut LaneEncoder, &mut Batch)) {
         if !self.levels.allow(head.logger, head.level) {
             return;
@@ -125,22 +131,43 @@ impl Lane {
         }
     }
 
+    /// The last time: whoever is lost now is told of by the writer.
+    fn hand_over_last(&mut self, at_most: Duration) {
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.lost = std::mem::take(&mut self.lost);
+        if batch.is_empty() {
+            return;
+        }
+        let lost = batch.lost;
+        if let Err(refused) = self.push_within(batch, at_most) {
+            self.port.queue.leave_untold(lost);
+            self.port.queue.count_untold(refused.lines.len() as u64);
+        }
+    }
+
     fn push(&mut self, batch: Batch) -> Result<(), Batch> {
-        let refused = match (self.port.queue.push(batch), self.port.queue.when_full()) {
-            (Err(refused), WhenFull::Block(at_most)) if !self.stalled => (refused, at_most),
-            (result, _) => return result,
+        let at_most = match self.port.queue.when_full() {
+            WhenFull::Block(at_most) if !self.stalled => at_most,
+            _ => Duration::ZERO,
         };
-        let (mut batch, at_most) = refused;
-        let since = time::monotonic();
-        while since.elapsed() < at_most {
-            std::thread::sleep(pause(since, at_most));
+        let pushed = self.push_within(batch, at_most);
+        self.stalled |= pushed.is_err();
+        pushed
+    }
+
+    fn push_within(&self, mut batch: Batch, at_most: Duration) -> Result<(), Batch> {
+        let mut since = None;
+        loop {
             match self.port.queue.push(batch) {
                 Ok(()) => return Ok(()),
                 Err(refused) => batch = refused,
             }
+            let since = *since.get_or_insert_with(time::monotonic);
+            if since.elapsed() >= at_most {
+                return Err(batch);
+            }
+            std::thread::sleep(pause(since, at_most));
         }
-        self.stalled = true;
-        Err(batch)
     }
 
     fn drop_batch(&mut self, batch: Batch) {
@@ -189,5 +216,62 @@ impl LaneEncoder {
             }
         };
         batch.close_line(seq_at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{OutputSettings, Queue};
+    use crate::record::Event;
+    use std::sync::Arc;
+
+    /// An intake before an output that has room for one line, which another one has taken.
+    fn full() -> (Intake, Arc<Queue>) {
+        let queue = Arc::new(Queue::new(&OutputSettings { queue: 1, ..OutputSettings::default() }));
+        let mut other = Batch { bytes: vec![b'\n'], ..Batch::default() };
+        other.close_line(None);
+        queue.push(other).expect("an empty queue takes any batch");
+        let stamp = Stamp { instance: "i".into(), record: Default::default() };
+        let port = Port { format: Format::Json, queue: Arc::clone(&queue) };
+        let intake = Intake::new(Levels::new(&Default::default()), &[port], &stamp);
+        let event = Event::ServerStopping;
+        let head = Head { timestamp: 0, level: Level::Info, event, message: "m", logger: "gatelog.proxy" };
+        intake.record(&Record { head, body: Body::Fields(&[]) });
+        (intake, queue)
+    }
+
+    #[test]
+    fn the_last_lines_wait_for_a_queue_that_is_full() {
+        let (intake, queue) = full();
+        let reader = Arc::clone(&queue);
+        let reading = std::thread::spawn(move || {
+            let mut lines = 0;
+            while lines < 2 {
+                lines += reader.pop().map_or(0, |batch| batch.lines.len());
+                std::thread::yield_now();
+            }
+        });
+        intake.flush_last(Duration::from_secs(20));
+        reading.join().expect("both lines come");
+        assert_eq!((queue.dropped(), queue.take_untold()), (0, 0));
+    }
+
+    #[test]
+    fn the_last_lines_that_nobody_takes_are_told_of() {
+        let (intake, queue) = full();
+        intake.flush();
+        intake.record(&Record {
+            head: Head {
+                timestamp: 0,
+                level: Level::Info,
+                event: Event::ServerStopping,
+                message: "m",
+                logger: "gatelog",
+            },
+            body: Body::Fields(&[]),
+        });
+        intake.flush_last(Duration::from_millis(1));
+        assert_eq!((queue.dropped(), queue.take_untold()), (2, 2));
     }
 }

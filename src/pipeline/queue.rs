@@ -149,6 +149,11 @@ impl Queue {
     /// Counts dropped records whose core has no later batch to tell of them with; the writer does.
     pub fn count_untold(&self, records: u64) {
         self.count_dropped(records);
+        self.leave_untold(records);
+    }
+
+    /// The same for records that were counted as dropped before.
+    pub fn leave_untold(&self, records: u64) {
         self.untold.fetch_add(records, Ordering::Relaxed);
     }
 

@@ -4,6 +4,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version, header};
 
 use crate::exchange::content_length;
+use crate::listen::Limits;
 use crate::listen::head::is_host;
 use crate::upstream::BodyCoding;
 
@@ -22,6 +23,22 @@ pub struct Admitted {
     pub max_forwards: Option<u64>,
     /// `OPTIONS` with `Max-Forwards: 0`: answered here.
     pub answer_options: bool,
+}
+
+/// Measures a head that came in HTTP/2, whose frames know one limit only, for all of it. In HTTP/1 the gate has done it.
+///
+/// # Errors
+/// Which limit it breaks.
+pub fn measure(head: &Parts, limits: &Limits) -> Result<(), Refused> {
+    if head.version != Version::HTTP_2 {
+        return Ok(());
+    }
+    if head.uri.path_and_query().is_some_and(|target| target.as_str().len() > limits.uri_bytes) {
+        return Err(Refused::TargetTooLong);
+    }
+    // A cookie comes in any number of crumbs (RFC 9113 §8.2.3).
+    let crumbs = head.headers.get_all(header::COOKIE).iter().skip(1).count();
+    if head.headers.len() - crumbs > limits.header_count { Err(Refused::TooManyFields) } else { Ok(()) }
 }
 
 /// Judges a request.

@@ -36,6 +36,10 @@ pub enum Refused {
     Expectation,
     /// A declared body over `limits.body_bytes`.
     BodyTooLarge,
+    /// A target longer than `limits.uri_bytes`, in HTTP/2.
+    TargetTooLong,
+    /// More fields than `limits.header_count`, in HTTP/2.
+    TooManyFields,
     /// This proxy has passed it on before.
     Loop,
 }
@@ -140,6 +144,10 @@ impl Refused {
             Refused::Host | Refused::TraceBody => (StatusCode::BAD_REQUEST, Outcome::Rejected, "http_request_error"),
             Refused::Expectation => (StatusCode::EXPECTATION_FAILED, Outcome::Rejected, "http_request_error"),
             Refused::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Outcome::Limited, "http_request_error"),
+            Refused::TargetTooLong => (StatusCode::URI_TOO_LONG, Outcome::Limited, "http_request_error"),
+            Refused::TooManyFields => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Outcome::Limited, "http_request_error")
+            }
             Refused::Loop => (StatusCode::LOOP_DETECTED, Outcome::Rejected, "proxy_loop_detected"),
         };
         Verdict { status: Some(status), outcome, token, phase: Some(Phase::ReadRequest) }
@@ -153,6 +161,8 @@ impl Refused {
             Refused::MaxForwards => "Max-Forwards has run out here, and TRACE is not offered",
             Refused::Expectation => "an expectation other than 100-continue",
             Refused::BodyTooLarge => "the declared request body is larger than limits.body_bytes",
+            Refused::TargetTooLong => "the request target is longer than limits.uri_bytes",
+            Refused::TooManyFields => "the head has more fields than limits.header_count",
             Refused::Loop => "the request has passed this proxy before",
         }
     }

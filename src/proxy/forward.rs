@@ -14,7 +14,7 @@ use crate::upstream::{
     BodyCoding, Connection, Outgoing, ResponseBody, ResponseHead, SendError, Upstream, Watch, exchange,
 };
 
-use super::admit::{Admitted, admit, passes};
+use super::admit::{Admitted, admit, measure, passes};
 use super::body::{Body, RequestBody};
 use super::failure::{Failure, Refused};
 use super::headers::{self, Way};
@@ -35,6 +35,7 @@ impl Proxy {
         head: &mut Parts,
         body: Incoming,
     ) -> Result<Response<Body>, Failure> {
+        measure(head, &self.limits).map_err(Failure::Refused)?;
         let admitted = admit(head, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
         if passes(&head.headers, NAME) > MAX_PASSES {
             return Err(Failure::Refused(Refused::Loop));

@@ -42,8 +42,9 @@ pub enum Framing {
 
 /// Takes one whole head off the front of the buffer; `None` while it is not whole.
 pub fn take_head(buffer: &mut BytesMut, method: &Method) -> Result<Option<ResponseHead>, UpstreamError> {
+    check_beginning(buffer)?;
     let Some(end) = end(buffer)? else {
-        return if buffer.len() > MAX_HEAD { Err(UpstreamError::HeadTooLarge) } else { check_beginning(buffer) };
+        return if buffer.len() > MAX_HEAD { Err(UpstreamError::HeadTooLarge) } else { Ok(None) };
     };
     if end > MAX_HEAD {
         return Err(UpstreamError::HeadTooLarge);
@@ -67,10 +68,10 @@ fn end(bytes: &[u8]) -> Result<Option<usize>, UpstreamError> {
 }
 
 /// Garbage is recognised by its first bytes: nobody waits for the end of a head that is none.
-fn check_beginning(buffer: &[u8]) -> Result<Option<ResponseHead>, UpstreamError> {
+fn check_beginning(buffer: &[u8]) -> Result<(), UpstreamError> {
     let expected = b"HTTP/1.";
     let compared = buffer.len().min(expected.len());
-    if buffer[..compared] == expected[..compared] { Ok(None) } else { Err(UpstreamError::Head("no status line")) }
+    if buffer[..compared] == expected[..compared] { Ok(()) } else { Err(UpstreamError::Head("no status line")) }
 }
 
 fn parse(head: &Bytes, method: &Method) -> Result<ResponseHead, UpstreamError> {
@@ -211,6 +212,7 @@ mod tests {
             "HTTP/2 200\r\n\r\n",
             "SSH-2.0-OpenSSH\r\n",
             "<html>",
+            "\r\nHTTP/1.1 200 OK\r\n\r\n",
         ] {
             assert!(take(head).is_err(), "{}", head.escape_debug());
         }

@@ -291,3 +291,27 @@ fn an_answer_may_last_longer_than_keep_alive() {
     assert_eq!(proxy.completed("long").text("outcome"), "success");
     proxy.stop();
 }
+
+#[test]
+fn limits_of_a_head_hold_in_http2_too() {
+    let upstream = Upstream::ok();
+    let limits = "uri_bytes = \"100B\"\nheader_count = 20";
+    let proxy = Setup::before(&upstream).set("limits", limits).start();
+    run(async {
+        let mut h2 = H2::connect(proxy.addr()).await;
+        let request = |id: &str| Request::builder().uri("http://test.example/").header("x-request-id", id);
+        let long = request("long").uri(format!("http://test.example/{}", "x".repeat(100)));
+        let many = (0..20).fold(request("many"), |request, index| request.header(format!("x-{index}"), "1"));
+        let crumbs = (0..40).fold(request("crumbs"), |request, index| request.header("cookie", format!("c{index}=1")));
+        for (request, status) in [(long, 414), (many, 431), (crumbs, 200)] {
+            let answer = h2.sender.send_request(request.body(()).unwrap(), true).unwrap().0.await.unwrap();
+            assert_eq!(answer.status(), status);
+        }
+    });
+    for (id, status) in [("long", 414), ("many", 431)] {
+        let record = proxy.completed(id);
+        assert_eq!((record.number("status_code"), record.text("outcome")), (status, "limited"), "{record:?}");
+    }
+    proxy.stop();
+    assert_eq!(upstream.accepted(), 1);
+}

@@ -130,7 +130,7 @@ impl Core {
         let labels = LabelSettings {
             request_headers: vec![HeaderName::from_static("x-tenant")],
             cookies: vec!["c".to_owned()],
-            fixed: vec![("region".to_owned(), "eu".to_owned())],
+            fixed: vec![("region".to_owned(), "eu".to_owned()), ("c".to_owned(), "of a cookie's name".to_owned())],
         };
         let settings = gatelog::exchange::Settings {
             trusted_proxies: vec!["127.0.0.0/8".parse().expect("a network")],
