@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderValue};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::settings::{Accept, IdFormat, RequestIdSettings};
 
@@ -46,8 +46,9 @@ impl Origin {
 }
 
 impl RequestId {
-    /// The id of a request with these headers, from a peer that is trusted or not.
-    pub fn of(headers: &HeaderMap, settings: &RequestIdSettings, trusted: bool) -> RequestId {
+    /// The id of a request with these headers, from a peer that is trusted or not. `wall` is now, in microseconds since
+    /// the Unix epoch.
+    pub fn of(headers: &HeaderMap, settings: &RequestIdSettings, trusted: bool, wall: u64) -> RequestId {
         let mut given = headers.get_all(&settings.header).iter();
         let (first, second) = (given.next(), given.next());
         let believed = match settings.accept {
@@ -59,16 +60,16 @@ impl RequestId {
             Some(value) if believed && second.is_none() && is_well_formed(value.as_bytes()) => {
                 RequestId { text: Text::Given(value.clone()), origin: Origin::Client }
             }
-            Some(_) => RequestId::mint(settings.format, Origin::Replaced),
-            None => RequestId::mint(settings.format, Origin::Generated),
+            Some(_) => RequestId::mint(settings.format, Origin::Replaced, wall),
+            None => RequestId::mint(settings.format, Origin::Generated, wall),
         }
     }
 
     /// A new id.
-    pub fn mint(format: IdFormat, origin: Origin) -> RequestId {
+    pub fn mint(format: IdFormat, origin: Origin, wall: u64) -> RequestId {
         let uuid = match format {
             IdFormat::Uuid4 => Uuid::new_v4(),
-            IdFormat::Uuid7 => Uuid::now_v7(),
+            IdFormat::Uuid7 => time_ordered(wall),
         };
         let mut text = [0; 36];
         uuid.hyphenated().encode_lower(&mut text);
@@ -105,6 +106,15 @@ impl fmt::Debug for RequestId {
     }
 }
 
+/// A version 7 UUID (RFC 9562 §5.7) of 74 random bits behind the millisecond. The library's own counts within the
+/// millisecond, behind a lock that all threads would share.
+fn time_ordered(wall: u64) -> Uuid {
+    let random = *Uuid::new_v4().as_bytes();
+    // Bytes 6 and 8 hold version and variant, and are not all random.
+    let [a, b, c, d, e, f, _, g, _, h, i, j, ..] = random;
+    Builder::from_unix_timestamp_millis(wall / 1000, &[a, b, c, d, e, f, g, h, i, j]).into_uuid()
+}
+
 /// 1 to 128 of `A-Z a-z 0-9 . _ -` (RECORD.md, `request_id`).
 fn is_well_formed(id: &[u8]) -> bool {
     (1..=MAX_LENGTH).contains(&id.len())
@@ -121,7 +131,7 @@ mod tests {
         for value in given {
             headers.append(settings.header.clone(), HeaderValue::from_bytes(value.as_bytes()).expect("a value"));
         }
-        RequestId::of(&headers, &settings, trusted)
+        RequestId::of(&headers, &settings, trusted, 1_700_000_000_000_000)
     }
 
     #[test]
@@ -152,6 +162,8 @@ mod tests {
     fn without_one_a_time_ordered_uuid_is_minted() {
         let id = id(&[], Accept::Trusted, false);
         assert_eq!(id.origin(), Origin::Generated);
-        assert_eq!(Uuid::parse_str(id.as_str()).expect("a UUID").get_version_num(), 7);
+        let uuid = Uuid::parse_str(id.as_str()).expect("a UUID");
+        assert_eq!(uuid.get_version_num(), 7);
+        assert_eq!(uuid.get_timestamp().map(|time| time.to_unix().0), Some(1_700_000_000));
     }
 }

@@ -29,7 +29,7 @@ use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::request::Parts;
 use tokio::sync::Notify;
@@ -104,7 +104,7 @@ impl Exchanges {
     /// A head was read: its id, client, user and route are known, and `request_started` is written.
     pub fn begin(self: &Rc<Self>, peer: &Rc<Peer>, head: &Parts) -> Exchange {
         let start = self.clock.now();
-        let facts = self.capture(peer, head);
+        let facts = self.capture(peer, head, start);
         let mut fragment = self.spare.borrow_mut().pop().unwrap_or_default();
         facts.show(|facts| self.intake.fragment(facts, &mut fragment));
         let ledger = Rc::new(Ledger::open(Rc::clone(self), facts, fragment, start));
@@ -122,7 +122,8 @@ impl Exchanges {
 
     /// A new id for an answer that belongs to no request.
     pub fn mint(&self) -> RequestId {
-        RequestId::mint(self.settings.request_id.format, Origin::Generated)
+        let wall = self.clock.wall(self.clock.now());
+        RequestId::mint(self.settings.request_id.format, Origin::Generated, wall)
     }
 
     /// What the user says about identity.
@@ -191,9 +192,9 @@ impl Exchanges {
         }
     }
 
-    fn capture(&self, peer: &Rc<Peer>, head: &Parts) -> Facts {
+    fn capture(&self, peer: &Rc<Peer>, head: &Parts, start: Instant) -> Facts {
         let trusted = self.trusts(peer.ip);
-        let id = RequestId::of(&head.headers, &self.settings.request_id, trusted);
+        let id = RequestId::of(&head.headers, &self.settings.request_id, trusted, self.clock.wall(start));
         let trace = self.settings.trace.then(|| Trace::of(&head.headers));
         let user = self.users.of_request(&head.headers, trusted);
         let client = self.trusted.client(peer.ip, &head.headers);

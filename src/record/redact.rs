@@ -222,15 +222,16 @@ fn without_userinfo(address: &[u8]) -> Cow<'_, [u8]> {
 struct Names {
     /// Folded.
     names: Vec<Vec<u8>>,
-    /// Bit n: some name has n bytes (63: or more). Most keys are told apart by their length alone.
-    lengths: u64,
+    /// For each length (the last: or more) the first letters of the names that have it. Most keys are told apart by that.
+    initials: [u32; LENGTHS],
 }
 
 impl Names {
     fn new(names: &[String]) -> Names {
         let names: Vec<_> = names.iter().map(|name| folded(name.as_bytes())).filter(|name| !name.is_empty()).collect();
-        let lengths = names.iter().fold(0, |lengths, name| lengths | length_bit(name));
-        Names { names, lengths }
+        let mut initials = [0; LENGTHS];
+        names.iter().for_each(|name| initials[length(name)] |= initial(name));
+        Names { names, initials }
     }
 
     /// Whether the value of `key`, as it stands in a query, is to be hidden.
@@ -242,7 +243,7 @@ impl Names {
     }
 
     fn list_plain(&self, key: &[u8]) -> bool {
-        self.lengths & length_bit(key) != 0 && self.names.iter().any(|name| equal(name, key))
+        self.initials[length(key)] & initial(key) != 0 && self.names.iter().any(|name| equal(name, key))
     }
 
     /// A key that is encoded or nested: as a whole, or by any of its parts, after each decoding.
@@ -257,8 +258,18 @@ impl Names {
     }
 }
 
-fn length_bit(name: &[u8]) -> u64 {
-    1 << name.len().min(63)
+const LENGTHS: usize = 32;
+
+fn length(name: &[u8]) -> usize {
+    name.len().min(LENGTHS - 1)
+}
+
+/// A bit for each letter, and one for whatever else a name begins with.
+fn initial(name: &[u8]) -> u32 {
+    match name.first().map(|byte| byte.to_ascii_lowercase()) {
+        Some(letter @ b'a'..=b'z') => 1 << (letter - b'a'),
+        _ => 1 << 31,
+    }
 }
 
 fn equal(folded: &[u8], key: &[u8]) -> bool {

@@ -3,6 +3,8 @@
 //! What a strict recipient could read differently is refused: both framings, several lengths, a coding other than one
 //! `chunked`, bare line ends, folded fields. Everything after the head is framed by what this module decided.
 
+use std::mem::MaybeUninit;
+
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
@@ -75,9 +77,10 @@ fn check_beginning(buffer: &[u8]) -> Result<(), UpstreamError> {
 }
 
 fn parse(head: &Bytes, method: &Method) -> Result<ResponseHead, UpstreamError> {
-    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    let mut response = httparse::Response::new(&mut fields);
-    match response.parse(head) {
+    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut response = httparse::Response::new(&mut []);
+    let parser = httparse::ParserConfig::default();
+    match parser.parse_response_with_uninit_headers(&mut response, head, &mut fields) {
         Ok(httparse::Status::Complete(length)) if length == head.len() => {}
         Ok(_) => return Err(UpstreamError::Head("fields after the empty line")),
         Err(httparse::Error::TooManyHeaders) => return Err(UpstreamError::HeadTooLarge),

@@ -178,8 +178,14 @@ where
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.waiting() > 0 {
-            let slices = [IoSlice::new(&self.text[self.written..]), IoSlice::new(&self.data), IoSlice::new(self.after)];
-            let written = ready!(self.link.poll_write(cx, &slices))?;
+            let text = &self.text[self.written..];
+            // A head alone is the ordinary case, and a plain write the cheaper one.
+            let written = if text.len() == self.waiting() {
+                ready!(self.link.poll_write(cx, text))?
+            } else {
+                let slices = [IoSlice::new(text), IoSlice::new(&self.data), IoSlice::new(self.after)];
+                ready!(self.link.poll_write_vectored(cx, &slices))?
+            };
             if written == 0 {
                 return Poll::Ready(Err(ErrorKind::WriteZero.into()));
             }

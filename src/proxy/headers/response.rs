@@ -9,22 +9,30 @@ use super::{Way, line};
 
 /// Takes off a response what ends here, and adds what this proxy says of itself.
 pub fn pass_response(headers: &mut HeaderMap, way: &Way<'_>) {
-    if headers.keys().any(|name| is_hop_by_hop(name.as_str())) {
-        remove_hop_by_hop(headers);
+    if let Some(first) = headers.keys().find(|name| ends_here(name)).cloned() {
+        remove_hop_by_hop(headers, first);
     }
     way.exchanges.users().strip_response(headers);
     headers.append(header::VIA, HeaderValue::from_static("1.1 gatelog"));
     headers.insert(way.exchanges.settings().request_id.header.clone(), way.exchange.id().to_header());
 }
 
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
+/// Ordinarily there is one, a plain `Connection: keep-alive`.
+fn remove_hop_by_hop(headers: &mut HeaderMap, first: HeaderName) {
     let named = named_by_connection(headers);
-    // The client authenticates with whoever is behind us: a proxy there that asks is the client's business.
-    let ends = |name: &&HeaderName| is_hop_by_hop(name.as_str()) && **name != header::PROXY_AUTHENTICATE;
-    let ending: Vec<HeaderName> = headers.keys().filter(ends).cloned().chain(named).collect();
-    for name in ending {
+    let mut next = Some(first);
+    while let Some(name) = next {
+        headers.remove(&name);
+        next = headers.keys().find(|name| ends_here(name)).cloned();
+    }
+    for name in named {
         headers.remove(name);
     }
+}
+
+/// The client authenticates with whoever is behind us: a proxy there that asks is the client's business.
+fn ends_here(name: &HeaderName) -> bool {
+    is_hop_by_hop(name.as_str()) && *name != header::PROXY_AUTHENTICATE
 }
 
 /// Takes off a trailer section what must not stand in one.
