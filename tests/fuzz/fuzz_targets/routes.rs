@@ -1,4 +1,4 @@
-//! `cargo +nightly fuzz run routes`, from `tests/`.
+//! `cargo fuzz run routes --fuzz-dir tests/fuzz --sanitizer none`, with `RUSTC_BOOTSTRAP=1` where the compiler is no nightly.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
