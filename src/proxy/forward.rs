@@ -108,7 +108,7 @@ impl Trip<'_> {
             expects_continue: self.admitted.expects_continue,
             method: head.method.clone(),
         };
-        let watch = Observer { exchange: self.exchange, client: self.client, version: head.version };
+        let watch = Observer { trip: self, version: head.version };
         exchange(connection, outgoing, &self.upstream.settings.timeouts, &watch).await.map_err(|error| match error {
             SendError::Upstream(error) => Failure::Upstream(error),
             SendError::Body(error) => Failure::Body(error),
@@ -128,6 +128,14 @@ impl Trip<'_> {
         }
         headers::pass_response(&mut headers, &self.way(""));
         response(status, headers, Body::upstream(body, self.exchange.clone(), &self.client.wire))
+    }
+
+    /// Takes off an interim response what is not for the client in a final one either.
+    fn strip_private(&self, headers: &mut HeaderMap) {
+        let names = &self.upstream.settings.exception_headers;
+        headers.remove(&names.kind);
+        headers.remove(&names.message);
+        self.proxy.exchanges.users().strip_response(headers);
     }
 
     /// What the application says of its own exception is for the record, not for the client.
@@ -172,24 +180,25 @@ impl http_body::Body for RequestOrNone {
 
 /// Tells the ledger how the exchange with the server goes on, and the client what comes before the answer.
 struct Observer<'a> {
-    exchange: &'a Exchange,
-    client: &'a Client,
+    trip: &'a Trip<'a>,
     version: Version,
 }
 
 impl Watch for Observer<'_> {
     fn sent(&self) {
-        self.exchange.sent();
+        self.trip.exchange.sent();
     }
 
     fn first_byte(&self) {
-        self.exchange.first_byte();
+        self.trip.exchange.first_byte();
     }
 
     /// HTTP/1.0 knows no interim responses (RFC 9110 §15.2), and hyper's HTTP/2 cannot send them.
     fn interim(&self, status: StatusCode, headers: &HeaderMap) {
         if self.version == Version::HTTP_11 {
-            self.client.wire.send_interim(&headers::interim(status, headers));
+            let mut headers = headers.clone();
+            self.trip.strip_private(&mut headers);
+            self.trip.client.wire.send_interim(&headers::interim(status, &headers));
         }
     }
 }

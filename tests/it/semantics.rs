@@ -209,7 +209,7 @@ fn early_hints_pass_before_the_answer() {
     let released = Mutex::new(released);
     let upstream = Upstream::script(move |conn| {
         conn.request();
-        conn.send("HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n");
+        conn.send("HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nX-Exception-Message: secret\r\n\r\n");
         released.lock().unwrap().recv().unwrap();
         conn.ok("done");
     });
@@ -218,6 +218,7 @@ fn early_hints_pass_before_the_answer() {
     client.send(request("GET", "/", "hints", "", ""));
     let hint = client.head();
     assert_eq!((hint.status(), hint.header("link")), (103, Some("</style.css>; rel=preload")));
+    assert_eq!(hint.header("x-exception-message"), None);
     release.send(()).unwrap();
     assert_eq!(client.answer().whole().text(), "done");
     assert_eq!(proxy.completed("hints").number("status_code"), 200);
