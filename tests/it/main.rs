@@ -53,6 +53,9 @@ mod startup;
 /// A reader of stdout that is too slow: requests do not wait, what is lost is counted in the log itself.
 mod log_loss;
 
+/// A machine that has run out of descriptors: the proxy says so, waits, and goes on.
+mod descriptors;
+
 /// SIGTERM with requests in flight.
 mod shutdown;
 

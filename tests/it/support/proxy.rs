@@ -25,6 +25,7 @@ pub(crate) struct Setup {
     tables: BTreeMap<&'static str, String>,
     routes: String,
     tls: bool,
+    descriptors: Option<u32>,
     dir: TempDir,
 }
 
@@ -41,6 +42,7 @@ impl Setup {
             tables,
             routes: String::new(),
             tls: false,
+            descriptors: None,
             dir: tempfile::tempdir().unwrap(),
         }
     }
@@ -95,6 +97,12 @@ impl Setup {
         self
     }
 
+    /// The process may have no more than so many files and sockets open.
+    pub(crate) fn descriptors(mut self, most: u32) -> Setup {
+        self.descriptors = Some(most);
+        self
+    }
+
     /// The directory of this proxy, where its files may be put.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
@@ -120,7 +128,14 @@ impl Setup {
     pub(crate) fn command(&self) -> Command {
         let config = self.dir.path().join("gatelog.toml");
         std::fs::write(&config, self.toml()).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gatelog"));
+        let mut command = match self.descriptors {
+            None => Command::new(env!("CARGO_BIN_EXE_gatelog")),
+            Some(most) => {
+                let mut command = Command::new("sh");
+                command.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_gatelog")]);
+                command
+            }
+        };
         command.arg("run").arg("--config").arg(config).current_dir(self.dir.path());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GATELOG_")) {
             command.env_remove(name);
