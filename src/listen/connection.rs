@@ -291,7 +291,11 @@ impl<'a> Patience<'a> {
 /// Ends a connection: answers what was refused, and lets a client that still sends hear our last word.
 async fn close<H: Handler>(shared: &Shared<H>, client: &Connection, end: End) {
     let wire = &client.wire;
-    let refusal = wire.gate().refusal().cloned().filter(|_| end == End::Refused);
+    let cut_head = shared.drain.stage() > Stage::Open && wire.gate().is_mid_head();
+    if cut_head {
+        wire.gate().refuse(None, "shutdown", "the head was not whole when the server stopped");
+    }
+    let refusal = wire.gate().refusal().cloned().filter(|_| cut_head || end == End::Refused);
     if let Some(refusal) = &refusal {
         let answer = shared.handler.refused(&client.peer, refusal);
         if refusal.status.is_some() {

@@ -192,7 +192,7 @@ fn is_target(method: &[u8], target: &[u8]) -> bool {
     match uri.scheme_str() {
         Some(scheme) => scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"),
         None if method == b"CONNECT" => uri.authority().is_some(),
-        None => target.first() == Some(&b'/') || target == b"*",
+        None => target.first() == Some(&b'/') || target == b"*" && method == b"OPTIONS",
     }
 }
 
@@ -395,6 +395,7 @@ mod tests {
             ("GET example.com/x HTTP/1.1", RequestLine),
             ("GET example.com:80 HTTP/1.1", RequestLine),
             ("GET foo HTTP/1.1", RequestLine),
+            ("GET * HTTP/1.1", RequestLine),
             ("GET ftp://example.com/ HTTP/1.1", RequestLine),
             ("GET /<x> HTTP/1.1", RequestLine),
             ("GET /#x HTTP/1.1", RequestLine),

@@ -93,3 +93,24 @@ fn idle_connections_do_not_hold_up_the_shutdown() {
     assert!(idle.rest().0.is_empty());
     drop(fresh);
 }
+
+#[test]
+fn a_head_that_is_not_whole_at_the_end_has_its_record() {
+    let upstream = Upstream::script(|conn| {
+        while conn.request().is_some() {
+            conn.ok("fine");
+        }
+    });
+    let proxy = Setup::before(&upstream).top("workers", "1").start();
+    let mut half = Client::connect(proxy.addr());
+    half.exchange(request("GET", "/", "whole", "", "")).ok();
+    half.send("GET /half HTTP/1.1\r\nHos");
+    // What came earlier to the only thread is read earlier: once this is answered, the half head is there.
+    Client::connect(proxy.addr()).exchange(request("GET", "/", "other", "", "")).ok();
+    proxy.signal("TERM");
+    let log = proxy.wait();
+    let rejected = log.events("request_rejected");
+    assert_eq!(rejected.len(), 1, "{rejected:?}");
+    assert_eq!(rejected[0].text("reason"), "shutdown");
+    assert!(rejected[0].text("excerpt").starts_with("GET /half"), "{rejected:?}");
+}

@@ -100,10 +100,13 @@ pub(super) fn is_twin(name: &str, settings: &Settings) -> bool {
         || is_hop_by_hop(&twin)
 }
 
+/// Connection options that are looked at: each is compared with every field.
+const MAX_OPTIONS: usize = 64;
+
 /// What `Connection` names beside itself; empty in the ordinary case.
 pub(super) fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let tokens = values.flat_map(|value| value.split(',')).map(str::trim);
+    let tokens = values.flat_map(|value| value.split(',')).map(str::trim).take(MAX_OPTIONS);
     let options = ["", "close", "keep-alive"];
     let named = tokens.filter(|token| !options.iter().any(|option| token.eq_ignore_ascii_case(option)));
     let names = named.filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok());
