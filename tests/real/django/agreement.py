@@ -76,7 +76,8 @@ def renderings(chain):
 
 def plain(regex):
     """Text and groups one after another, with the groups' names; nothing for any other expression."""
-    inside = re.sub(r"\[[^]]*\]", "x", regex.removeprefix("^").removesuffix("$").removesuffix("?"))
+    # A set of characters is nothing to read into a group, and no plain text outside of one.
+    inside = re.sub(r"\[[^]]*\]", "^", regex.removeprefix("^").removesuffix("$").removesuffix("?"))
     groups = r"\((?:\?P<(\w+)>)?(?!\?)[^()|]*\)"
     bare = re.sub(groups, lambda group: f"{{{group[1] or 'var'}}}", inside)
     text = re.sub(r"\\([.])", r"\1", bare)
@@ -127,35 +128,14 @@ def typed(value):
 
 def expected(case, answer, seen, upstream):
     """The completed record, field by field; `None` is absent."""
-    request, failed = case.request, exception(case, seen)
-    match = seen["match"] or {"view_name": "unknown", "args": [], "kwargs": {}}
-    path, _, query = request.target.partition("?")
     reported = dict(seen["response_headers"])
+    kind, message = exception(case, seen) or (None, None)
     return {
+        **of_request(case.request, answer, seen),
         "event": "request_completed",
         "message": "Request completed",
-        "logger": "gatelog.request",
-        "schema": 1,
         "level": "ERROR" if case.broken else LEVELS[answer.status // 100],
-        "service": "realapp",
-        "peer_address": answer.address,
-        "environment": "test",
-        "method": request.method,
-        "scheme": "http",
-        "host": request.host,
-        "path": path,
-        "query": query or None,
-        "http_version": request.version,
-        "view_name": match["view_name"],
-        "view_args": match["args"],
-        "view_kwargs": match["kwargs"],
         "user_id": text(reported.get("x-user-id")),
-        "ip_address": client_ip(seen["headers"]["x-forwarded-for"]),
-        "user_agent": text(request.value("user-agent")),
-        "referer": text(request.value("referer")),
-        "content_type": text(request.value("content-type")),
-        "content_length": None if request.chunked or request.body is None else len(request.body),
-        **({} if case.early else {"request_size": seen["body_length"]}),
         "status_code": answer.status,
         "response_size": len(answer.body),
         "response_content_type": reported.get("content-type"),
@@ -167,8 +147,36 @@ def expected(case, answer, seen, upstream):
         "upstream": "app",
         "upstream_address": upstream,
         "attempts": 1,
-        "exception_type": failed and failed[0],
-        "exception_message": failed and failed[1],
+        "exception_type": kind,
+        "exception_message": message,
+        **({} if case.early else {"request_size": seen["body_length"]}),
+    }
+
+
+def of_request(request, answer, seen):
+    """The fields that the request's head decides."""
+    match = seen["match"] or {"view_name": "unknown", "args": [], "kwargs": {}}
+    path, _, query = request.target.partition("?")
+    return {
+        "logger": "gatelog.request",
+        "schema": 1,
+        "service": "realapp",
+        "environment": "test",
+        "method": request.method,
+        "scheme": "http",
+        "host": request.host,
+        "path": path,
+        "query": query or None,
+        "http_version": request.version,
+        "view_name": match["view_name"],
+        "view_args": match["args"],
+        "view_kwargs": match["kwargs"],
+        "ip_address": client_ip(seen["headers"]["x-forwarded-for"]),
+        "peer_address": answer.address,
+        "user_agent": text(request.value("user-agent")),
+        "referer": text(request.value("referer")),
+        "content_type": text(request.value("content-type")),
+        "content_length": None if request.chunked or request.body is None else len(request.body),
     }
 
 

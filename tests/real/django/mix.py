@@ -89,7 +89,7 @@ PARENTS = [f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00", f"cc-{TRACE}-{SPAN}
 def cases(patterns, seed):
     """The cases, dressed, in the order in which they are to be sent."""
     source = random.Random(seed)
-    plain = [*table(source, patterns, seed), *views(), *bodies(source), *transports()]
+    plain = [*table(source, patterns, seed), *statuses(), *packages(), *answers(), *bodies(source), *transports()]
     source.shuffle(plain)
     return [dress(source, number, case) for number, case in enumerate(plain)]
 
@@ -107,8 +107,8 @@ def is_endless(path):
     return unquote(path).split("/")[1] in ("sleep", "stream", "broken-stream", "large", "chunked")
 
 
-def views():
-    """What applications do: statuses, redirects, exceptions, streams, large answers, delays."""
+def statuses():
+    """Every status that an application may give, exceptions, redirects."""
     for status in (200, 201, 202, 204, 206, 300, 304, 307, 400, 401, 403, 404, 405, 409, 410, 412, 418, 422, 429, 451, 499, 500, 501, 502, 503, 504, 507, 599):
         yield Case(f"status-{status}", Request(f"/status/{status}/", "HEAD" if status % 3 == 0 else "GET"), status)
     for kind in ("ValueError", "KeyError", "ZeroDivisionError", "AssertionError", "unicode", "Something%20else"):
@@ -119,12 +119,20 @@ def views():
     yield Case("redirect", Request("/redirect/shop/cart/"), 302, head={"location": "/shop/cart/"})
     yield Case("redirect-permanent", Request("/redirect/a?permanent=1"), 301, record={"query": "permanent=1"}, head={"location": "/a"})
     yield Case("append-slash", Request("/echo?a=b"), 301, record={"view_name": "unknown"}, head={"location": "/echo/?a=b"})
+
+
+def packages():
+    """What Django's admin and the REST framework answer."""
     yield Case("admin-login", Request("/admin/login/?next=/admin/"), 200, record={"query": "next=/admin/", "view_name": "admin:login"})
     yield Case("admin-not-logged-in", Request("/admin/auth/user/"), 302, record={"view_name": "admin:auth_user_changelist"})
     yield Case("admin-catch-all", Request("/admin/nope/"), 302, record={"view_name": "admin:django.contrib.admin.sites.catch_all_view"})
     yield Case("rest-created", Request("/api/things/", "POST", body=b"{}"), 201, record={"view_name": "thing-list"})
     yield Case("rest-deleted", Request("/api/v2/boxes/3", "DELETE"), 204, record={"view_kwargs": {"pk": 3}, "view_name": "v2:box-detail"})
     yield Case("rest-not-allowed", Request("/api/parts/", "POST", body=b""), 405)
+
+
+def answers():
+    """Streams, large answers, delays."""
     for version in ("1.1", "1.0", "2"):
         yield Case(f"stream-{version}", Request("/stream/20/?pause=0.002", version=version), 200, 0.04, record={"query": "pause=0.002"})
         yield Case(f"large-{version}", Request("/large/3000000/", version=version), 200, record={"response_size": 3_000_000})

@@ -110,33 +110,41 @@ def in_parallel(cases, port, folder):
 
 def admin_session(client):
     """Logs in to Django's admin and looks around there: (case, answer) of each step."""
-    jar = {}
+    jar, form = {}, [("Content-Type", "application/x-www-form-urlencoded")]
 
-    def step(name, status, view, request, user=None):
-        if jar:
-            request.headers.append(("Cookie", "; ".join(f"{key}={value}" for key, value in jar.items())))
-        case = mix.Case(name, request, status, record={"view_name": f"admin:{view}", "user_id": user})
-        answer = client.send(request)
-        for value in [value for header, value in answer.headers if header == "set-cookie"]:
-            key, _, secret = value.partition(";")[0].partition("=")
-            jar[key] = secret
-            if len(secret) > 8:
-                case.secrets.append(secret)
-        return case, answer
+    def step(status, view, target, body=None, user=None):
+        request = Request(target, "GET" if body is None else "POST", form[:] if body else [], body)
+        case = mix.Case(f"admin {view}", request, status, record={"view_name": f"admin:{view}", "user_id": user})
+        return case, visit(client, case, jar)
 
-    yield step("login page", 200, "login", Request("/admin/login/"))
-    form = f"csrfmiddlewaretoken={jar.get('csrftoken')}&username=ada&password={PASSWORD.replace(' ', '+')}".encode()
-    typed = [("Content-Type", "application/x-www-form-urlencoded")]
-    yield step("login refused", 403, "login", Request("/admin/login/", "POST", typed[:], b"username=ada"))
-    yield step("login", 302, "login", Request("/admin/login/", "POST", typed[:], form))
-    yield step("index", 200, "index", Request("/admin/"), "1")
-    yield step("users", 200, "auth_user_changelist", Request("/admin/auth/user/?q=ada"), "1")
-    yield step("user", 200, "auth_user_change", Request("/admin/auth/user/1/change/"), "1")
-    yield step("user, redirected", 302, "django.views.generic.base.RedirectView", Request("/admin/auth/user/1/"), "1")
-    yield step("history", 200, "auth_user_history", Request("/admin/auth/user/1/history/"), "1")
-    yield step("nobody", 302, "auth_user_change", Request("/admin/auth/user/77/change/"), "1")
-    yield step("app", 200, "app_list", Request("/admin/auth/"), "1")
-    yield step("catch-all", 404, "django.contrib.admin.sites.catch_all_view", Request("/admin/nope/"), "1")
+    yield step(200, "login", "/admin/login/")
+    yield step(403, "login", "/admin/login/", b"username=ada")
+    login = f"csrfmiddlewaretoken={jar.get('csrftoken')}&username=ada&password={PASSWORD.replace(' ', '+')}"
+    yield step(302, "login", "/admin/login/", login.encode())
+    for status, view, target in (
+        (200, "index", "/admin/"),
+        (200, "auth_user_changelist", "/admin/auth/user/?q=ada"),
+        (200, "auth_user_change", "/admin/auth/user/1/change/"),
+        (302, "django.views.generic.base.RedirectView", "/admin/auth/user/1/"),
+        (200, "auth_user_history", "/admin/auth/user/1/history/"),
+        (302, "auth_user_change", "/admin/auth/user/77/change/"),
+        (200, "app_list", "/admin/auth/"),
+        (404, "django.contrib.admin.sites.catch_all_view", "/admin/nope/"),
+    ):
+        yield step(status, view, target, user="1")
+
+
+def visit(client, case, jar):
+    """Sends the cookies of the jar, and keeps what comes."""
+    if jar:
+        case.request.headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in jar.items())))
+    answer = client.send(case.request)
+    for header, value in answer.headers:
+        name, _, secret = value.partition(";")[0].partition("=")
+        if header == "set-cookie" and len(secret) > 8:
+            jar[name] = secret
+            case.secrets.append(secret)
+    return answer
 
 
 def slow_is_told_at_once(checks, client, log):

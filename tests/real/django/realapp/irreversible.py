@@ -5,8 +5,8 @@ from django.urls import re_path
 from . import urls, views
 
 urlpatterns = [
-    re_path(r"^(?i:case)/(?P<word>[a-z]+)/$", views.echo, name="case-prefix"),
+    re_path(r"^(?i:folded)/(?P<word>[a-z]+)/$", views.echo, name="folded"),
     re_path(r"(?i)^insensitive/(?P<word>[a-z]+)/$", views.echo, name="insensitive"),
-    re_path(r"^any/(?s:(.+))\Z", views.echo, name="dot-all"),
+    re_path(r"^all/(?s:(.+))\Z", views.echo, name="dot-all-flag"),
     *urls.urlpatterns,
 ]

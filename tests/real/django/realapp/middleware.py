@@ -11,7 +11,7 @@ REPLIES = {
 
 
 class ExceptionHeaders:
-    """Puts type and message of an unhandled exception on its 500: headers that gatelog reads and strips by default."""
+    """Puts type and message of an unhandled exception on its 500; an `Http404` is an answer, no failure."""
 
     def __init__(self, get_response):
         self.get_response = get_response

@@ -8,7 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
-DATA = Path(os.environ.get("REALAPP_DATA") or tempfile.mkdtemp(prefix="gatelog-django-"))
+DATA = Path(os.environ.get("REALAPP_DATA") or tempfile.gettempdir())
 
 SECRET_KEY = "not a secret: this application only ever serves tests on loopback"
 DEBUG = False
