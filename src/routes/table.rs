@@ -48,7 +48,8 @@ impl Table {
         let (route, values) = self.index.find(&self.routes, method, text, 1)?;
         let decoded = match decoded {
             std::borrow::Cow::Owned(decoded) => Some(decoded.into_boxed_str()),
-            std::borrow::Cow::Borrowed(_) => None,
+            // No path at all is read as `/`: the match must not look for its groups in what was given.
+            std::borrow::Cow::Borrowed(decoded) => path.is_empty().then(|| decoded.into()),
         };
         Some(Match { route, decoded, values })
     }

@@ -276,3 +276,10 @@ fn what_django_warns_of_is_warned_of() {
     let joined = under(Pattern::Prefix("shop".into()), "shop", vec![path("cart", "/cart/")]);
     assert_eq!(compile(vec![joined, path("plain", "a/<int:b>-<c>/")]).1, []);
 }
+
+#[test]
+fn no_path_at_all_is_read_as_the_root() {
+    let table = table(vec![regex("empty", "()")]);
+    assert_eq!(ask(&table, "GET", ""), ask(&table, "GET", "/"));
+    assert_eq!(ask(&table, "GET", "/"), json!(["empty", [""], {}]));
+}
