@@ -5,7 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use ring::hmac;
 
 use super::settings::UserSource;
@@ -57,11 +57,17 @@ impl Users {
 
     /// Takes off the response what is not for the client.
     pub fn strip_response(&self, headers: &mut HeaderMap) {
-        for source in &self.sources {
-            if let UserSource::ResponseHeader { name, strip: true } = source {
-                headers.remove(name);
-            }
+        for name in self.stripped() {
+            headers.remove(name);
         }
+    }
+
+    /// The response headers that are not for the client.
+    pub fn stripped(&self) -> impl Iterator<Item = &HeaderName> {
+        self.sources.iter().filter_map(|source| match source {
+            UserSource::ResponseHeader { name, strip: true } => Some(name),
+            _ => None,
+        })
     }
 
     /// Takes off an untrusted peer's request what only an authenticating proxy may say.
@@ -130,7 +136,7 @@ fn jwt_claim(headers: &HeaderMap, claim: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderValue;
 
     fn users(sources: Vec<UserSource>) -> Users {
         Users::new(sources, hmac::Key::new(hmac::HMAC_SHA256, b"a key of the test"))

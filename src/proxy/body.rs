@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderName;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -64,7 +65,7 @@ impl http_body::Body for RequestBody {
             Poll::Ready(Some(Ok(frame))) => {
                 self.deadline.clear();
                 let counted = frame.data_ref().map_or(Ok(()), |data| self.count(data.len()));
-                Poll::Ready(Some(counted.map(|()| filter_trailers(frame))))
+                Poll::Ready(Some(counted.map(|()| filter_trailers(frame, &[]))))
             }
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(self.cause()))),
             Poll::Ready(None) => Poll::Ready(None),
@@ -87,6 +88,8 @@ pub struct Body {
     content: Content,
     exchange: Option<Exchange>,
     running: Running,
+    /// Trailers that are not for the client.
+    private: Rc<[HeaderName]>,
     /// What broke it off, until what came before has gone out.
     failure: Option<UpstreamError>,
     failed: bool,
@@ -98,21 +101,21 @@ enum Content {
 }
 
 impl Body {
-    /// What a server sends.
-    pub fn upstream(body: ResponseBody, exchange: Exchange, wire: &Rc<Wire>) -> Body {
-        Body::new(Content::Upstream(body), exchange, wire)
+    /// What a server sends; trailers of the `private` names are not for the client.
+    pub fn upstream(body: ResponseBody, exchange: Exchange, wire: &Rc<Wire>, private: Rc<[HeaderName]>) -> Body {
+        Body::new(Content::Upstream(body), exchange, wire, private)
     }
 
     /// An answer of our own.
     pub fn own(body: Bytes, exchange: Exchange, wire: &Rc<Wire>) -> Body {
-        Body::new(Content::Own(body), exchange, wire)
+        Body::new(Content::Own(body), exchange, wire, Rc::default())
     }
 
-    fn new(content: Content, exchange: Exchange, wire: &Rc<Wire>) -> Body {
+    fn new(content: Content, exchange: Exchange, wire: &Rc<Wire>, private: Rc<[HeaderName]>) -> Body {
         let running = wire.run();
         // Until it is asked for, it is the client's turn: over HTTP/2 there may be no window for the first byte.
         running.offer(true);
-        Body { content, exchange: Some(exchange), running, failure: None, failed: false }
+        Body { content, exchange: Some(exchange), running, private, failure: None, failed: false }
     }
 
     fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
@@ -181,7 +184,7 @@ impl http_body::Body for Body {
                 Some(Ok(frame)) => {
                     self.note(&frame);
                     self.running.offer(true);
-                    return Poll::Ready(Some(Ok(filter_trailers(frame))));
+                    return Poll::Ready(Some(Ok(filter_trailers(frame, &self.private))));
                 }
                 Some(Err(error)) => error,
                 None => {

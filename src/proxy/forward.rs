@@ -127,15 +127,18 @@ impl Trip<'_> {
             self.exchange.grpc_status(status);
         }
         headers::pass_response(&mut headers, &self.way(""));
-        response(status, headers, Body::upstream(body, self.exchange.clone(), &self.client.wire))
+        response(
+            status,
+            headers,
+            Body::upstream(body, self.exchange.clone(), &self.client.wire, Rc::clone(&self.proxy.private)),
+        )
     }
 
     /// Takes off an interim response what is not for the client in a final one either.
     fn strip_private(&self, headers: &mut HeaderMap) {
-        let names = &self.upstream.settings.exception_headers;
-        headers.remove(&names.kind);
-        headers.remove(&names.message);
-        self.proxy.exchanges.users().strip_response(headers);
+        for name in self.proxy.private.iter() {
+            headers.remove(name);
+        }
     }
 
     /// What the application says of its own exception is for the record, not for the client.

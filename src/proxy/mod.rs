@@ -18,7 +18,7 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use crate::exchange::{Exception, Exchange, Exchanges};
@@ -33,12 +33,15 @@ pub struct Proxy {
     exchanges: Rc<Exchanges>,
     upstreams: Upstreams,
     limits: Limits,
+    /// What an application says to us alone, wherever in an answer it says it.
+    private: Rc<[HeaderName]>,
 }
 
 impl Proxy {
     /// A proxy to these upstreams.
     pub fn new(exchanges: Rc<Exchanges>, upstreams: Upstreams, limits: Limits) -> Proxy {
-        Proxy { exchanges, upstreams, limits }
+        let private = exchanges.users().stripped().chain(upstreams.exception_headers()).cloned().collect();
+        Proxy { exchanges, upstreams, limits, private }
     }
 
     /// Its upstreams.

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::HeaderName;
 use rustls::ClientConfig;
 
 use crate::upstream::{NameError, Settings, Upstream};
@@ -42,6 +43,14 @@ impl Upstreams {
         };
         // The first of equals: `max_by_key` would take the last.
         self.all.iter().rev().filter(fits).max_by_key(rank)
+    }
+
+    /// The fields in which applications report exceptions.
+    pub fn exception_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.all.iter().flat_map(|upstream| {
+            let names = &upstream.settings.exception_headers;
+            [&names.kind, &names.message]
+        })
     }
 
     /// Closes connections that nobody will use any more.

@@ -91,9 +91,11 @@ fn small_chunked_bodies_pass_both_ways() {
 }
 
 #[test]
-fn trailers_of_the_answer_pass() {
+fn trailers_of_the_answer_pass_but_for_what_is_not_the_clients() {
     let upstream = Upstream::answering(
-        b"HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 42\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTrailer: X-Sum, X-Exception-Type, Content-Length, Set-Cookie\r\n\
+          Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\
+          X-Exception-Type: Inner\r\nX-Sum: 42\r\nContent-Length: 9\r\nSet-Cookie: a=b\r\n\r\n",
     );
     let proxy = Setup::before(&upstream).start();
     let asking = request("GET", "/", "trailers", "TE: trailers\r\nConnection: TE\r\n", "");

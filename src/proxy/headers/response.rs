@@ -35,11 +35,12 @@ fn ends_here(name: &HeaderName) -> bool {
     is_hop_by_hop(name.as_str()) && *name != header::PROXY_AUTHENTICATE
 }
 
-/// Takes off a trailer section what must not stand in one.
-pub fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
+/// Takes off a trailer section what must not stand in one, and what is not for whoever gets it.
+pub fn filter_trailers(frame: Frame<Bytes>, private: &[HeaderName]) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(trailers) => {
-            let kept = trailers.iter().filter(|(name, _)| !is_forbidden_in_trailers(name.as_str()));
+            let kept =
+                trailers.iter().filter(|(name, _)| !is_forbidden_in_trailers(name.as_str()) && !private.contains(name));
             Frame::trailers(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
         }
         Err(frame) => frame,
