@@ -33,6 +33,8 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
 /// What hyper keeps on the stack; any other number costs it an allocation a request.
 const HYPER_HEADERS: usize = 100;
+/// How far over the limit an HTTP/2 head may be and still be read, so that its refusal is recorded.
+const H2_HEAD_ROOM: u32 = 4;
 /// Smallest read buffer that hyper accepts.
 const MIN_BUFFER: usize = 8192;
 
@@ -144,7 +146,8 @@ async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
     let driver = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     client.wire.watch(driver);
     let io = TokioIo::new(WireIo(Rc::clone(&client.wire)));
-    let header_bytes = u32::try_from(shared.limits.header_bytes).unwrap_or(u32::MAX);
+    // Past it the library answers by itself and tells nobody; a head that is only too large is for the handler to refuse.
+    let header_bytes = u32::try_from(shared.limits.header_bytes).unwrap_or(u32::MAX).saturating_mul(H2_HEAD_ROOM);
     let connection = http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
         .max_concurrent_streams(shared.limits.streams_per_connection)

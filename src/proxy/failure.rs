@@ -38,6 +38,8 @@ pub enum Refused {
     BodyTooLarge,
     /// A target longer than `limits.uri_bytes`, in HTTP/2.
     TargetTooLong,
+    /// An HTTP/2 head over `limits.header_bytes`.
+    HeadTooLarge,
     /// More fields than `limits.header_count`, in HTTP/2.
     TooManyFields,
     /// This proxy has passed it on before.
@@ -145,7 +147,7 @@ impl Refused {
             Refused::Expectation => (StatusCode::EXPECTATION_FAILED, Outcome::Rejected, "http_request_error"),
             Refused::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Outcome::Limited, "http_request_error"),
             Refused::TargetTooLong => (StatusCode::URI_TOO_LONG, Outcome::Limited, "http_request_error"),
-            Refused::TooManyFields => {
+            Refused::HeadTooLarge | Refused::TooManyFields => {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Outcome::Limited, "http_request_error")
             }
             Refused::Loop => (StatusCode::LOOP_DETECTED, Outcome::Rejected, "proxy_loop_detected"),
@@ -162,6 +164,7 @@ impl Refused {
             Refused::Expectation => "an expectation other than 100-continue",
             Refused::BodyTooLarge => "the declared request body is larger than limits.body_bytes",
             Refused::TargetTooLong => "the request target is longer than limits.uri_bytes",
+            Refused::HeadTooLarge => "the head is larger than limits.header_bytes",
             Refused::TooManyFields => "the head has more fields than limits.header_count",
             Refused::Loop => "the request has passed this proxy before",
         }

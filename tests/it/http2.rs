@@ -303,12 +303,13 @@ fn limits_of_a_head_hold_in_http2_too() {
         let long = request("long").uri(format!("http://test.example/{}", "x".repeat(100)));
         let many = (0..20).fold(request("many"), |request, index| request.header(format!("x-{index}"), "1"));
         let crumbs = (0..40).fold(request("crumbs"), |request, index| request.header("cookie", format!("c{index}=1")));
-        for (request, status) in [(long, 414), (many, 431), (crumbs, 200)] {
+        let large = request("large").header("x-large", "x".repeat(40 << 10));
+        for (request, status) in [(long, 414), (many, 431), (large, 431), (crumbs, 200)] {
             let answer = h2.sender.send_request(request.body(()).unwrap(), true).unwrap().0.await.unwrap();
             assert_eq!(answer.status(), status);
         }
     });
-    for (id, status) in [("long", 414), ("many", 431)] {
+    for (id, status) in [("long", 414), ("many", 431), ("large", 431)] {
         let record = proxy.completed(id);
         assert_eq!((record.number("status_code"), record.text("outcome")), (status, "limited"), "{record:?}");
     }
