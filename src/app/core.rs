@@ -9,9 +9,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
-use tokio::task::LocalSet;
 
 use crate::exchange::{self, Exchanges};
 use crate::listen::{ConnectionCount, Drain, Limits, Listener, Serving, Stage};
@@ -51,27 +50,26 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn spawn(self, index: usize) -> io::Result<JoinHandle<io::Result<()>>> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
             let _told = Told(self.ended.clone());
-            self.run(&runtime)
+            self.run()
         })
     }
 
-    fn run(self, runtime: &tokio::runtime::Runtime) -> io::Result<()> {
+    fn run(self) -> io::Result<()> {
+        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
         let setup = &self.setup;
         let intake = Rc::new(Intake::new(setup.levels.clone(), &setup.ports, &setup.stamp));
         let exchanges = Exchanges::new(&setup.exchange, Rc::clone(&intake), Clock::system());
         let upstreams = Upstreams::new(&setup.upstreams, &setup.clients).map_err(io::Error::other)?;
         let proxy = Rc::new(Proxy::new(Rc::clone(&exchanges), upstreams, setup.limits.clone()));
-        let tasks = LocalSet::new();
-        tasks.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
-        tasks.spawn_local(watch_thresholds(Rc::clone(&exchanges)));
-        tasks.spawn_local(sweep(Rc::clone(&proxy)));
-        let served = tasks.block_on(runtime, serve(self.listeners, &self.setup, proxy, self.stages));
+        runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
+        runtime.spawn_local(watch_thresholds(Rc::clone(&exchanges)));
+        runtime.spawn_local(sweep(Rc::clone(&proxy)));
+        let served = runtime.block_on(serve(self.listeners, &self.setup, proxy, self.stages));
         exchanges.shut_down();
         // Whatever still runs is let go here, and writes how it ended.
-        drop(tasks);
+        drop(runtime);
         intake.flush_last(LAST_WORDS);
         served
     }
