@@ -1,8 +1,8 @@
 //! Configuration: raw (as written), resolved into the settings of every module, every problem at once with its place.
 //!
-//! The way of a file: [`tree`] parses it and puts variables into its strings, [`overrides`] puts `GATELOG_…` variables
-//! over it, and the modules named like its sections ([`listen`], [`identity`], [`upstream`], [`routes`], [`log`]) read
-//! it key by key through a [`reader::Section`], which collects complaints and knows what nobody asked for.
+//! The way of a file: `tree` parses it and puts variables into its strings, `overrides` puts `GATELOG_…` variables
+//! over it, and the modules named like its sections (`listen`, `identity`, `upstream`, `routes`, `log`) read
+//! it key by key through a `reader::Section`, which collects complaints and knows what nobody asked for.
 //! Nothing here looks at the process: variables and files come from the [`Environment`] that the caller gives.
 
 use std::path::{Path, PathBuf};
