@@ -8,14 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderName, header};
 use ring::hmac;
 
+use crate::record::redact::keyed_hash;
+
 use super::settings::UserSource;
 
 /// Longest user id that is kept.
 const MAX_LENGTH: usize = 256;
 /// Longest bearer token whose claims are read.
 const MAX_TOKEN: usize = 16 * 1024;
-/// Bytes of a hashed cookie that are shown: enough to tell users apart, no way back.
-const HASH_BYTES: usize = 8;
 
 /// The configured sources.
 #[derive(Debug)]
@@ -90,14 +90,9 @@ impl Users {
             UserSource::JwtClaim(claim) => jwt_claim(headers, claim),
             UserSource::Cookie { name, hash } => {
                 let value = cookie(headers, name)?;
-                if *hash { Some(self.hash(value)) } else { bounded(value) }
+                if *hash { Some(keyed_hash(&self.key, value).into_bytes()) } else { bounded(value) }
             }
         }
-    }
-
-    fn hash(&self, value: &[u8]) -> Vec<u8> {
-        let tag = hmac::sign(&self.key, value);
-        tag.as_ref().iter().take(HASH_BYTES).flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
     }
 }
 

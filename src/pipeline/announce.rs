@@ -5,8 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::record::{Body, Event, Head, Level, Record, Value};
 use crate::time;
 
-use super::intake::LaneEncoder;
-use super::{Levels, Port, Stamp};
+use super::{Layout, Levels, Port, Stamp};
 
 /// The logger of gatelog about itself.
 pub const PROXY_LOGGER: &str = "gatelog.proxy";
@@ -15,14 +14,14 @@ pub const PROXY_LOGGER: &str = "gatelog.proxy";
 #[derive(Debug)]
 pub struct Announcer {
     levels: Levels,
-    ports: Vec<(Port, Mutex<LaneEncoder>)>,
+    ports: Vec<(Port, Mutex<Layout>)>,
 }
 
 impl Announcer {
     /// A way to each of the outputs.
     pub fn new(levels: Levels, ports: &[Port], stamp: &Stamp) -> Announcer {
-        let encoder = |port: &Port| Mutex::new(LaneEncoder::new(port.format, stamp));
-        Announcer { levels, ports: ports.iter().map(|port| (port.clone(), encoder(port))).collect() }
+        let layout = |port: &Port| Mutex::new(Layout::new(port.format, stamp));
+        Announcer { levels, ports: ports.iter().map(|port| (port.clone(), layout(port))).collect() }
     }
 
     /// Whether a record of this level is written by anybody.
@@ -41,10 +40,11 @@ impl Announcer {
         if !self.levels.allow(record.head.logger, record.head.level) {
             return;
         }
-        for (port, encoder) in &self.ports {
+        for (port, layout) in &self.ports {
             let mut batch = port.queue.spare();
             // A panic while encoding leaves nothing half-written behind: the encoder holds only caches.
-            encoder.lock().unwrap_or_else(PoisonError::into_inner).record(record, &mut batch);
+            let seq_at = layout.lock().unwrap_or_else(PoisonError::into_inner).record(record, &mut batch.bytes);
+            batch.close_line(seq_at);
             if let Err(refused) = port.queue.push(batch) {
                 port.queue.count_untold(refused.lines.len() as u64);
             }

@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::record::json::{Encoder, Fragment};
-use crate::record::text::Pretty;
+use crate::record::json::Fragment;
 use crate::record::{Body, Facts, Head, Level, Progress, Record};
 use crate::time;
 
 use super::queue::BATCH_BYTES;
-use super::{Batch, Format, Levels, Port, Stamp, WhenFull};
+use super::{Batch, Layout, Levels, Port, Stamp, WhenFull};
 
 /// One core's way into the pipeline.
 ///
@@ -37,7 +36,7 @@ impl Intake {
 
     /// Encodes once what all records of one request share.
     pub fn fragment(&self, facts: &Facts<'_>, fragment: &mut Fragment) {
-        if let Some(lane) = self.lanes.borrow().iter().find_map(|lane| lane.encoder.json()) {
+        if let Some(lane) = self.lanes.borrow().iter().find_map(|lane| lane.layout.json()) {
             lane.fragment(facts, fragment);
         }
     }
@@ -45,20 +44,20 @@ impl Intake {
     /// Offers a record about a request whose [`Intake::fragment`] was made from the same facts.
     /// `show` gives the facts themselves, to layouts that make no use of the fragment.
     pub fn request(&self, head: &Head<'_>, fragment: &Fragment, progress: Option<&Progress<'_>>, show: &Show<'_>) {
-        self.offer(head, |encoder, batch| match encoder {
-            LaneEncoder::Json(encoder) => {
-                let seq_at = encoder.request(head, fragment, progress, &mut batch.bytes);
-                batch.close_line(Some(seq_at));
+        self.offer(head, |layout, out| match layout {
+            Layout::Json(encoder) => Some(encoder.request(head, fragment, progress, out)),
+            Layout::Pretty(pretty) => {
+                show(&mut |facts| {
+                    pretty.record(&Record { head: *head, body: Body::Request { facts, progress } }, out);
+                });
+                None
             }
-            LaneEncoder::Pretty(_) => show(&mut |facts| {
-                encoder.record(&Record { head: *head, body: Body::Request { facts, progress } }, batch);
-            }),
         });
     }
 
     /// Offers any record.
     pub fn record(&self, record: &Record<'_>) {
-        self.offer(&record.head, |encoder, batch| encoder.record(record, batch));
+        self.offer(&record.head, |layout, out| layout.record(record, out));
     }
 
     /// Waits until there is something to [`Intake::flush`].
@@ -82,7 +81,7 @@ impl Intake {
         self.lanes.borrow_mut().iter_mut().for_each(|lane| lane.hand_over_last(at_most));
     }
 
-    fn offer(&self, head: &Head<'_>, encode: impl Fn(&mut LaneEncoder, &mut Batch)) {
+    fn offer(&self, head: &Head<'_>, encode: impl Fn(&mut Layout, &mut Vec<u8>) -> Option<usize>) {
         if !self.levels.allow(head.logger, head.level) {
             return;
         }
@@ -90,7 +89,8 @@ impl Intake {
             if lane.batch.lines.is_empty() {
                 self.filled.notify_one();
             }
-            encode(&mut lane.encoder, &mut lane.batch);
+            let seq_at = encode(&mut lane.layout, &mut lane.batch.bytes);
+            lane.batch.close_line(seq_at);
             if lane.batch.bytes.len() >= BATCH_BYTES {
                 lane.hand_over();
             }
@@ -105,7 +105,7 @@ pub type Show<'a> = dyn Fn(&mut dyn FnMut(&Facts<'_>)) + 'a;
 #[derive(Debug)]
 struct Lane {
     port: Port,
-    encoder: LaneEncoder,
+    layout: Layout,
     batch: Batch,
     /// Dropped since the last batch that was taken.
     lost: u64,
@@ -115,8 +115,8 @@ struct Lane {
 
 impl Lane {
     fn new(port: Port, stamp: &Stamp) -> Lane {
-        let encoder = LaneEncoder::new(port.format, stamp);
-        Lane { port, encoder, batch: Batch::default(), lost: 0, stalled: false }
+        let layout = Layout::new(port.format, stamp);
+        Lane { port, layout, batch: Batch::default(), lost: 0, stalled: false }
     }
 
     fn hand_over(&mut self) {
@@ -183,46 +183,10 @@ fn pause(since: Instant, at_most: Duration) -> Duration {
     at_most.saturating_sub(since.elapsed()).min(Duration::from_millis(1))
 }
 
-/// The layout of one output.
-#[derive(Debug)]
-pub(super) enum LaneEncoder {
-    /// One JSON object a line.
-    Json(Box<Encoder>),
-    /// For people.
-    Pretty(Pretty),
-}
-
-impl LaneEncoder {
-    pub(super) fn new(format: Format, stamp: &Stamp) -> LaneEncoder {
-        match format {
-            Format::Pretty => LaneEncoder::Pretty(Pretty::new(true)),
-            Format::Json | Format::Auto => LaneEncoder::Json(Box::new(Encoder::new(&stamp.instance, &stamp.record))),
-        }
-    }
-
-    fn json(&self) -> Option<&Encoder> {
-        match self {
-            LaneEncoder::Json(encoder) => Some(encoder),
-            LaneEncoder::Pretty(_) => None,
-        }
-    }
-
-    pub(super) fn record(&mut self, record: &Record<'_>, batch: &mut Batch) {
-        let seq_at = match self {
-            LaneEncoder::Json(encoder) => Some(encoder.record(record, &mut batch.bytes)),
-            LaneEncoder::Pretty(pretty) => {
-                pretty.record(record, &mut batch.bytes);
-                None
-            }
-        };
-        batch.close_line(seq_at);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::{OutputSettings, Queue};
+    use crate::pipeline::{Format, OutputSettings, Queue};
     use crate::record::Event;
     use std::sync::Arc;
 

@@ -13,12 +13,14 @@
 
 pub mod announce;
 pub mod intake;
+pub mod layout;
 pub mod levels;
 pub mod queue;
 pub mod settings;
 
 pub use announce::Announcer;
 pub use intake::Intake;
+pub use layout::Layout;
 pub use levels::Levels;
 pub use queue::{Batch, Queue};
 pub use settings::{Format, OutputSettings, Settings, WhenFull};

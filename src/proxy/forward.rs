@@ -77,7 +77,7 @@ impl Trip<'_> {
         if let Some(connection) = server.reuse() {
             self.exchange.attempt(&server.address, true);
             let again = self.admitted.coding == BodyCoding::None && is_idempotent(&head.method);
-            let sent = if again { RequestOrNone::None } else { RequestOrNone::Body(body.take()) };
+            let sent = AttemptBody(if again { None } else { body.take() });
             match self.send(connection, head, sent).await {
                 Err(Failure::Upstream(error)) if again && error.is_stale() => {}
                 result => return result,
@@ -88,14 +88,14 @@ impl Trip<'_> {
         // Rare beside a reused connection, and large: boxed, so that every request's future need not hold it.
         let connected = Box::pin(server.connect(timeouts.connect, || self.exchange.securing())).await;
         let connection = connected.map_err(Failure::Upstream)?;
-        self.send(connection, head, RequestOrNone::Body(body)).await
+        self.send(connection, head, AttemptBody(body)).await
     }
 
     async fn send(
         &self,
         mut connection: Connection,
         head: &mut Parts,
-        body: RequestOrNone,
+        body: AttemptBody,
     ) -> Result<(ResponseHead, ResponseBody), Failure> {
         let mut buffer = connection.head_buffer();
         let address = connection.address();
@@ -161,12 +161,9 @@ fn is_idempotent(method: &Method) -> bool {
 }
 
 /// The body of one attempt: there may be another one only where there is none.
-pub(super) enum RequestOrNone {
-    Body(Option<RequestBody>),
-    None,
-}
+struct AttemptBody(Option<RequestBody>);
 
-impl http_body::Body for RequestOrNone {
+impl http_body::Body for AttemptBody {
     type Data = bytes::Bytes;
     type Error = super::failure::BodyError;
 
@@ -174,9 +171,9 @@ impl http_body::Body for RequestOrNone {
         mut self: std::pin::Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
-        match &mut *self {
-            RequestOrNone::Body(Some(body)) => std::pin::Pin::new(body).poll_frame(cx),
-            RequestOrNone::Body(None) | RequestOrNone::None => std::task::Poll::Ready(None),
+        match &mut self.0 {
+            Some(body) => std::pin::Pin::new(body).poll_frame(cx),
+            None => std::task::Poll::Ready(None),
         }
     }
 }

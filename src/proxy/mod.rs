@@ -28,6 +28,9 @@ use crate::record::Rejected;
 
 use respond::Content;
 
+/// Methods that are passed on, for `Allow`; CONNECT is not, and TRACE not beyond its last hop.
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// The proxy on one core.
 pub struct Proxy {
     exchanges: Rc<Exchanges>,
@@ -82,7 +85,7 @@ impl Proxy {
         let mut headers = answer.headers;
         headers.insert(self.exchanges.settings().request_id.header.clone(), exchange.id().to_header());
         if status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+            headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
         }
         exchange.answered(status, &headers);
         response(status, headers, Body::own(answer.body, exchange.clone(), &client.wire))
@@ -92,7 +95,7 @@ impl Proxy {
     fn answer_options(&self, exchange: &Exchange, client: &Client) -> Response<Body> {
         exchange.concluded_here();
         let mut headers = HeaderMap::new();
-        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         self.own(exchange, client, StatusCode::OK, respond::Answer { headers, body: bytes::Bytes::new() })
     }

@@ -15,7 +15,7 @@ use super::RedactSettings;
 /// What stands where a secret was.
 pub const REDACTED: &str = "REDACTED";
 
-/// Bytes of an address's hash that are shown: enough to tell clients apart.
+/// Bytes of a hash that are shown: enough to tell clients and users apart, no way back.
 const HASH_BYTES: usize = 8;
 
 /// How often a name is percent-decoded before it is believed to be plain.
@@ -96,10 +96,7 @@ impl Policy {
     pub fn ip_text(&self, address: IpAddr) -> String {
         match &self.ip_key {
             None => self.ip(address).to_string(),
-            Some(key) => {
-                let tag = hmac::sign(key, address.to_canonical().to_string().as_bytes());
-                tag.as_ref().iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect()
-            }
+            Some(key) => keyed_hash(key, address.to_canonical().to_string().as_bytes()),
         }
     }
 
@@ -184,6 +181,12 @@ impl Policy {
             Cow::Owned(clean) => Cow::Owned([&[*mark], clean.as_slice()].concat()),
         }
     }
+}
+
+/// 16 hex digits that stand for a value: the same for the same value and key, and no way back.
+pub fn keyed_hash(key: &hmac::Key, value: &[u8]) -> String {
+    let tag = hmac::sign(key, value);
+    tag.as_ref().iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Appends the key of a pair, and what stands for its value.

@@ -1,14 +1,11 @@
 //! The numbers of one output's stream, and the records that tell of missing ones.
 
+use crate::pipeline::announce::PROXY_LOGGER;
 use crate::pipeline::queue::Line;
-use crate::pipeline::{Batch, Format, Stamp};
-use crate::record::json::{Encoder, splice};
-use crate::record::text::Pretty;
+use crate::pipeline::{Batch, Format, Layout, Stamp};
+use crate::record::json::splice;
 use crate::record::{Body, Event, Head, Level, Loss, Record};
 use crate::time;
-
-/// The logger of `log_loss`.
-const LOGGER: &str = "gatelog.proxy";
 
 /// Gives each line its number, in the order in which it is written.
 #[derive(Debug)]
@@ -19,20 +16,10 @@ pub struct Sequence {
     line: Vec<u8>,
 }
 
-#[derive(Debug)]
-enum Layout {
-    Json(Box<Encoder>),
-    Pretty(Pretty),
-}
-
 impl Sequence {
     /// The stream of an output that begins now, with number 1.
     pub fn new(output: &str, format: Format, stamp: &Stamp) -> Sequence {
-        let layout = match format {
-            Format::Pretty => Layout::Pretty(Pretty::new(true)),
-            Format::Json | Format::Auto => Layout::Json(Box::new(Encoder::new(&stamp.instance, &stamp.record))),
-        };
-        Sequence { output: output.to_owned(), next: 1, layout, line: Vec::new() }
+        Sequence { output: output.to_owned(), next: 1, layout: Layout::new(format, stamp), line: Vec::new() }
     }
 
     /// Appends the batch's lines to `out`, each with its number.
@@ -57,18 +44,12 @@ impl Sequence {
             level: Level::Warning,
             event: Event::LogLoss,
             message: Event::LogLoss.message(),
-            logger: LOGGER,
+            logger: PROXY_LOGGER,
         };
         let record = Record { head, body: Body::Loss(&loss) };
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        let seq_at = match &mut self.layout {
-            Layout::Json(encoder) => Some(encoder.record(&record, &mut line)),
-            Layout::Pretty(pretty) => {
-                pretty.record(&record, &mut line);
-                None
-            }
-        };
+        let seq_at = self.layout.record(&record, &mut line);
         self.line(&line, seq_at, out);
         self.line = line;
     }
