@@ -43,8 +43,12 @@ impl Announcer {
         for (port, layout) in &self.ports {
             let mut batch = port.queue.spare();
             // A panic while encoding leaves nothing half-written behind: the encoder holds only caches.
-            let seq_at = layout.lock().unwrap_or_else(PoisonError::into_inner).record(record, &mut batch.bytes);
-            batch.close_line(seq_at);
+            let written = layout.lock().unwrap_or_else(PoisonError::into_inner).record(record, &mut batch.bytes);
+            batch.close_line(written);
+            if batch.is_empty() {
+                port.queue.recycle(batch);
+                continue;
+            }
             if let Err(refused) = port.queue.push(batch) {
                 port.queue.count_untold(refused.lines.len() as u64);
             }

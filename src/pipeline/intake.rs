@@ -10,7 +10,7 @@ use crate::record::{Body, Facts, Head, Level, Progress, Record};
 use crate::time;
 
 use super::queue::BATCH_BYTES;
-use super::{Batch, Layout, Levels, Port, Stamp, WhenFull};
+use super::{Batch, Layout, Levels, Port, Stamp, WhenFull, Written};
 
 /// One core's way into the pipeline.
 ///
@@ -45,12 +45,13 @@ impl Intake {
     /// `show` gives the facts themselves, to layouts that make no use of the fragment.
     pub fn request(&self, head: &Head<'_>, fragment: &Fragment, progress: Option<&Progress<'_>>, show: &Show<'_>) {
         self.offer(head, |layout, out| match layout {
-            Layout::Json(encoder) => Some(encoder.request(head, fragment, progress, out)),
-            Layout::Pretty(pretty) => {
+            Layout::Json(encoder) => Written::Numbered(encoder.request(head, fragment, progress, out)),
+            layout => {
+                let mut written = Written::None;
                 show(&mut |facts| {
-                    pretty.record(&Record { head: *head, body: Body::Request { facts, progress } }, out);
+                    written = layout.record(&Record { head: *head, body: Body::Request { facts, progress } }, out);
                 });
-                None
+                written
             }
         });
     }
@@ -81,16 +82,17 @@ impl Intake {
         self.lanes.borrow_mut().iter_mut().for_each(|lane| lane.hand_over_last(at_most));
     }
 
-    fn offer(&self, head: &Head<'_>, encode: impl Fn(&mut Layout, &mut Vec<u8>) -> Option<usize>) {
+    fn offer(&self, head: &Head<'_>, encode: impl Fn(&mut Layout, &mut Vec<u8>) -> Written) {
         if !self.levels.allow(head.logger, head.level) {
             return;
         }
         for lane in self.lanes.borrow_mut().iter_mut() {
-            if lane.batch.lines.is_empty() {
+            let before = lane.batch.lines.len();
+            let written = encode(&mut lane.layout, &mut lane.batch.bytes);
+            lane.batch.close_line(written);
+            if before == 0 && !lane.batch.lines.is_empty() {
                 self.filled.notify_one();
             }
-            let seq_at = encode(&mut lane.layout, &mut lane.batch.bytes);
-            lane.batch.close_line(seq_at);
             if lane.batch.bytes.len() >= BATCH_BYTES {
                 lane.hand_over();
             }
@@ -194,7 +196,7 @@ mod tests {
     fn full() -> (Intake, Arc<Queue>) {
         let queue = Arc::new(Queue::new(&OutputSettings { queue: 1, ..OutputSettings::default() }));
         let mut other = Batch { bytes: vec![b'\n'], ..Batch::default() };
-        other.close_line(None);
+        other.close_line(Written::Plain);
         queue.push(other).expect("an empty queue takes any batch");
         let stamp = Stamp { instance: "i".into(), record: Default::default() };
         let port = Port { format: Format::Json, queue: Arc::clone(&queue) };

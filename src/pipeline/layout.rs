@@ -6,6 +6,17 @@ use crate::record::text::Pretty;
 
 use super::{Format, Stamp};
 
+/// What a layout made of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// Nothing: the format has no line for records of this kind. It uses up no number.
+    None,
+    /// A line that shows no number. It uses up one all the same.
+    Plain,
+    /// A line whose number belongs at this offset of the buffer.
+    Numbered(usize),
+}
+
 /// One output's encoder, as cores, announcers and the output's own writer use it.
 #[derive(Debug)]
 pub enum Layout {
@@ -24,17 +35,18 @@ impl Layout {
         }
     }
 
-    /// Appends a line; says where in `out` its number belongs, if it shows one.
-    pub fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> Option<usize> {
+    /// Appends the line of a record, if the format has one for it.
+    pub fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> Written {
         match self {
-            Layout::Json(encoder) => Some(encoder.record(record, out)),
+            Layout::Json(encoder) => Written::Numbered(encoder.record(record, out)),
             Layout::Pretty(pretty) => {
                 pretty.record(record, out);
-                None
+                Written::Plain
             }
         }
     }
 
+    /// The encoder that makes use of a request's fragment.
     pub(super) fn json(&self) -> Option<&Encoder> {
         match self {
             Layout::Json(encoder) => Some(encoder),

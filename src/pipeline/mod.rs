@@ -20,7 +20,7 @@ pub mod settings;
 
 pub use announce::Announcer;
 pub use intake::Intake;
-pub use layout::Layout;
+pub use layout::{Layout, Written};
 pub use levels::Levels;
 pub use queue::{Batch, Queue};
 pub use settings::{Format, OutputSettings, Settings, WhenFull};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
-use super::{OutputSettings, WhenFull};
+use super::{OutputSettings, WhenFull, Written};
 
 /// A batch is handed over when it has grown to this.
 pub const BATCH_BYTES: usize = 64 * 1024;
@@ -43,8 +43,13 @@ pub struct Line {
 }
 
 impl Batch {
-    /// Adds the line that has just been written to the end of `bytes`.
-    pub fn close_line(&mut self, seq_at: Option<usize>) {
+    /// Adds the line that has just been written to the end of `bytes`, if one was.
+    pub fn close_line(&mut self, written: Written) {
+        let seq_at = match written {
+            Written::None => return,
+            Written::Plain => None,
+            Written::Numbered(at) => Some(at),
+        };
         self.lines.push(Line { end: self.bytes.len(), seq_at });
     }
 
@@ -201,7 +206,7 @@ mod tests {
 
     fn batch(bytes: usize) -> Batch {
         let mut batch = Batch { bytes: vec![b'x'; bytes], ..Batch::default() };
-        batch.close_line(None);
+        batch.close_line(Written::Plain);
         batch
     }
 

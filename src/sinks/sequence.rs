@@ -2,7 +2,7 @@
 
 use crate::pipeline::announce::PROXY_LOGGER;
 use crate::pipeline::queue::Line;
-use crate::pipeline::{Batch, Format, Layout, Stamp};
+use crate::pipeline::{Batch, Format, Layout, Stamp, Written};
 use crate::record::json::splice;
 use crate::record::{Body, Event, Head, Level, Loss, Record};
 use crate::time;
@@ -49,8 +49,11 @@ impl Sequence {
         let record = Record { head, body: Body::Loss(&loss) };
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        let seq_at = self.layout.record(&record, &mut line);
-        self.line(&line, seq_at, out);
+        match self.layout.record(&record, &mut line) {
+            Written::None => {}
+            Written::Plain => self.line(&line, None, out),
+            Written::Numbered(at) => self.line(&line, Some(at), out),
+        }
         self.line = line;
     }
 

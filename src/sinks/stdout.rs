@@ -200,7 +200,7 @@ mod tests {
             batch.bytes.extend_from_slice(br#"{"event":"line","seq":,"instance":"i"}"#);
             let seq_at = batch.bytes.len() - br#","instance":"i"}"#.len();
             batch.bytes.push(b'\n');
-            batch.close_line(Some(seq_at));
+            batch.close_line(crate::pipeline::Written::Numbered(seq_at));
         }
         batch
     }
