@@ -22,7 +22,7 @@ use crate::listen::accept::{bind, is_taken};
 use crate::listen::{ConnectionCount, ListenSettings, Stage, TlsVersion};
 use crate::net::tls::{self, TlsFileError};
 use crate::pipeline::announce::Announcer;
-use crate::pipeline::{Format, Levels, OutputSettings, Port, Queue, Stamp};
+use crate::pipeline::{Format, Levels, OutputKind, OutputSettings, Port, Queue, Stamp};
 use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
 use crate::secret::Secret;
@@ -268,11 +268,14 @@ fn start_outputs(config: &Config) -> Result<Outputs, StartError> {
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
     let port = |output: &OutputSettings| Port { format: format(output.format), queue: Arc::new(Queue::new(output)) };
     let ports: Vec<Port> = config.pipeline.outputs.iter().map(port).collect();
-    let start = |port: &Port| {
-        let writer = stdout::start(port, &stamp).map_err(StartError::System)?;
-        Ok((Arc::clone(&port.queue), writer))
+    let start = |(output, port): (&OutputSettings, &Port)| {
+        let writer = match &output.kind {
+            OutputKind::Stdout => stdout::start(port, &stamp),
+            OutputKind::File(_) => Err(io::Error::other("files are not written yet")),
+        };
+        Ok((Arc::clone(&port.queue), writer.map_err(StartError::System)?))
     };
-    let outputs = ports.iter().map(start).collect::<Result<_, StartError>>()?;
+    let outputs = config.pipeline.outputs.iter().zip(&ports).map(start).collect::<Result<_, StartError>>()?;
     Ok((ports, outputs, stamp))
 }
 

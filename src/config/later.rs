@@ -29,11 +29,11 @@ const KEYS: [(&str, &[&str]); 9] = [
     ("upstream.servers", &["weight", "backup"]),
     ("route", &["sample", "timeouts"]),
     ("log", &["progress", "schema", "capture", "sample"]),
-    ("log.output", &["filter", "path", "rotate", "address", "facility", "endpoint", "token", "batch", "spool"]),
+    ("log.output", &["filter", "address", "facility", "endpoint", "token", "batch", "spool"]),
 ];
 
 /// Key and its values.
 const VALUES: [(&str, &[&str]); 2] = [
-    ("log.output.type", &["file", "syslog", "http", "otlp", "clickhouse", "tracing"]),
+    ("log.output.type", &["syslog", "http", "otlp", "clickhouse", "tracing"]),
     ("log.output.format", &["logfmt", "combined", "verbose", "simple"]),
 ];

@@ -23,6 +23,7 @@ mod later;
 mod listen;
 mod log;
 mod origin;
+mod output;
 mod overrides;
 mod problem;
 mod reader;

@@ -23,7 +23,7 @@ pub use intake::Intake;
 pub use layout::{Layout, Written};
 pub use levels::Levels;
 pub use queue::{Batch, Queue};
-pub use settings::{Format, OutputSettings, Settings, WhenFull};
+pub use settings::{Compression, FileSettings, Format, OutputKind, OutputSettings, Rotate, Settings, WhenFull};
 
 use std::sync::Arc;
 

@@ -1,5 +1,9 @@
 //! What the user says about which records are written, and where to.
 
+mod file;
+
+pub use file::{Compression, FileSettings, Rotate};
+
 use std::time::Duration;
 
 use crate::record::Level;
@@ -21,11 +25,17 @@ impl Default for Settings {
     }
 }
 
-/// One `[[log.output]]`.
+/// One `[[log.output]]`: what every output has, and what only its kind has.
 #[derive(Debug, Clone)]
 pub struct OutputSettings {
+    /// What it is called in `log_loss` records, counters and diagnostics; no two outputs share a name.
+    pub name: String,
+    /// Where it writes to.
+    pub kind: OutputKind,
     /// How it looks.
     pub format: Format,
+    /// Records below it are not this output's; `None`: whatever its logger lets through.
+    pub level: Option<Level>,
     /// What happens when its queue is full.
     pub when_full: WhenFull,
     /// Bytes that may wait for it.
@@ -34,7 +44,33 @@ pub struct OutputSettings {
 
 impl Default for OutputSettings {
     fn default() -> Self {
-        OutputSettings { format: Format::Auto, when_full: WhenFull::Drop, queue: 8 << 20 }
+        OutputSettings {
+            name: "stdout".into(),
+            kind: OutputKind::Stdout,
+            format: Format::Auto,
+            level: None,
+            when_full: WhenFull::Drop,
+            queue: 8 << 20,
+        }
+    }
+}
+
+/// Where an output writes to, with what only this kind of output is told.
+#[derive(Debug, Clone)]
+pub enum OutputKind {
+    /// Standard output; there is one at most.
+    Stdout,
+    /// A file of our own; no two outputs share a path.
+    File(FileSettings),
+}
+
+impl OutputKind {
+    /// The `type` of the configuration, and the name of an output that was given none.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            OutputKind::Stdout => "stdout",
+            OutputKind::File(_) => "file",
+        }
     }
 }
 
