@@ -77,7 +77,7 @@ fn period(node: &Node) -> Result<Option<Duration>, Complaint> {
     let period = duration(node)?;
     let seconds = period.as_secs();
     let even = period.subsec_nanos() == 0 && seconds >= 60;
-    let even = even && if seconds < DAY { DAY % seconds == 0 } else { seconds % DAY == 0 };
+    let even = even && if seconds < DAY { DAY.is_multiple_of(seconds) } else { seconds.is_multiple_of(DAY) };
     let hint = "whole minutes or hours that a day can be cut into, such as \"15m\" or \"6h\", or whole days: \"1d\"";
     let refused = || Complaint::new("files cannot be cut by it on the clock", hint);
     even.then_some(Some(period)).ok_or_else(refused)
