@@ -266,7 +266,7 @@ type Outputs = (Vec<Port>, Vec<(Arc<Queue>, JoinHandle<()>)>, Stamp);
 
 fn start_outputs(config: &Config) -> Result<Outputs, StartError> {
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
-    let port = |output: &OutputSettings| Port { format: format(output.format), queue: Arc::new(Queue::new(output)) };
+    let port = |output: &OutputSettings| Port::new(output, format(output.format));
     let ports: Vec<Port> = config.pipeline.outputs.iter().map(port).collect();
     let start = |(output, port): (&OutputSettings, &Port)| {
         let writer = match &output.kind {

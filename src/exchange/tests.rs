@@ -22,8 +22,8 @@ struct Core {
 
 impl Core {
     fn new(settings: Settings) -> Core {
-        let queue = Arc::new(Queue::new(&OutputSettings::default()));
-        let port = Port { format: Format::Json, queue: Arc::clone(&queue) };
+        let port = Port::new(&OutputSettings::default(), Format::Json);
+        let queue = Arc::clone(&port.queue);
         let stamp = Stamp { instance: "i".into(), record: Default::default() };
         let intake = Rc::new(Intake::new(Levels::new(&Default::default()), &[port], &stamp));
         let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key of the test");

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::record::{Body, Event, Head, Level, Record, Value};
 use crate::time;
 
+use super::port::lowest_level;
 use super::{Layout, Levels, Port, Stamp};
 
 /// The logger of gatelog about itself.
@@ -14,6 +15,8 @@ pub const PROXY_LOGGER: &str = "gatelog.proxy";
 #[derive(Debug)]
 pub struct Announcer {
     levels: Levels,
+    /// Below it no output takes anything.
+    lowest: Level,
     ports: Vec<(Port, Mutex<Layout>)>,
 }
 
@@ -21,12 +24,13 @@ impl Announcer {
     /// A way to each of the outputs.
     pub fn new(levels: Levels, ports: &[Port], stamp: &Stamp) -> Announcer {
         let layout = |port: &Port| Mutex::new(Layout::new(port.format, stamp));
-        Announcer { levels, ports: ports.iter().map(|port| (port.clone(), layout(port))).collect() }
+        let lowest = lowest_level(ports);
+        Announcer { levels, lowest, ports: ports.iter().map(|port| (port.clone(), layout(port))).collect() }
     }
 
     /// Whether a record of this level is written by anybody.
     pub fn allows(&self, logger: &str, level: Level) -> bool {
-        self.levels.allow(logger, level)
+        level >= self.lowest && self.levels.allow(logger, level)
     }
 
     /// Says something about gatelog itself, now.
@@ -37,10 +41,10 @@ impl Announcer {
 
     /// Offers any record. What finds a queue full is dropped and counted there.
     pub fn record(&self, record: &Record<'_>) {
-        if !self.levels.allow(record.head.logger, record.head.level) {
+        if !self.allows(record.head.logger, record.head.level) {
             return;
         }
-        for (port, layout) in &self.ports {
+        for (port, layout) in self.ports.iter().filter(|(port, _)| port.gate.accepts(&record.head)) {
             let mut batch = port.queue.spare();
             // A panic while encoding leaves nothing half-written behind: the encoder holds only caches.
             let written = layout.lock().unwrap_or_else(PoisonError::into_inner).record(record, &mut batch.bytes);

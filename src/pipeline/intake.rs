@@ -1,7 +1,7 @@
 //! Where a core offers its records: encoded at once into a batch per output, never waiting for anybody.
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -9,8 +9,9 @@ use crate::record::json::Fragment;
 use crate::record::{Body, Facts, Head, Level, Progress, Record};
 use crate::time;
 
-use super::queue::BATCH_BYTES;
-use super::{Batch, Layout, Levels, Port, Stamp, WhenFull, Written};
+use super::lane::Lane;
+use super::port::lowest_level;
+use super::{Gate, Layout, Levels, Port, Stamp, Written};
 
 /// One core's way into the pipeline.
 ///
@@ -18,6 +19,8 @@ use super::{Batch, Layout, Levels, Port, Stamp, WhenFull, Written};
 #[derive(Debug)]
 pub struct Intake {
     levels: Levels,
+    /// Below it no output takes anything.
+    lowest: Level,
     lanes: RefCell<Vec<Lane>>,
     filled: Notify,
 }
@@ -26,12 +29,12 @@ impl Intake {
     /// A way to each of the outputs.
     pub fn new(levels: Levels, ports: &[Port], stamp: &Stamp) -> Intake {
         let lanes = ports.iter().map(|port| Lane::new(port.clone(), stamp)).collect();
-        Intake { levels, lanes: RefCell::new(lanes), filled: Notify::new() }
+        Intake { levels, lowest: lowest_level(ports), lanes: RefCell::new(lanes), filled: Notify::new() }
     }
 
     /// Whether a record of this level is written by anybody.
     pub fn allows(&self, logger: &str, level: Level) -> bool {
-        self.levels.allow(logger, level)
+        level >= self.lowest && self.levels.allow(logger, level)
     }
 
     /// Encodes once what all records of one request share.
@@ -44,7 +47,8 @@ impl Intake {
     /// Offers a record about a request whose [`Intake::fragment`] was made from the same facts.
     /// `show` gives the facts themselves, to layouts that make no use of the fragment.
     pub fn request(&self, head: &Head<'_>, fragment: &Fragment, progress: Option<&Progress<'_>>, show: &Show<'_>) {
-        self.offer(head, |layout, out| match layout {
+        let accepts = |gate: &Gate| gate.accepts(head);
+        self.offer(head, accepts, |layout, out| match layout {
             Layout::Json(encoder) => Written::Numbered(encoder.request(head, fragment, progress, out)),
             layout => {
                 let mut written = Written::None;
@@ -58,7 +62,7 @@ impl Intake {
 
     /// Offers any record.
     pub fn record(&self, record: &Record<'_>) {
-        self.offer(&record.head, |layout, out| layout.record(record, out));
+        self.offer(&record.head, |gate| gate.accepts(&record.head), |layout, out| layout.record(record, out));
     }
 
     /// Waits until there is something to [`Intake::flush`].
@@ -68,138 +72,71 @@ impl Intake {
 
     /// Hands over whatever the batches hold. Returns whether a loss could not be told yet because the queue is full.
     pub fn flush(&self) -> bool {
-        let mut untold = false;
-        for lane in self.lanes.borrow_mut().iter_mut() {
-            lane.hand_over();
-            untold |= lane.lost > 0;
-        }
-        untold
+        let mut lanes = self.lanes.borrow_mut();
+        lanes.iter_mut().fold(false, |untold, lane| lane.hand_over() | untold)
     }
 
-    /// Hands over the last of all lines, each output's within this time; what it does not take until then is counted as
-    /// lost.
+    /// Hands over the last of all lines within this time, to all outputs at once; what one does not take until then is
+    /// counted as lost.
     pub fn flush_last(&self, at_most: Duration) {
-        self.lanes.borrow_mut().iter_mut().for_each(|lane| lane.hand_over_last(at_most));
+        let since = time::monotonic();
+        let mut lanes = self.lanes.borrow_mut();
+        let mut left: Vec<&mut Lane> = lanes.iter_mut().collect();
+        loop {
+            left.retain_mut(|lane| !lane.hand_over_last());
+            if left.is_empty() || since.elapsed() >= at_most {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        left.into_iter().for_each(Lane::give_up);
     }
 
-    fn offer(&self, head: &Head<'_>, encode: impl Fn(&mut Layout, &mut Vec<u8>) -> Written) {
-        if !self.levels.allow(head.logger, head.level) {
+    /// Encodes a record once for each format whose outputs accept it.
+    fn offer(
+        &self,
+        head: &Head<'_>,
+        accepts: impl Fn(&Gate) -> bool,
+        encode: impl Fn(&mut Layout, &mut Vec<u8>) -> Written,
+    ) {
+        if !self.allows(head.logger, head.level) {
             return;
         }
-        for lane in self.lanes.borrow_mut().iter_mut() {
-            let before = lane.batch.lines.len();
-            let written = encode(&mut lane.layout, &mut lane.batch.bytes);
-            lane.batch.close_line(written);
-            if before == 0 && !lane.batch.lines.is_empty() {
+        let mut lanes = self.lanes.borrow_mut();
+        for at in 0..lanes.len() {
+            let Some((lane, earlier)) = lanes[..=at].split_last_mut() else { continue };
+            if !accepts(&lane.port.gate) {
+                lane.pass_by();
+            } else if lane.take(earlier, &encode) {
                 self.filled.notify_one();
             }
-            if lane.batch.bytes.len() >= BATCH_BYTES {
-                lane.hand_over();
-            }
         }
+        // Only now: lanes copy from each other's batches.
+        lanes.iter_mut().for_each(Lane::hand_over_full);
     }
 }
+
+/// The wait between two tries to hand over the last lines.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Shows the facts of a request to whoever wants to see them.
 pub type Show<'a> = dyn Fn(&mut dyn FnMut(&Facts<'_>)) + 'a;
 
-/// What one core keeps for one output.
-#[derive(Debug)]
-struct Lane {
-    port: Port,
-    layout: Layout,
-    batch: Batch,
-    /// Dropped since the last batch that was taken.
-    lost: u64,
-    /// While the output is stalled, blocking is not tried again: one wait a stall, not one a batch.
-    stalled: bool,
-}
-
-impl Lane {
-    fn new(port: Port, stamp: &Stamp) -> Lane {
-        let layout = Layout::new(port.format, stamp);
-        Lane { port, layout, batch: Batch::default(), lost: 0, stalled: false }
-    }
-
-    fn hand_over(&mut self) {
-        if self.batch.lines.is_empty() && self.lost == 0 {
-            return;
-        }
-        let mut batch = std::mem::replace(&mut self.batch, self.port.queue.spare());
-        batch.lost = self.lost;
-        match self.push(batch) {
-            Ok(()) => (self.lost, self.stalled) = (0, false),
-            Err(refused) => self.drop_batch(refused),
-        }
-    }
-
-    /// The last time: whoever is lost now is told of by the writer.
-    fn hand_over_last(&mut self, at_most: Duration) {
-        let mut batch = std::mem::take(&mut self.batch);
-        batch.lost = std::mem::take(&mut self.lost);
-        if batch.is_empty() {
-            return;
-        }
-        let lost = batch.lost;
-        if let Err(refused) = self.push_within(batch, at_most) {
-            self.port.queue.leave_untold(lost);
-            self.port.queue.count_untold(refused.lines.len() as u64);
-        }
-    }
-
-    fn push(&mut self, batch: Batch) -> Result<(), Batch> {
-        let at_most = match self.port.queue.when_full() {
-            WhenFull::Block(at_most) if !self.stalled => at_most,
-            _ => Duration::ZERO,
-        };
-        let pushed = self.push_within(batch, at_most);
-        self.stalled |= pushed.is_err();
-        pushed
-    }
-
-    fn push_within(&self, mut batch: Batch, at_most: Duration) -> Result<(), Batch> {
-        let mut since = None;
-        loop {
-            match self.port.queue.push(batch) {
-                Ok(()) => return Ok(()),
-                Err(refused) => batch = refused,
-            }
-            let since = *since.get_or_insert_with(time::monotonic);
-            if since.elapsed() >= at_most {
-                return Err(batch);
-            }
-            std::thread::sleep(pause(since, at_most));
-        }
-    }
-
-    fn drop_batch(&mut self, batch: Batch) {
-        let records = batch.lines.len() as u64;
-        self.lost += records;
-        self.port.queue.count_dropped(records);
-        self.port.queue.recycle(batch);
-    }
-}
-
-/// The wait between two tries of a blocked core.
-fn pause(since: Instant, at_most: Duration) -> Duration {
-    at_most.saturating_sub(since.elapsed()).min(Duration::from_millis(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::{Format, OutputSettings, Queue};
+    use crate::pipeline::{Batch, Format, OutputSettings, Queue};
     use crate::record::Event;
     use std::sync::Arc;
 
     /// An intake before an output that has room for one line, which another one has taken.
     fn full() -> (Intake, Arc<Queue>) {
-        let queue = Arc::new(Queue::new(&OutputSettings { queue: 1, ..OutputSettings::default() }));
+        let port = Port::new(&OutputSettings { queue: 1, ..OutputSettings::default() }, Format::Json);
+        let queue = Arc::clone(&port.queue);
         let mut other = Batch { bytes: vec![b'\n'], ..Batch::default() };
         other.close_line(Written::Plain);
         queue.push(other).expect("an empty queue takes any batch");
         let stamp = Stamp { instance: "i".into(), record: Default::default() };
-        let port = Port { format: Format::Json, queue: Arc::clone(&queue) };
         let intake = Intake::new(Levels::new(&Default::default()), &[port], &stamp);
         let event = Event::ServerStopping;
         let head = Head { timestamp: 0, level: Level::Info, event, message: "m", logger: "gatelog.proxy" };

@@ -12,20 +12,25 @@
 //! records, and a `log_loss` record that names them, stand where they were lost.
 
 pub mod announce;
+pub mod gate;
+pub mod health;
 pub mod intake;
+mod lane;
 pub mod layout;
 pub mod levels;
+pub mod port;
 pub mod queue;
 pub mod settings;
 
 pub use announce::Announcer;
+pub use gate::Gate;
+pub use health::{Health, Reason};
 pub use intake::Intake;
 pub use layout::{Layout, Written};
 pub use levels::Levels;
+pub use port::{Port, Report};
 pub use queue::{Batch, Queue};
 pub use settings::{Compression, FileSettings, Format, OutputKind, OutputSettings, Rotate, Settings, WhenFull};
-
-use std::sync::Arc;
 
 /// Who an output's lines are from, for whoever encodes.
 #[derive(Debug, Clone)]
@@ -34,13 +39,4 @@ pub struct Stamp {
     pub instance: String,
     /// What the user says about records.
     pub record: crate::record::Settings,
-}
-
-/// One output as the cores see it.
-#[derive(Debug, Clone)]
-pub struct Port {
-    /// How lines are laid out; never `Auto`.
-    pub format: Format,
-    /// Where batches go.
-    pub queue: Arc<Queue>,
 }

@@ -53,6 +53,18 @@ impl Batch {
         self.lines.push(Line { end: self.bytes.len(), seq_at });
     }
 
+    /// Adds the lines that begin at this byte of another batch.
+    pub(super) fn copy_lines(&mut self, other: &Batch, start: usize) {
+        let begin = self.bytes.len();
+        let copy = |line: &Line| {
+            let moved = |at: usize| at - start + begin;
+            Line { end: moved(line.end), seq_at: line.seq_at.map(moved) }
+        };
+        let new = other.lines.iter().rev().take_while(|line| line.end > start).count();
+        self.lines.extend(other.lines[other.lines.len() - new..].iter().map(copy));
+        self.bytes.extend_from_slice(&other.bytes[start..]);
+    }
+
     /// Neither lines nor losses.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.lost == 0
@@ -186,6 +198,11 @@ impl Queue {
     /// Bytes that wait to be written.
     pub fn waiting_bytes(&self) -> usize {
         self.waiting_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Batches that wait to be written.
+    pub fn waiting_batches(&self) -> usize {
+        self.batches.len()
     }
 
     /// Puts the writer's thread to sleep until something happens, or for a while.

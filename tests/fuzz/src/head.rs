@@ -121,9 +121,9 @@ struct Core {
 
 impl Core {
     fn new() -> Core {
-        let queue = Arc::new(Queue::new(&OutputSettings { format: Format::Json, ..OutputSettings::default() }));
+        let port = Port::new(&OutputSettings::default(), Format::Json);
+        let queue = Arc::clone(&port.queue);
         let stamp = Stamp { instance: "fuzz".to_owned(), record: Default::default() };
-        let port = Port { format: Format::Json, queue: Arc::clone(&queue) };
         let intake = Rc::new(Intake::new(Levels::new(&Default::default()), &[port], &stamp));
         let header =
             |name: &'static str| UserSource::RequestHeader { name: HeaderName::from_static(name), trusted: false };

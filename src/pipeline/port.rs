@@ -1,0 +1,75 @@
+//! One output as everybody but its own writer sees it.
+
+use std::sync::Arc;
+
+use crate::record::Level;
+
+use super::health::Condition;
+use super::{Format, Gate, Health, OutputSettings, Queue, Reason};
+
+/// The way to one output.
+#[derive(Debug, Clone)]
+pub struct Port {
+    /// What the output is called.
+    pub name: Arc<str>,
+    /// How lines are laid out; never `Auto`.
+    pub format: Format,
+    /// Which records are for it.
+    pub gate: Gate,
+    /// Where batches go.
+    pub queue: Arc<Queue>,
+    /// How it fares.
+    pub health: Arc<Health>,
+}
+
+/// How an output fares, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What the output is called.
+    pub name: Arc<str>,
+    /// Records that it has written.
+    pub written: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Records that were to be written and are lost, for each [`Reason`] in the order of [`Reason::ALL`].
+    pub dropped: [u64; Reason::ALL.len()],
+    /// Bytes that wait.
+    pub waiting_bytes: u64,
+    /// Batches that wait.
+    pub waiting_batches: u64,
+    /// Whether the last attempt went well, and the last failure.
+    pub condition: Condition,
+}
+
+impl Port {
+    /// A new way to an output, its queue empty. `format` is what `Auto` stands for where the output is.
+    pub fn new(settings: &OutputSettings, format: Format) -> Port {
+        Port {
+            name: settings.name.as_str().into(),
+            format,
+            gate: Gate::new(settings),
+            queue: Arc::new(Queue::new(settings)),
+            health: Arc::default(),
+        }
+    }
+
+    /// How the output fares now.
+    pub fn report(&self) -> Report {
+        let mut dropped = self.health.dropped();
+        dropped[Reason::QueueFull as usize] += self.queue.dropped();
+        Report {
+            name: Arc::clone(&self.name),
+            written: self.health.written(),
+            bytes: self.health.bytes(),
+            dropped,
+            waiting_bytes: self.queue.waiting_bytes() as u64,
+            waiting_batches: self.queue.waiting_batches() as u64,
+            condition: self.health.condition(),
+        }
+    }
+}
+
+/// The lowest level that any of the outputs lets in; the highest there is where there are none.
+pub fn lowest_level(ports: &[Port]) -> Level {
+    ports.iter().map(|port| port.gate.lowest()).min().unwrap_or(Level::Critical)
+}
