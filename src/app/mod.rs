@@ -26,7 +26,8 @@ use crate::pipeline::{Format, Levels, OutputKind, OutputSettings, Port, Queue, S
 use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
 use crate::secret::Secret;
-use crate::sinks::stdout;
+use crate::sinks::stdout::Stdout;
+use crate::sinks::writer;
 use crate::upstream;
 
 use self::core::Core;
@@ -270,7 +271,7 @@ fn start_outputs(config: &Config) -> Result<Outputs, StartError> {
     let ports: Vec<Port> = config.pipeline.outputs.iter().map(port).collect();
     let start = |(output, port): (&OutputSettings, &Port)| {
         let writer = match &output.kind {
-            OutputKind::Stdout => stdout::start(port, &stamp),
+            OutputKind::Stdout => Stdout::open().and_then(|stdout| writer::start(stdout, port, &stamp)),
             OutputKind::File(_) => Err(io::Error::other("files are not written yet")),
         };
         Ok((Arc::clone(&port.queue), writer.map_err(StartError::System)?))

@@ -2,3 +2,5 @@
 
 pub mod sequence;
 pub mod stdout;
+pub mod trouble;
+pub mod writer;

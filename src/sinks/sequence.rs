@@ -31,11 +31,8 @@ impl Sequence {
         }
     }
 
-    /// Lets `count` records use up their numbers and says so; does nothing for none.
-    pub fn lost(&mut self, count: u64, reason: &str, out: &mut Vec<u8>) {
-        if count == 0 {
-            return;
-        }
+    /// Lets `count` records use up their numbers and appends a line that says so. Returns whether the format has one.
+    pub fn lost(&mut self, count: u64, reason: &str, out: &mut Vec<u8>) -> bool {
         let from_seq = self.next;
         self.next += count;
         let loss = Loss { output: &self.output, count, from_seq, to_seq: self.next - 1, reason };
@@ -49,12 +46,14 @@ impl Sequence {
         let record = Record { head, body: Body::Loss(&loss) };
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        match self.layout.record(&record, &mut line) {
+        let written = self.layout.record(&record, &mut line);
+        match written {
             Written::None => {}
             Written::Plain => self.line(&line, None, out),
             Written::Numbered(at) => self.line(&line, Some(at), out),
         }
         self.line = line;
+        written != Written::None
     }
 
     /// Takes back the numbers of lines that were given some and then not written, newest first.

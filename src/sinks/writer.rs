@@ -1,0 +1,324 @@
+//! The anatomy of an output that is written to as a stream of bytes: one thread that takes batches, numbers their lines
+//! and writes them.
+//!
+//! A target that is too slow makes this writer wait in `write`, then its queue fills and records are dropped and counted;
+//! requests go on. A target that fails loses records, which are counted and told with the next line that it takes. What
+//! it took half of a line is given the rest first, so that no line is ever torn.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::pipeline::{Batch, Health, Port, Queue, Reason, Stamp};
+
+use super::sequence::Sequence;
+use super::trouble::Trouble;
+
+/// What is gathered from several batches before one `write`.
+const WRITE_BYTES: usize = 256 * 1024;
+/// Longest sleep without a wake-up: bounds what a missed one could cost, and how late a target looks after itself.
+const PARK: Duration = Duration::from_secs(1);
+/// Pause before a descriptor that others made non-blocking is tried again.
+const RETRY: Duration = Duration::from_millis(1);
+
+/// Where the bytes go.
+pub trait Target: Send + 'static {
+    /// Takes bytes, not necessarily all.
+    ///
+    /// # Errors
+    /// When it takes none.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Looks after itself; called before lines are numbered, and once a second at least. Returns whether the rest of a
+    /// line that was written in part can still follow it.
+    fn tend(&mut self) -> bool {
+        true
+    }
+
+    /// Nothing more will come.
+    fn finish(&mut self) {}
+}
+
+/// Starts the writer thread of an output.
+///
+/// # Errors
+/// When there are no more threads.
+pub fn start(target: impl Target, port: &Port, stamp: &Stamp) -> io::Result<JoinHandle<()>> {
+    let writer = Writer::new(target, port, stamp);
+    let thread = std::thread::Builder::new().name(format!("log-{}", port.name)).spawn(|| writer.run())?;
+    port.queue.attach(thread.thread().clone());
+    Ok(thread)
+}
+
+struct Writer<T> {
+    target: T,
+    queue: Arc<Queue>,
+    health: Arc<Health>,
+    trouble: Trouble,
+    sequence: Sequence,
+    /// Numbered lines not written yet; first the rest of a line that a failed write has torn.
+    out: Vec<u8>,
+    /// That rest: its length, and the numbers that its line has used up.
+    carried: (usize, u64),
+    /// How many numbers the whole lines of `out` have used up.
+    pending: u64,
+    /// Lines of `out` that used up more than their own number: which, and how many more.
+    jumps: Vec<(u64, u64)>,
+    /// Lines of `out`, without the torn one.
+    lines: u64,
+    /// Records that failed writes have lost and that nobody was told of yet, and why.
+    lost: Vec<(Reason, u64)>,
+}
+
+impl<T: Target> Writer<T> {
+    fn new(target: T, port: &Port, stamp: &Stamp) -> Writer<T> {
+        Writer {
+            target,
+            queue: Arc::clone(&port.queue),
+            health: Arc::clone(&port.health),
+            trouble: Trouble::new(port),
+            sequence: Sequence::new(&port.name, port.format, stamp),
+            out: Vec::new(),
+            carried: (0, 0),
+            pending: 0,
+            jumps: Vec::new(),
+            lines: 0,
+            lost: Vec::new(),
+        }
+    }
+
+    fn run(mut self) {
+        loop {
+            // Read before the queue is emptied: whatever was pushed before the close is then seen.
+            let closed = self.queue.is_closed();
+            self.drain();
+            if closed {
+                return self.target.finish();
+            }
+            self.queue.park(PARK);
+        }
+    }
+
+    fn drain(&mut self) {
+        self.tend();
+        while let Some(batch) = self.queue.pop() {
+            self.tell_lost();
+            self.tell(batch.lost, Reason::QueueFull);
+            self.number(&batch);
+            self.queue.recycle(batch);
+            if self.out.len() >= WRITE_BYTES {
+                self.write();
+                self.tend();
+            }
+        }
+        let untold = self.queue.take_untold();
+        self.tell(untold, Reason::QueueFull);
+        self.write();
+    }
+
+    fn number(&mut self, batch: &Batch) {
+        self.sequence.number(batch, &mut self.out);
+        self.lines += batch.lines.len() as u64;
+        self.pending += batch.lines.len() as u64;
+    }
+
+    fn tell_lost(&mut self) {
+        for (reason, count) in std::mem::take(&mut self.lost) {
+            self.tell(count, reason);
+        }
+    }
+
+    fn tell(&mut self, count: u64, reason: Reason) {
+        if count > 0 && self.sequence.lost(count, reason.as_str(), &mut self.out) {
+            self.jumps.push((self.lines, count));
+            self.lines += 1;
+            self.pending += count + 1;
+        }
+    }
+
+    fn write(&mut self) {
+        if self.out.is_empty() {
+            return;
+        }
+        match write_all(&mut self.target, &self.out) {
+            Ok(()) => {
+                let records = self.lines + u64::from(self.carried.0 > 0);
+                self.health.count_written(records, self.out.len() as u64);
+                self.trouble.over();
+                self.out.clear();
+                self.carried = (0, 0);
+            }
+            Err((written, error)) => {
+                self.trouble.failed("cannot write", &error);
+                self.keep_torn_line(written, reason(&error));
+            }
+        }
+        (self.pending, self.lines) = (0, 0);
+        self.jumps.clear();
+    }
+
+    /// Lines that went out keep their numbers, and so does the one that was torn, whose rest comes first next time. The
+    /// others are lost, and so told with the next batch.
+    fn keep_torn_line(&mut self, written: usize, reason: Reason) {
+        let (carried, numbers) = self.carried;
+        let torn = written > 0 && self.out[written - 1] != b'\n' || written < carried;
+        let rest = memchr::memchr(b'\n', &self.out[written..]).filter(|_| torn).map_or(0, |at| at + 1);
+        let kept = &self.out[carried.min(written + rest)..written + rest];
+        let kept = memchr::memchr_iter(b'\n', kept).count() as u64;
+        let lost = self.pending - self.numbers_of(kept);
+        let of_torn = if kept > 0 { self.numbers_of(kept) - self.numbers_of(kept - 1) } else { numbers };
+        self.sequence.unwrite(lost);
+        let whole = memchr::memchr_iter(b'\n', &self.out[..written]).count() as u64;
+        self.health.count_written(whole, written as u64);
+        self.health.count_dropped(reason, self.lines - kept);
+        self.lose(lost, reason);
+        self.out.truncate(written + rest);
+        self.out.drain(..written);
+        self.carried = (self.out.len(), of_torn);
+    }
+
+    /// The numbers that the first lines of `out` have used up.
+    fn numbers_of(&self, lines: u64) -> u64 {
+        lines + self.jumps.iter().filter(|(line, _)| *line < lines).map(|(_, count)| count).sum::<u64>()
+    }
+
+    fn tend(&mut self) {
+        let (carried, numbers) = self.carried;
+        if !self.target.tend() && carried > 0 {
+            // What its line began in is gone, and the line with it.
+            self.out.drain(..carried);
+            self.carried = (0, 0);
+            self.sequence.unwrite(numbers);
+            self.health.count_dropped(Reason::WriteFailed, 1);
+            self.lost.insert(0, (Reason::WriteFailed, numbers));
+        }
+    }
+
+    fn lose(&mut self, count: u64, reason: Reason) {
+        match self.lost.last_mut() {
+            Some((last, sum)) if *last == reason => *sum += count,
+            _ if count > 0 => self.lost.push((reason, count)),
+            _ => {}
+        }
+    }
+}
+
+/// Writes all bytes, or says how many were written before it failed.
+fn write_all(target: &mut impl Target, mut bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+    let all = bytes.len();
+    while !bytes.is_empty() {
+        match target.write(bytes) {
+            Ok(0) => return Err((all - bytes.len(), ErrorKind::WriteZero.into())),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(RETRY),
+            Err(error) => return Err((all - bytes.len(), error)),
+        }
+    }
+    Ok(())
+}
+
+/// A full disk is worth telling apart: it may well pass.
+fn reason(error: &io::Error) -> Reason {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Reason::DiskFull,
+        _ => Reason::WriteFailed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{Format, OutputSettings, Written};
+    use proptest::prelude::*;
+    use std::sync::{Mutex, PoisonError};
+
+    /// A target that takes so many bytes in each write, and fails where it takes none. Now and then a new one stands in
+    /// its place, and what was torn in the old one is gone.
+    #[derive(Clone, Default)]
+    struct Faulty {
+        takes: Arc<Mutex<Vec<usize>>>,
+        replaced: Arc<Mutex<Vec<bool>>>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Target for Faulty {
+        fn tend(&mut self) -> bool {
+            let replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or(false);
+            if replaced {
+                let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+                let whole = memchr::memrchr(b'\n', &written).map_or(0, |at| at + 1);
+                written.truncate(whole);
+            }
+            !replaced
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let takes = self.takes.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or(usize::MAX);
+            if takes == 0 {
+                return Err(io::Error::from(ErrorKind::StorageFull));
+            }
+            let taken = takes.min(bytes.len());
+            self.written.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+    }
+
+    fn batch(lines: usize, lost: u64) -> Batch {
+        let mut batch = Batch { lost, ..Batch::default() };
+        for _ in 0..lines {
+            batch.bytes.extend_from_slice(br#"{"event":"line","seq":,"instance":"i"}"#);
+            let seq_at = batch.bytes.len() - br#","instance":"i"}"#.len();
+            batch.bytes.push(b'\n');
+            batch.close_line(Written::Numbered(seq_at));
+        }
+        batch
+    }
+
+    /// The stream's numbers: every one is either a line's or named by the loss record right after it.
+    fn assert_gapless(written: &[u8]) -> u64 {
+        let mut next = 1;
+        for line in String::from_utf8_lossy(written).lines() {
+            let record: serde_json::Value = serde_json::from_str(line).expect(line);
+            if record["event"] == "log_loss" {
+                assert_eq!(record["from_seq"], next, "{line}");
+                next = record["to_seq"].as_u64().expect("a number") + 1;
+            }
+            assert_eq!(record["seq"], next, "{line}");
+            next += 1;
+        }
+        next - 1
+    }
+
+    proptest! {
+        #[test]
+        fn failed_and_torn_writes_leave_whole_lines_and_no_untold_gap(
+            batches in proptest::collection::vec((0usize..4, 0u64..3), 1..8),
+            takes in proptest::collection::vec(0usize..120, 0..20),
+            replaced in proptest::collection::vec(any::<bool>(), 0..8),
+        ) {
+            let target = Faulty::default();
+            *target.takes.lock().unwrap_or_else(PoisonError::into_inner) = takes;
+            *target.replaced.lock().unwrap_or_else(PoisonError::into_inner) = replaced;
+            let port = Port::new(&OutputSettings::default(), Format::Json);
+            let queue = Arc::clone(&port.queue);
+            let stamp = Stamp { instance: "i".into(), record: Default::default() };
+            let mut writer = Writer::new(target.clone(), &port, &stamp);
+            let mut offered = 0;
+            for (lines, lost) in batches {
+                offered += lines as u64 + lost;
+                queue.push(batch(lines, lost)).expect("room");
+                writer.drain();
+            }
+            // The disk is well again: what was lost is told with the next line.
+            target.takes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            queue.push(batch(1, 0)).expect("room");
+            writer.drain();
+            let written = target.written.lock().unwrap_or_else(PoisonError::into_inner);
+            prop_assert!(assert_gapless(&written) > offered);
+            let lines = memchr::memchr_iter(b'\n', &written).count() as u64;
+            prop_assert_eq!(port.health.written(), lines);
+        }
+    }
+}
