@@ -1,6 +1,7 @@
 //! One request sent on to its upstream, once more where that is safe, and its answer made the client's.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Version};
@@ -44,7 +45,7 @@ impl Proxy {
             return Ok(self.answer_options(exchange, client));
         }
         let named = exchange.route().and_then(|route| route.overrides.upstream.as_deref());
-        let upstream = self.upstreams.select(named, host_of(head), head.uri.path()).ok_or(Failure::NoUpstream)?;
+        let upstream = self.upstreams.select(named, || host_of(head), head.uri.path()).ok_or(Failure::NoUpstream)?;
         exchange.chosen(&upstream.name);
         let body = RequestBody::new(
             body,
@@ -185,12 +186,12 @@ struct Observer<'a> {
 }
 
 impl Watch for Observer<'_> {
-    fn sent(&self) {
-        self.trip.exchange.sent();
+    fn sent(&self) -> Instant {
+        self.trip.exchange.sent()
     }
 
-    fn first_byte(&self) {
-        self.trip.exchange.first_byte();
+    fn first_byte(&self) -> Instant {
+        self.trip.exchange.first_byte()
     }
 
     /// HTTP/1.0 knows no interim responses (RFC 9110 §15.2), and hyper's HTTP/2 cannot send them.
