@@ -170,7 +170,9 @@ impl Exchange {
         let ledger = &self.0;
         ledger.status.set(Some(status.as_u16()));
         ledger.responder.set(Some("upstream"));
-        *ledger.answer.borrow_mut() = Some(Answer::of(headers));
+        let answer = Answer::of(headers);
+        ledger.grpc_status.set(answer.grpc_status);
+        *ledger.answer.borrow_mut() = Some(answer);
         *ledger.user.borrow_mut() = ledger.core.users.of_response(headers, ledger.facts.user.as_ref());
         self.enter(Phase::Receive);
     }

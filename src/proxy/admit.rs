@@ -85,7 +85,9 @@ pub fn admit(head: &Parts, has_body: bool, body_limit: Option<u64>) -> Result<Ad
 fn host(head: &Parts) -> Result<Option<HeaderValue>, Refused> {
     let mut given = head.headers.get_all(header::HOST).iter();
     let (named, more) = (given.next(), given.next());
-    if more.is_some() || named.is_some_and(|host| !is_host(host.as_bytes())) {
+    // In HTTP/1 the gate has judged it.
+    let judged = head.version < Version::HTTP_2;
+    if more.is_some() || !judged && named.is_some_and(|host| !is_host(host.as_bytes())) {
         return Err(Refused::Host);
     }
     let Some(authority) = head.uri.authority() else {

@@ -66,7 +66,11 @@ fn clean_run(bytes: &[u8]) -> usize {
         }
         run += 8;
     }
-    run + bytes[run..].iter().take_while(|&&byte| is_clean(byte)).count()
+    match bytes.last_chunk() {
+        // The last word overlaps the one before: that is quicker than byte by byte.
+        Some(word) if unclean(u64::from_le_bytes(*word)) == 0 => bytes.len(),
+        _ => run + bytes[run..].iter().take_while(|&&byte| is_clean(byte)).count(),
+    }
 }
 
 #[inline]
