@@ -182,7 +182,9 @@ where
             {
                 return Poll::Ready(Ok(head));
             }
-            if buffer.capacity() - buffer.len() < HEAD_ROOM {
+            // Memory that the last response has let go of is the warmest.
+            let reclaimed = buffer.is_empty() && buffer.try_reclaim(HEAD_BLOCK);
+            if !reclaimed && buffer.capacity() - buffer.len() < HEAD_ROOM {
                 buffer.reserve(HEAD_BLOCK);
             }
             match self.connection.link.poll_read_more(cx, buffer) {
