@@ -178,7 +178,7 @@ mod tests {
             let (mut out, mut line) = (Vec::new(), Vec::new());
             let record = Record { head, body: Body::Rejected(&rejected) };
             let hole = Encoder::new("i1", &Settings::default()).record(&record, &mut out);
-            splice(&out, hole, 1, &mut line);
+            splice(&out, hole, 0, 1, &mut line);
             let line: serde_json::Value = serde_json::from_slice(&line).unwrap();
             let mut shown = None;
             excerpt(bytes, &mut |value| {
