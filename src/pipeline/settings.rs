@@ -72,6 +72,14 @@ impl OutputKind {
             OutputKind::File(_) => "file",
         }
     }
+
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&FileSettings> {
+        match self {
+            OutputKind::File(file) => Some(file),
+            OutputKind::Stdout => None,
+        }
+    }
 }
 
 /// How records are laid out.
