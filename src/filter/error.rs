@@ -171,6 +171,9 @@ fn operator_or_word(operator: &str) -> String {
 
 /// A text of the user in backquotes: cut, and nothing in it that a terminal would obey.
 pub(super) fn quoted(text: &str) -> String {
+    if text.is_empty() {
+        return "an empty text".to_owned();
+    }
     let shown: String = text.chars().take(QUOTED).collect();
     let more = if shown.len() < text.len() { "…" } else { "" };
     let visible: String = shown.chars().map(visible).collect();

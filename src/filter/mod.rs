@@ -86,4 +86,10 @@ pub const MAX_TERMS: usize = 512;
 pub const MAX_DEPTH: usize = 32;
 
 #[cfg(test)]
+mod agreement_tests;
+#[cfg(test)]
+mod given_tests;
+#[cfg(test)]
+mod refusal_tests;
+#[cfg(test)]
 mod tests;
