@@ -12,7 +12,7 @@ mod time;
 mod writer;
 
 use super::{Body, Facts, Head, Loss, Progress, Record, Rejected, SCHEMA, Settings, Timing, Tls, Value};
-pub(super) use time::Clock;
+pub use time::Clock;
 use writer::Writer;
 
 /// Bytes of a rejected head that its record shows.
@@ -321,7 +321,7 @@ fn loss(line: &mut Writer<'_>, loss: &Loss<'_>) {
 }
 
 /// The keys that every record has: a free field of one of these names gets a `_` behind it, so that no key stands twice.
-const RESERVED: [&str; 10] =
+pub const RESERVED: [&str; 10] =
     ["timestamp", "level", "event", "message", "logger", "schema", "seq", "instance", "service", "environment"];
 
 /// Free fields, in the order given.
