@@ -175,6 +175,13 @@ pub fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// A moment, in microseconds since the Unix epoch, as records have it: RFC 3339 in UTC with six decimals.
+pub fn timestamp(micros: u64) -> String {
+    let mut text = Vec::new();
+    Clock::default().write(micros, &mut text);
+    text.into_iter().map(char::from).collect()
+}
+
 /// Appends `line` to `out` with the digits of `seq` put in at `at`, counted from the beginning of the line.
 ///
 /// A place beyond the line's end is taken as its end: the writer must not fall over a wrong offset.
