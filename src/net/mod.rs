@@ -4,6 +4,7 @@ pub mod chunked;
 pub mod peer;
 pub mod stream;
 pub mod tls;
+pub mod turn;
 
 pub use peer::{Peer, TlsSession};
 pub use stream::Stream;

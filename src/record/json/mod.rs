@@ -7,11 +7,13 @@
 //! both lines. Nothing here allocates but the growth of the buffers it is given.
 
 mod escape;
-mod number;
+pub(super) mod number;
+mod renamed;
 mod time;
 mod writer;
 
 use super::{Body, Facts, Head, Loss, Progress, Record, Rejected, SCHEMA, Settings, Timing, Tls, Value};
+pub use renamed::Renamed;
 pub use time::Clock;
 use writer::Writer;
 
@@ -171,6 +173,13 @@ pub fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     escape::text(bytes, out);
     out.push(b'"');
+}
+
+/// A moment, in microseconds since the Unix epoch, as records have it: RFC 3339 in UTC with six decimals.
+pub fn timestamp(micros: u64) -> String {
+    let mut text = Vec::new();
+    Clock::default().write(micros, &mut text);
+    text.into_iter().map(char::from).collect()
 }
 
 /// Appends `line` to `out` with the digits of `seq` put in at `at`, counted from the beginning of the line.
