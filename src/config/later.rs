@@ -29,7 +29,7 @@ const KEYS: [(&str, &[&str]); 9] = [
     ("upstream.servers", &["weight", "backup"]),
     ("route", &["sample", "timeouts"]),
     ("log", &["progress", "capture", "sample"]),
-    ("log.output", &["filter", "address", "facility", "endpoint", "token", "batch", "spool"]),
+    ("log.output", &["address", "facility", "endpoint", "token", "batch", "spool"]),
 ];
 
 /// Key and its values.

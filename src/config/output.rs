@@ -6,6 +6,7 @@ mod file;
 
 use std::time::Duration;
 
+use super::filter::filter;
 use super::finding::{Complaint, quoted};
 use super::later;
 use super::reader::Section;
@@ -52,6 +53,7 @@ fn output(mut section: Section<'_>) -> Option<Output> {
     section.set("name", &mut settings.name, name);
     section.set("format", &mut settings.format, |node| choice(node, &FORMATS));
     settings.level = section.read("level", level);
+    settings.filter = filter(&mut section, "filter");
     settings.when_full = when_full(&mut section);
     section.set("queue", &mut settings.queue, queue);
     settings.kind = match kind {

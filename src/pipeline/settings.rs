@@ -6,6 +6,7 @@ pub use file::{Compression, FileSettings, Rotate};
 
 use std::time::Duration;
 
+use crate::filter::Expression;
 use crate::record::Level;
 
 /// The routing part of `[log]` and all `[[log.output]]`.
@@ -36,6 +37,8 @@ pub struct OutputSettings {
     pub format: Format,
     /// Records below it are not this output's; `None`: whatever its logger lets through.
     pub level: Option<Level>,
+    /// Of the others, those that it means; `None`: all.
+    pub filter: Option<Expression>,
     /// What happens when its queue is full.
     pub when_full: WhenFull,
     /// Bytes that may wait for it.
@@ -49,6 +52,7 @@ impl Default for OutputSettings {
             kind: OutputKind::Stdout,
             format: Format::Auto,
             level: None,
+            filter: None,
             when_full: WhenFull::Drop,
             queue: 8 << 20,
         }
