@@ -401,6 +401,6 @@ fn line(given: &Given, nulls: bool) -> serde_json::Value {
     let (mut out, mut line) = (Vec::new(), Vec::new());
     let mut encoder = Encoder::new("i1", &Settings { nulls, ..Settings::default() });
     let hole = given.with_record(|record| encoder.record(record, &mut out));
-    splice(&out, hole, 7, &mut line);
+    splice(&out, hole, 0, 7, &mut line);
     serde_json::from_slice(&line).unwrap()
 }

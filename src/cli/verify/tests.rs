@@ -54,7 +54,7 @@ impl Log {
             Head { timestamp: self.seq * 999_983, level: Level::Info, event, message, logger: "gatelog.request" };
         let (mut line, mut whole) = (Vec::new(), Vec::new());
         let hole = (self.encode)(&Record { head, body }, &mut line);
-        json::splice(&line, hole, self.seq, &mut whole);
+        json::splice(&line, hole, 0, self.seq, &mut whole);
         self.lines.push(String::from_utf8(whole).unwrap());
     }
 
