@@ -158,6 +158,11 @@ impl Fragment {
         (self.user, self.client, self.tls, self.labels) = (0, 0, 0, 0);
     }
 
+    /// Bytes of memory that it keeps.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     fn request(&self) -> &[u8] {
         &self.bytes[..self.user]
     }
