@@ -1,4 +1,7 @@
-//! The only door to the file system: whole small files, with a limit on how much of one is read.
+//! The only door to the file system: whole small files, with a limit on how much of one is read, and what can be done
+//! with a path ([`paths`]).
+
+pub mod paths;
 
 use std::fs::File;
 use std::io::{self, Read};

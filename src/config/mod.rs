@@ -17,6 +17,7 @@ use crate::routes::Table;
 mod address;
 mod environment;
 mod expand;
+mod filter;
 mod finding;
 mod identity;
 mod later;

@@ -6,6 +6,7 @@ pub use file::{Compression, FileSettings, Rotate};
 
 use std::time::Duration;
 
+use crate::filter::Expression;
 use crate::record::Level;
 
 /// The routing part of `[log]` and all `[[log.output]]`.
@@ -36,6 +37,8 @@ pub struct OutputSettings {
     pub format: Format,
     /// Records below it are not this output's; `None`: whatever its logger lets through.
     pub level: Option<Level>,
+    /// Of the others, those that it means; `None`: all.
+    pub filter: Option<Expression>,
     /// What happens when its queue is full.
     pub when_full: WhenFull,
     /// Bytes that may wait for it.
@@ -49,6 +52,7 @@ impl Default for OutputSettings {
             kind: OutputKind::Stdout,
             format: Format::Auto,
             level: None,
+            filter: None,
             when_full: WhenFull::Drop,
             queue: 8 << 20,
         }
@@ -72,6 +76,14 @@ impl OutputKind {
             OutputKind::File(_) => "file",
         }
     }
+
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&FileSettings> {
+        match self {
+            OutputKind::File(file) => Some(file),
+            OutputKind::Stdout => None,
+        }
+    }
 }
 
 /// How records are laid out.
@@ -79,10 +91,18 @@ impl OutputKind {
 pub enum Format {
     /// `pretty` on a terminal, `json` elsewhere.
     Auto,
-    /// One JSON object a line.
+    /// One JSON object a line, in the schema of `log.schema`.
     Json,
+    /// `key=value`, in the native schema.
+    Logfmt,
+    /// Apache's; only completed requests have lines, and losses are not told in it.
+    Combined,
     /// For people, coloured.
     Pretty,
+    /// Django's standard formatter `verbose`.
+    Verbose,
+    /// Django's standard formatter `simple`.
+    Simple,
 }
 
 /// What happens to records that find the queue full.

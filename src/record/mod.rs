@@ -7,17 +7,30 @@
 
 pub mod args;
 pub mod event;
-pub mod json;
+pub mod schema;
+pub mod fields;
 pub mod redact;
 pub mod settings;
+pub mod json;
+pub mod logfmt;
+pub mod combined;
+pub mod django;
 pub mod text;
 
 pub use args::{Arg, Value};
 pub use event::{Event, Level, Outcome, Phase};
+pub use schema::Schema;
 pub use settings::{RedactSettings, Settings};
 
 /// The version of the native schema, written in every record.
 pub const SCHEMA: u32 = 1;
+
+/// A moment in microseconds since the Unix epoch, as records have it: `2026-11-22T11:02:36.000123Z`.
+pub fn timestamp(micros: u64) -> String {
+    let mut text = Vec::new();
+    json::Clock::default().write(micros, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
 
 /// One event, with everything that is known about it.
 #[derive(Debug, Clone, Copy)]
@@ -230,3 +243,6 @@ pub struct Loss<'a> {
     /// `queue_full`, `disk_full`, `write_failed`, `spool_full`, `rejected`, `shutdown`.
     pub reason: &'a str,
 }
+
+#[cfg(test)]
+mod tests;

@@ -229,18 +229,27 @@ impl Line<'_> {
         let _ = write!(self.out, "{value}");
     }
 
-    /// Anybody's text, made harmless: what moves the cursor, hides, or turns the direction of writing shows as its number.
     fn visible(&mut self, bytes: &[u8]) {
-        for chunk in bytes.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                match c {
-                    c if is_hidden(c) => self.display(c.escape_unicode()),
-                    c => self.raw(c.encode_utf8(&mut [0; 4])),
-                }
+        visible(bytes, self.out);
+    }
+}
+
+/// Appends anybody's text, made harmless: what moves the cursor, hides, or turns the direction of writing shows as its
+/// number.
+pub(super) fn visible(bytes: &[u8], out: &mut Vec<u8>) {
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return out.extend_from_slice(bytes);
+    }
+    for chunk in bytes.utf8_chunks() {
+        // Writing into a `Vec` cannot fail.
+        for c in chunk.valid().chars() {
+            match c {
+                c if is_hidden(c) => drop(write!(out, "{}", c.escape_unicode())),
+                c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
             }
-            for byte in chunk.invalid() {
-                self.display(format_args!("\\x{byte:02x}"));
-            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
         }
     }
 }

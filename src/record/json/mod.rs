@@ -8,12 +8,14 @@
 //! both lines. Nothing here allocates but the growth of the buffers it is given.
 
 mod escape;
-mod number;
+pub(super) mod number;
+mod renamed;
 mod time;
 mod writer;
 
 use super::{Body, Facts, Head, Loss, Progress, Record, Rejected, SCHEMA, Settings, Timing, Tls, Value};
-pub(super) use time::Clock;
+pub use renamed::Renamed;
+pub use time::Clock;
 use writer::Writer;
 
 /// Bytes of a rejected head that its record shows.
@@ -189,6 +191,13 @@ pub fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// A moment, in microseconds since the Unix epoch, as records have it: RFC 3339 in UTC with six decimals.
+pub fn timestamp(micros: u64) -> String {
+    let mut text = Vec::new();
+    Clock::default().write(micros, &mut text);
+    text.into_iter().map(char::from).collect()
+}
+
 /// Appends `line` to `out` with the digits of `seq` put into the hole of this many bytes at `at`, counted from the
 /// beginning of the line.
 ///
@@ -339,7 +348,7 @@ fn loss(line: &mut Writer<'_>, loss: &Loss<'_>) {
 }
 
 /// The keys that every record has: a free field of one of these names gets a `_` behind it, so that no key stands twice.
-const RESERVED: [&str; 10] =
+pub const RESERVED: [&str; 10] =
     ["timestamp", "level", "event", "message", "logger", "schema", "seq", "instance", "service", "environment"];
 
 /// Free fields, in the order given.
