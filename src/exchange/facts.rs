@@ -31,7 +31,7 @@ pub(super) struct Facts {
     pub(super) user: Option<User>,
     pub(super) version: Version,
     pub(super) content_length: Option<u64>,
-    table: Rc<Arc<Table>>,
+    table: Arc<Table>,
     view: Option<Match>,
     texts: Texts,
     addresses: Option<Addresses>,
@@ -64,7 +64,7 @@ struct Addresses {
 pub(super) struct Context<'a> {
     pub(super) policy: &'a Policy,
     pub(super) labels: &'a LabelSettings,
-    pub(super) table: &'a Rc<Arc<Table>>,
+    pub(super) table: &'a Arc<Table>,
     pub(super) client: IpAddr,
 }
 
@@ -87,7 +87,7 @@ impl Facts {
             peer: Rc::clone(peer),
             method: head.method.clone(),
             version: head.version,
-            table: Rc::clone(context.table),
+            table: Arc::clone(context.table),
             labels: labels(headers, view.as_ref().map(|view| view.route(context.table)), context),
             view,
             texts: Texts::of(head, context.policy, memory),
