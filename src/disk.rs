@@ -1,4 +1,9 @@
-//! The only door to the file system: whole small files, with a limit on how much of one is read.
+//! The only door to the file system: whole small files, with a limit on how much of one is read, and folders that belong
+//! to one process ([`Folder`]).
+
+mod folder;
+
+pub use folder::Folder;
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -41,11 +41,12 @@ fn the_corpus_keeps_every_promise() {
 /// A target, and what it says of its bytes: how far they came.
 type Target = (&'static str, fn(&[u8]) -> usize);
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 5] = [
     ("head", fuzz::head::run),
     ("response", |data| usize::from(fuzz::response::run(data))),
     ("config", |data| usize::from(fuzz::config::run(data))),
     ("redact", |data| usize::from(fuzz::redact::run(data))),
+    ("spool", fuzz::spool::run),
 ];
 
 /// The files of a corpus, cut, joined, doubled and with bytes changed: where a fuzzer begins.
