@@ -10,6 +10,7 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
+use tokio::sync::Notify;
 
 use super::{OutputSettings, WhenFull, Written};
 
@@ -89,6 +90,8 @@ pub struct Queue {
     untold: AtomicU64,
     closed: AtomicBool,
     writer: OnceLock<Thread>,
+    /// For a writer that waits for other things as well.
+    arrived: Notify,
 }
 
 impl Queue {
@@ -104,10 +107,11 @@ impl Queue {
             untold: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             writer: OnceLock::new(),
+            arrived: Notify::new(),
         }
     }
 
-    /// Names the thread that takes batches out; it is woken when one comes.
+    /// Names the thread that takes batches out and [parks](Queue::park) in between; it is woken when one comes.
     pub fn attach(&self, writer: Thread) {
         // A second writer would steal lines; the first one stays.
         let _ = self.writer.set(writer);
@@ -210,9 +214,16 @@ impl Queue {
         std::thread::park_timeout(at_most);
     }
 
+    /// Waits until something happens, in place of [`Queue::park`]; for a queue to which no thread is attached. Losing the
+    /// future loses no wake-up.
+    pub async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
     fn wake(&self) {
-        if let Some(writer) = self.writer.get() {
-            writer.unpark();
+        match self.writer.get() {
+            Some(writer) => writer.unpark(),
+            None => self.arrived.notify_one(),
         }
     }
 }

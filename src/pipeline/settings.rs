@@ -1,8 +1,14 @@
 //! What the user says about which records are written, and where to.
 
 mod file;
+mod http;
+mod network;
+mod syslog;
 
 pub use file::{Compression, FileSettings, Rotate};
+pub use http::{Auth, HttpBody, HttpSettings, OtlpSettings, RequestSettings};
+pub use network::{BatchSettings, DeliverySettings, Peer, SpoolSettings, TlsFiles};
+pub use syslog::{SyslogAddress, SyslogSettings};
 
 use std::time::Duration;
 
@@ -62,6 +68,12 @@ pub enum OutputKind {
     Stdout,
     /// A file of our own; no two outputs share a path.
     File(FileSettings),
+    /// A syslog receiver.
+    Syslog(SyslogSettings),
+    /// An HTTP collector.
+    Http(HttpSettings),
+    /// An OpenTelemetry collector.
+    Otlp(OtlpSettings),
 }
 
 impl OutputKind {
@@ -70,6 +82,9 @@ impl OutputKind {
         match self {
             OutputKind::Stdout => "stdout",
             OutputKind::File(_) => "file",
+            OutputKind::Syslog(_) => "syslog",
+            OutputKind::Http(_) => "http",
+            OutputKind::Otlp(_) => "otlp",
         }
     }
 }

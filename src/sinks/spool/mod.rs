@@ -44,9 +44,10 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::disk::Folder;
+use crate::pipeline::{Reason, SpoolSettings};
 
 use super::lines::{Limits, Lines};
 
@@ -56,15 +57,6 @@ pub use mark::Position;
 use frame::{Item, MAX_RECORD, Walk};
 use mark::Mark;
 use segment::Segment;
-
-/// `spool`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// `path`: a folder of its own.
-    pub path: PathBuf,
-    /// `max`: bytes of all segments together.
-    pub max: u64,
-}
 
 /// Bytes that are read at once; a longer record grows it.
 const READ: usize = 256 * 1024;
@@ -124,11 +116,11 @@ pub enum Refusal {
 
 impl Refusal {
     /// The reason of the `log_loss`.
-    pub fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> Reason {
         match self {
-            Refusal::Full => "spool_full",
-            Refusal::Disk(error) if error.kind() == io::ErrorKind::StorageFull => "disk_full",
-            Refusal::Disk(_) | Refusal::TooLong => "write_failed",
+            Refusal::Full => Reason::SpoolFull,
+            Refusal::Disk(error) if error.kind() == io::ErrorKind::StorageFull => Reason::DiskFull,
+            Refusal::Disk(_) | Refusal::TooLong => Reason::WriteFailed,
         }
     }
 }
@@ -139,7 +131,7 @@ impl Spool {
     /// # Errors
     ///
     /// [`io::ErrorKind::WouldBlock`] while another process has it; those of the file system.
-    pub fn open(settings: &Settings) -> io::Result<(Spool, Damage)> {
+    pub fn open(settings: &SpoolSettings) -> io::Result<(Spool, Damage)> {
         let folder = Folder::claim(&settings.path)?;
         let (mark, marked) = Mark::open(folder.open(MARK)?)?;
         let mut segments = segment::list(&folder, marked)?;
@@ -175,6 +167,13 @@ impl Spool {
     /// Records that were not taken yet.
     pub fn waiting(&self) -> u64 {
         self.next.saturating_sub(self.cursor.index)
+    }
+
+    /// Bytes of their frames.
+    pub fn waiting_bytes(&self) -> u64 {
+        let behind = self.segments.iter().take_while(|segment| segment.first < self.cursor.segment);
+        let behind: u64 = behind.map(|segment| segment.bytes).sum();
+        self.bytes().saturating_sub(behind + self.cursor.offset)
     }
 
     /// Bytes of all segments.

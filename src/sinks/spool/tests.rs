@@ -1,15 +1,15 @@
 //! The spool against a model, with crashes at any byte and any byte flipped.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
 
-fn settings(folder: &Path, max: u64) -> Settings {
-    Settings { path: folder.join("spool"), max }
+fn settings(folder: &Path, max: u64) -> SpoolSettings {
+    SpoolSettings { path: folder.join("spool"), max }
 }
 
 fn open(folder: &TempDir, max: u64) -> (Spool, Damage) {
@@ -74,7 +74,7 @@ fn a_full_spool_refuses_the_newest_and_takes_them_again_when_segments_are_acknow
             Err(refusal) => break refusal,
         }
     };
-    assert_eq!(refusal.reason(), "spool_full");
+    assert_eq!(refusal.reason(), Reason::SpoolFull);
     assert!(spool.bytes() <= 16 * 1024 && taken > 300);
     assert!(segments(&folder).len() >= 16);
     let (first, position) = take(&mut spool, 100);
@@ -107,7 +107,7 @@ fn a_folder_that_vanishes_refuses_lines_and_says_why() {
     let (mut spool, _) = open(&folder, 16 * 1024);
     fs::remove_dir_all(folder.path().join("spool")).unwrap();
     let refusal = (0..).find_map(|start| append(&mut spool, &lines(start * 10..start * 10 + 10)).err()).unwrap();
-    assert_eq!(refusal.reason(), "write_failed");
+    assert_eq!(refusal.reason(), Reason::WriteFailed);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_record_longer_than_a_read_comes_whole() {
     let long = ["x".repeat(READ * 3), "y".to_owned()];
     append(&mut spool, &long).unwrap();
     assert_eq!(take(&mut spool, 5).0, long);
-    assert_eq!(append(&mut spool, &["x".repeat(MAX_RECORD + 1)]).unwrap_err().reason(), "write_failed");
+    assert_eq!(append(&mut spool, &["x".repeat(MAX_RECORD + 1)]).unwrap_err().reason(), Reason::WriteFailed);
 }
 
 #[test]
