@@ -272,7 +272,7 @@ fn start_outputs(config: &Config) -> Result<Outputs, StartError> {
     let start = |(output, port): (&OutputSettings, &Port)| {
         let writer = match &output.kind {
             OutputKind::Stdout => Stdout::open().and_then(|stdout| writer::start(stdout, port, &stamp)),
-            OutputKind::File(_) => Err(io::Error::other("files are not written yet")),
+            _ => Err(io::Error::other("not written yet")),
         };
         Ok((Arc::clone(&port.queue), writer.map_err(StartError::System)?))
     };

@@ -1,9 +1,11 @@
 //! What both sides of the proxy need of the network: streams that may speak TLS, its files, and the chunked coding.
 
 pub mod chunked;
+pub mod dial;
 pub mod peer;
 pub mod stream;
 pub mod tls;
 
+pub use dial::Dialer;
 pub use peer::{Peer, TlsSession};
 pub use stream::Stream;
