@@ -12,7 +12,7 @@ use super::tree::{Entry, Node};
 use super::value::{boolean, choice, duration, header, level_or_off, name, size, time_limit, token};
 use crate::exchange::{self, LabelSettings};
 use crate::pipeline::{self, Format, OutputSettings, WhenFull};
-use crate::record::{self, Level};
+use crate::record::{self, Level, Schema};
 use crate::upstream;
 
 /// `[log]`, into the settings of the three modules that share it.
@@ -30,6 +30,7 @@ pub(super) fn read(
     let record = record::Settings {
         service: section.read("service", name),
         environment: section.read("environment", name),
+        schema: section.read("schema", |node| choice(node, &SCHEMAS)).unwrap_or_default(),
         nulls: section.read("nulls", boolean).unwrap_or(false),
         redact: redact::read(section.table_or_empty("redact"), exchange, upstreams),
     };
@@ -92,13 +93,23 @@ fn output(mut section: Section<'_>) -> Option<OutputSettings> {
         return None;
     }
     let mut output = OutputSettings::default();
-    section.set("format", &mut output.format, |node| worded(node, "log.output.format", &FORMATS));
+    section.set("format", &mut output.format, |node| choice(node, &FORMATS));
     output.when_full = when_full(&mut section);
     section.set("queue", &mut output.queue, queue);
     Some(output)
 }
 
-const FORMATS: [(&str, Format); 3] = [("auto", Format::Auto), ("json", Format::Json), ("pretty", Format::Pretty)];
+const FORMATS: [(&str, Format); 7] = [
+    ("auto", Format::Auto),
+    ("json", Format::Json),
+    ("logfmt", Format::Logfmt),
+    ("combined", Format::Combined),
+    ("pretty", Format::Pretty),
+    ("verbose", Format::Verbose),
+    ("simple", Format::Simple),
+];
+
+const SCHEMAS: [(&str, Schema); 3] = [("native", Schema::Native), ("otel", Schema::Otel), ("ecs", Schema::Ecs)];
 
 /// One of a few words, of which later versions know more.
 fn worded<T: Copy>(node: &Node, key: &str, choices: &[(&str, T)]) -> Result<T, Complaint> {

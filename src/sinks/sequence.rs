@@ -31,10 +31,11 @@ impl Sequence {
         }
     }
 
-    /// Lets `count` records use up their numbers and says so; does nothing for none.
-    pub fn lost(&mut self, count: u64, reason: &str, out: &mut Vec<u8>) {
+    /// Lets `count` records use up their numbers and says so in a line; does nothing for none. Returns whether there is a
+    /// line: the format may have none for it.
+    pub fn lost(&mut self, count: u64, reason: &str, out: &mut Vec<u8>) -> bool {
         if count == 0 {
-            return;
+            return false;
         }
         let from_seq = self.next;
         self.next += count;
@@ -49,12 +50,14 @@ impl Sequence {
         let record = Record { head, body: Body::Loss(&loss) };
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        match self.layout.record(&record, &mut line) {
+        let written = self.layout.record(&record, &mut line);
+        match written {
             Written::None => {}
             Written::Plain => self.line(&line, None, out),
             Written::Numbered(at) => self.line(&line, Some(at), out),
         }
         self.line = line;
+        written != Written::None
     }
 
     /// Takes back the numbers of lines that were given some and then not written, newest first.

@@ -112,10 +112,11 @@ impl<T: Write> Writer<T> {
 
     fn tell_lost(&mut self, count: u64, reason: &str) {
         if count > 0 {
-            self.sequence.lost(count, reason, &mut self.out);
+            // Where the format has no line for it, the numbers go with the line that comes next.
+            let told = u64::from(self.sequence.lost(count, reason, &mut self.out));
             self.jumps.push((self.lines, count));
-            self.lines += 1;
-            self.pending += count + 1;
+            self.lines += told;
+            self.pending += count + told;
         }
     }
 
