@@ -1,4 +1,4 @@
-//! What a record costs: the lines of one request, hostile bytes, and redaction.
+//! What a record costs: the lines of one request, each of the other formats, hostile bytes, and redaction.
 //!
 //! `pair` is the figure that counts: one fragment and both lines of an ordinary request, as the request path pays them.
 
@@ -7,10 +7,15 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use gatelog::record::json::{Encoder, Fragment};
+use gatelog::record::combined::Combined;
+use gatelog::record::django::{Django, Style};
+use gatelog::record::json::{Encoder, Fragment, Renamed};
+use gatelog::record::logfmt::Logfmt;
 use gatelog::record::redact::Policy;
+use gatelog::record::text::Pretty;
 use gatelog::record::{
-    Arg, Body, Event, Facts, Head, Level, Outcome, Phase, Progress, Record, RedactSettings, Settings, Timing, Value,
+    Arg, Body, Event, Facts, Head, Level, Outcome, Phase, Progress, Record, RedactSettings, Schema, Settings, Timing,
+    Value,
 };
 
 const USER_AGENT: &[u8] = b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) Chrome/120.0 Safari/5";
@@ -137,6 +142,42 @@ fn one(pair: &mut Pair, event: Event, fragment: &Fragment, progress: Option<&Pro
     pair.encoder.request(&head(event, pair.now), fragment, progress, &mut pair.out)
 }
 
+/// The completed record of the pair in each format that is not native JSON.
+fn formats(c: &mut Criterion) {
+    for schema in [Schema::Otel, Schema::Ecs] {
+        let mut renamed = Renamed::new("7f3e9a12", &Settings { schema, ..settings() });
+        format(c, if schema == Schema::Otel { "otel" } else { "ecs" }, |record, out| {
+            renamed.record(record, out);
+        });
+    }
+    let mut logfmt = Logfmt::new("7f3e9a12", &settings());
+    format(c, "logfmt", |record, out| {
+        logfmt.record(record, out);
+    });
+    let mut combined = Combined::default();
+    format(c, "combined", |record, out| assert!(combined.record(record, out)));
+    let mut verbose = Django::new(Style::Verbose, 4242);
+    format(c, "verbose", |record, out| verbose.record(record, 1, out));
+    let mut simple = Django::new(Style::Simple, 4242);
+    format(c, "simple", |record, out| simple.record(record, 1, out));
+    let mut pretty = Pretty::new(true);
+    format(c, "pretty", |record, out| pretty.record(record, out));
+}
+
+fn format(c: &mut Criterion, name: &str, mut write: impl FnMut(&Record<'_>, &mut Vec<u8>)) {
+    let (facts, progress) = (facts(), progress());
+    let body = Body::Request { facts: &facts, progress: Some(&progress) };
+    let (mut now, mut out) = (1_795_345_356_000_123, Vec::new());
+    c.bench_function(&format!("format/{name}"), |b| {
+        b.iter(|| {
+            now += 53;
+            out.clear();
+            write(black_box(&Record { head: head(Event::RequestCompleted, now), body }), &mut out);
+            out.len()
+        })
+    });
+}
+
 fn hostile(c: &mut Criterion) {
     let bytes: Vec<u8> = (0..4096u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let facts = Facts { user_agent: Some(&bytes), ..facts() };
@@ -184,5 +225,5 @@ fn redaction(c: &mut Criterion) {
     group.bench_function("referer with nothing to hide", |b| b.iter(|| policy.referer(black_box(referer)).len()));
 }
 
-criterion_group!(benches, lines, hostile, comparison, redaction);
+criterion_group!(benches, lines, formats, hostile, comparison, redaction);
 criterion_main!(benches);

@@ -28,12 +28,9 @@ const KEYS: [(&str, &[&str]); 9] = [
     ("upstream", &["balance", "health", "retries"]),
     ("upstream.servers", &["weight", "backup"]),
     ("route", &["sample", "timeouts"]),
-    ("log", &["progress", "schema", "capture", "sample"]),
-    ("log.output", &["filter", "address", "facility", "endpoint", "token", "batch", "spool"]),
+    ("log", &["progress", "capture", "sample"]),
+    ("log.output", &["filter"]),
 ];
 
 /// Key and its values.
-const VALUES: [(&str, &[&str]); 2] = [
-    ("log.output.type", &["syslog", "http", "otlp", "clickhouse", "tracing"]),
-    ("log.output.format", &["logfmt", "combined", "verbose", "simple"]),
-];
+const VALUES: [(&str, &[&str]); 1] = [("log.output.type", &["clickhouse", "tracing"])];

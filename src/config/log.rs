@@ -4,11 +4,11 @@ use super::finding::quoted;
 use super::reader::Section;
 use super::routes::{pairs, start_mode};
 use super::tree::Entry;
-use super::value::{boolean, header, level_or_off, name, time_limit, token};
+use super::value::{boolean, choice, header, level_or_off, name, time_limit, token};
 use super::{output, redact};
 use crate::exchange::{self, LabelSettings};
 use crate::pipeline;
-use crate::record::{self, Level};
+use crate::record::{self, Level, Schema};
 use crate::upstream;
 
 /// `[log]`, into the settings of the three modules that share it.
@@ -26,6 +26,7 @@ pub(super) fn read(
     let record = record::Settings {
         service: section.read("service", name),
         environment: section.read("environment", name),
+        schema: section.read("schema", |node| choice(node, &SCHEMAS)).unwrap_or_default(),
         nulls: section.read("nulls", boolean).unwrap_or(false),
         redact: redact::read(section.table_or_empty("redact"), exchange, upstreams),
     };
@@ -46,6 +47,8 @@ fn labels(mut section: Section<'_>) -> LabelSettings {
         fixed: section.table("static").map(pairs).unwrap_or_default(),
     }
 }
+
+const SCHEMAS: [(&str, Schema); 3] = [("native", Schema::Native), ("otel", Schema::Otel), ("ecs", Schema::Ecs)];
 
 /// `log.loggers`: levels by dotted name.
 fn loggers(mut section: Section<'_>) -> Vec<(String, Option<Level>)> {

@@ -50,7 +50,7 @@ fn output(mut section: Section<'_>) -> Option<Output> {
     let named = section.has("name").then(|| section.at("name"));
     let mut settings = OutputSettings { name: String::new(), ..OutputSettings::default() };
     section.set("name", &mut settings.name, name);
-    section.set("format", &mut settings.format, |node| worded(node, "log.output.format", &FORMATS));
+    section.set("format", &mut settings.format, |node| choice(node, &FORMATS));
     settings.level = section.read("level", level);
     settings.when_full = when_full(&mut section);
     section.set("queue", &mut settings.queue, queue);
@@ -70,7 +70,15 @@ enum Type {
 
 const TYPES: [(&str, Type); 2] = [("stdout", Type::Stdout), ("file", Type::File)];
 
-const FORMATS: [(&str, Format); 3] = [("auto", Format::Auto), ("json", Format::Json), ("pretty", Format::Pretty)];
+const FORMATS: [(&str, Format); 7] = [
+    ("auto", Format::Auto),
+    ("json", Format::Json),
+    ("logfmt", Format::Logfmt),
+    ("combined", Format::Combined),
+    ("pretty", Format::Pretty),
+    ("verbose", Format::Verbose),
+    ("simple", Format::Simple),
+];
 
 /// One of a few words, of which later versions know more.
 fn worded<T: Copy>(node: &Node, key: &str, choices: &[(&str, T)]) -> Result<T, Complaint> {

@@ -1,8 +1,13 @@
 //! The layout of an output's lines: which encoder, and where in a line its number belongs.
 
-use crate::record::Record;
-use crate::record::json::Encoder;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::record::combined::Combined;
+use crate::record::django::{Django, Style};
+use crate::record::json::{Encoder, Renamed};
+use crate::record::logfmt::Logfmt;
 use crate::record::text::Pretty;
+use crate::record::{Record, Schema};
 
 use super::{Format, Stamp};
 
@@ -20,8 +25,16 @@ pub enum Written {
 /// One output's encoder, as cores, announcers and the output's own writer use it.
 #[derive(Debug)]
 pub enum Layout {
-    /// One JSON object a line.
+    /// One JSON object a line, in the native schema.
     Json(Box<Encoder>),
+    /// The same in another one.
+    Renamed(Box<Renamed>),
+    /// `key=value`.
+    Logfmt(Box<Logfmt>),
+    /// Apache's access log.
+    Combined(Combined),
+    /// As Django's formatters have it; it shows no numbers.
+    Django(Django),
     /// For people; it shows no numbers.
     Pretty(Pretty),
 }
@@ -29,28 +42,47 @@ pub enum Layout {
 impl Layout {
     /// The encoder of a format. `Auto` is settled before there are lines; here it is JSON.
     pub fn new(format: Format, stamp: &Stamp) -> Layout {
+        let Stamp { instance, record } = stamp;
         match format {
+            Format::Json | Format::Auto if record.schema == Schema::Native => {
+                Layout::Json(Box::new(Encoder::new(instance, record)))
+            }
+            Format::Json | Format::Auto => Layout::Renamed(Box::new(Renamed::new(instance, record))),
+            Format::Logfmt => Layout::Logfmt(Box::new(Logfmt::new(instance, record))),
+            Format::Combined => Layout::Combined(Combined::default()),
+            Format::Verbose => Layout::Django(Django::new(Style::Verbose, std::process::id())),
+            Format::Simple => Layout::Django(Django::new(Style::Simple, std::process::id())),
             Format::Pretty => Layout::Pretty(Pretty::new(true)),
-            Format::Json | Format::Auto => Layout::Json(Box::new(Encoder::new(&stamp.instance, &stamp.record))),
         }
     }
 
     /// Appends the line of a record, if the format has one for it.
     pub fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> Written {
         match self {
-            Layout::Json(encoder) => Written::Numbered(encoder.record(record, out)),
-            Layout::Pretty(pretty) => {
-                pretty.record(record, out);
-                Written::Plain
+            Layout::Json(encoder) => return Written::Numbered(encoder.record(record, out)),
+            Layout::Renamed(encoder) => return Written::Numbered(encoder.record(record, out)),
+            Layout::Logfmt(logfmt) => return Written::Numbered(logfmt.record(record, out)),
+            Layout::Combined(combined) => {
+                return if combined.record(record, out) { Written::Plain } else { Written::None };
             }
+            Layout::Django(django) => django.record(record, thread_number(), out),
+            Layout::Pretty(pretty) => pretty.record(record, out),
         }
+        Written::Plain
     }
 
     /// The encoder that makes use of a request's fragment.
     pub(super) fn json(&self) -> Option<&Encoder> {
         match self {
             Layout::Json(encoder) => Some(encoder),
-            Layout::Pretty(_) => None,
+            _ => None,
         }
     }
+}
+
+/// Tells the threads that write records from each other, in the order in which they wrote their first.
+fn thread_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    thread_local!(static NUMBER: u64 = NEXT.fetch_add(1, Ordering::Relaxed));
+    NUMBER.with(|number| *number)
 }

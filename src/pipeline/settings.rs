@@ -94,10 +94,18 @@ impl OutputKind {
 pub enum Format {
     /// `pretty` on a terminal, `json` elsewhere.
     Auto,
-    /// One JSON object a line.
+    /// One JSON object a line, in the schema of `log.schema`.
     Json,
+    /// `key=value`, in the native schema.
+    Logfmt,
+    /// Apache's; only completed requests have lines, and losses are not told in it.
+    Combined,
     /// For people, coloured.
     Pretty,
+    /// Django's standard formatter `verbose`.
+    Verbose,
+    /// Django's standard formatter `simple`.
+    Simple,
 }
 
 /// What happens to records that find the queue full.

@@ -7,13 +7,19 @@
 
 pub mod args;
 pub mod event;
-pub mod json;
+pub mod schema;
+pub mod fields;
 pub mod redact;
 pub mod settings;
+pub mod json;
+pub mod logfmt;
+pub mod combined;
+pub mod django;
 pub mod text;
 
 pub use args::{Arg, Value};
 pub use event::{Event, Level, Outcome, Phase};
+pub use schema::Schema;
 pub use settings::{RedactSettings, Settings};
 
 /// The version of the native schema, written in every record.
@@ -230,3 +236,6 @@ pub struct Loss<'a> {
     /// `queue_full`, `disk_full`, `write_failed`, `spool_full`, `rejected`, `shutdown`.
     pub reason: &'a str,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! What the user says about the record's content.
 
+use super::Schema;
+
 /// `[log]`: what is written into records, whoever writes them.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -7,6 +9,8 @@ pub struct Settings {
     pub service: Option<String>,
     /// `log.environment`.
     pub environment: Option<String>,
+    /// `log.schema`: the names in JSON lines.
+    pub schema: Schema,
     /// `log.nulls`: absent fields are written as `null`.
     pub nulls: bool,
     /// `log.redact`.

@@ -229,18 +229,21 @@ impl Line<'_> {
         let _ = write!(self.out, "{value}");
     }
 
-    /// Anybody's text, made harmless: what moves the cursor, hides, or turns the direction of writing shows as its number.
     fn visible(&mut self, bytes: &[u8]) {
-        for chunk in bytes.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                match c {
-                    c if is_hidden(c) => self.display(c.escape_unicode()),
-                    c => self.raw(c.encode_utf8(&mut [0; 4])),
-                }
-            }
-            for byte in chunk.invalid() {
-                self.display(format_args!("\\x{byte:02x}"));
-            }
+        visible(bytes, self.out);
+    }
+}
+
+/// Appends anybody's text, made harmless: what moves the cursor, hides, or turns the direction of writing shows as its
+/// number.
+pub(super) fn visible(bytes: &[u8], out: &mut Vec<u8>) {
+    for chunk in bytes.utf8_chunks() {
+        // Writing into a `Vec` cannot fail.
+        for c in chunk.valid().chars() {
+            let _ = if is_hidden(c) { write!(out, "{}", c.escape_unicode()) } else { write!(out, "{c}") };
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
         }
     }
 }

@@ -7,11 +7,13 @@
 //! both lines. Nothing here allocates but the growth of the buffers it is given.
 
 mod escape;
-mod number;
+pub(super) mod number;
+mod renamed;
 mod time;
 mod writer;
 
 use super::{Body, Facts, Head, Loss, Progress, Record, Rejected, SCHEMA, Settings, Timing, Tls, Value};
+pub use renamed::Renamed;
 pub(super) use time::Clock;
 use writer::Writer;
 

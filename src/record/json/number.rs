@@ -15,13 +15,13 @@ const PAIRS: [[u8; 2]; 100] = {
 
 /// A whole number.
 #[inline]
-pub(super) fn whole(value: u64, out: &mut Vec<u8>) {
+pub(in crate::record) fn whole(value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Microseconds, as seconds with exactly six decimals.
 #[inline]
-pub(super) fn seconds(micros: u64, out: &mut Vec<u8>) {
+pub(in crate::record) fn seconds(micros: u64, out: &mut Vec<u8>) {
     match micros / 1_000_000 {
         whole @ 0..10 => out.push(b'0' + whole as u8),
         more => whole(more, out),
@@ -46,7 +46,7 @@ pub(super) fn pair(value: u32) -> [u8; 2] {
 
 /// A finite fraction, in the shortest form that reads back as the same; always with a dot or an exponent, so that it
 /// does not look whole one day and not the next.
-pub(super) fn float(value: f64, out: &mut Vec<u8>) {
+pub(in crate::record) fn float(value: f64, out: &mut Vec<u8>) {
     // Writing into a `Vec` cannot fail.
     let _ = write!(out, "{value:?}");
 }

@@ -35,7 +35,7 @@ impl Clock {
         out.truncate(out.len() - 3);
     }
 
-    fn second(&mut self, micros: u64) -> &[u8; 19] {
+    pub(in crate::record) fn second(&mut self, micros: u64) -> &[u8; 19] {
         let second = (micros / MICROS).min(LAST_SECOND);
         if second != self.second {
             self.second = second;

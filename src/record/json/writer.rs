@@ -203,7 +203,8 @@ impl<'o> Writer<'o> {
         self.raw(b"\":");
     }
 
-    fn value(&mut self, value: &Value<'_>) {
+    /// A value without a name.
+    pub(super) fn value(&mut self, value: &Value<'_>) {
         match value {
             Value::Digits(digits) if number::is_whole(digits) => self.raw(digits.as_bytes()),
             Value::Digits(text) => self.string(text.as_bytes()),
