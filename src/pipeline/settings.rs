@@ -106,6 +106,27 @@ pub enum Format {
     Verbose,
     /// Django's standard formatter `simple`.
     Simple,
+    /// One JSON object a line in the native schema, whatever `log.schema` says: for outputs that write it in a form of
+    /// their own.
+    Native,
+    /// The same in OpenTelemetry's.
+    Otel,
+    /// Another format, with what the head of a syslog message tells in front of each line.
+    Syslog(&'static Format),
+}
+
+impl Format {
+    /// The same lines with what the head of a syslog message tells in front.
+    pub const fn for_syslog(self) -> Format {
+        Format::Syslog(match self {
+            Format::Logfmt => &Format::Logfmt,
+            Format::Combined => &Format::Combined,
+            Format::Verbose => &Format::Verbose,
+            Format::Simple => &Format::Simple,
+            Format::Pretty => &Format::Pretty,
+            _ => &Format::Json,
+        })
+    }
 }
 
 /// What happens to records that find the queue full.

@@ -1,6 +1,6 @@
 //! Numbers that were given and whose records a collector has refused: what a `log_loss` will say about them.
 
-use serde::Deserialize;
+use crate::sinks::numbered::Numbered;
 
 /// Runs of numbers that are kept apart; when there are more, the two newest become one.
 const RUNS: usize = 64;
@@ -22,7 +22,7 @@ impl Gaps {
     /// A `log_loss` that was refused is said again.
     pub(super) fn add_line(&mut self, line: &[u8], instance: &str) {
         let Some(line) = Numbered::read(line).filter(|line| line.instance == instance) else { return };
-        if let (Some(from), Some(to), Some(count)) = (line.from_seq, line.to_seq, line.count) {
+        if let Some((from, to, count)) = line.loss {
             self.add(Gap { from, to, count });
         }
         self.add(Gap { from: line.seq, to: line.seq, count: 1 });
@@ -66,22 +66,6 @@ impl Gaps {
             let (from, to) = (before.from.min(newest.from), before.to.max(newest.to));
             *before = Gap { from, to, count: before.count + newest.count };
         }
-    }
-}
-
-/// What a line says of its place in the stream.
-#[derive(Deserialize)]
-struct Numbered<'a> {
-    seq: u64,
-    instance: &'a str,
-    from_seq: Option<u64>,
-    to_seq: Option<u64>,
-    count: Option<u64>,
-}
-
-impl Numbered<'_> {
-    fn read(line: &[u8]) -> Option<Numbered<'_>> {
-        serde_json::from_slice(line).ok()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::pipeline::{Batch, DeliverySettings, Health, Port, Queue, Reason, Stamp};
+use crate::pipeline::{Batch, DeliverySettings, Format, Health, Port, Queue, Reason, Stamp};
 use crate::sinks::lines::{Limits, Lines};
 use crate::sinks::sequence::Sequence;
 use crate::sinks::spool::{Aside, Damage, Refusal};
@@ -29,6 +29,7 @@ pub(super) struct Hub {
     health: Arc<Health>,
     trouble: Trouble,
     sequence: Sequence,
+    prefix: Prefix,
     instance: String,
     shelf: Shelf,
     aside: Option<Aside>,
@@ -50,6 +51,28 @@ pub(super) struct Hub {
     scratch: Vec<u8>,
 }
 
+/// What a syslog line carries in front beside what its layout has written: its number and its process.
+#[derive(Debug)]
+struct Prefix {
+    instance: Option<String>,
+    line: Vec<u8>,
+}
+
+impl Prefix {
+    fn new(format: Format, stamp: &Stamp) -> Prefix {
+        let instance = matches!(format, Format::Syslog(_)).then(|| stamp.instance.clone());
+        Prefix { instance, line: Vec::new() }
+    }
+
+    fn push(&mut self, seq: u64, line: &[u8], stage: &mut Lines) {
+        let Some(instance) = &self.instance else { return stage.push(line) };
+        self.line.clear();
+        self.line.extend_from_slice(format!("{seq} {instance} ").as_bytes());
+        self.line.extend_from_slice(line);
+        stage.push(&self.line);
+    }
+}
+
 /// Lines for a worker.
 #[derive(Debug)]
 pub(super) struct Parcel {
@@ -66,6 +89,7 @@ impl Hub {
             health: Arc::clone(&port.health),
             trouble: Trouble::new(port),
             sequence: Sequence::new(&port.name, port.format, stamp),
+            prefix: Prefix::new(port.format, stamp),
             instance: stamp.instance.clone(),
             aside: shelf.aside()?,
             // What a former process has left is due.
@@ -113,7 +137,8 @@ impl Hub {
         let mut stage = std::mem::take(&mut self.stage);
         stage.clear(KEEP);
         self.tell_losses(&mut stage);
-        self.sequence.each(batch, |_, line| stage.push(line));
+        let Hub { sequence, prefix, .. } = &mut *self;
+        sequence.each(batch, |seq, line| prefix.push(seq, line, &mut stage));
         match self.shelf.append(&stage) {
             Ok(()) => {
                 self.owed.clear();
@@ -126,16 +151,17 @@ impl Hub {
     }
 
     fn tell_losses(&mut self, stage: &mut Lines) {
-        for (reason, count) in &self.owed {
-            self.scratch.clear();
-            if self.sequence.lost(*count, reason.as_str(), &mut self.scratch) {
-                stage.push(&self.scratch);
+        let Hub { sequence, prefix, scratch, owed, gaps, .. } = self;
+        for (reason, count) in owed {
+            scratch.clear();
+            if sequence.lost(*count, reason.as_str(), scratch) {
+                prefix.push(sequence.next() - 1, scratch, stage);
             }
         }
-        for gap in self.gaps.iter() {
-            self.scratch.clear();
-            if self.sequence.missing(gap.from, gap.to, gap.count, Reason::Rejected.as_str(), &mut self.scratch) {
-                stage.push(&self.scratch);
+        for gap in gaps.iter() {
+            scratch.clear();
+            if sequence.missing(gap.from, gap.to, gap.count, Reason::Rejected.as_str(), scratch) {
+                prefix.push(sequence.next() - 1, scratch, stage);
             }
         }
     }
@@ -352,7 +378,11 @@ impl Shared {
         let mut hub = self.hub.borrow_mut();
         let count = count.min(lines.len() as u64);
         hub.health.count_dropped(Reason::Rejected, count);
-        hub.trouble.failed("the collector refuses records", &said);
+        let what = if count > 0 { "the collector refuses records" } else { "the collector complains" };
+        hub.trouble.failed(what, &said);
+        if count == 0 {
+            return;
+        }
         let Hub { gaps, instance, .. } = &mut *hub;
         gaps.add_some(lines.line(0), lines.line(lines.len().saturating_sub(1)), count, instance);
     }

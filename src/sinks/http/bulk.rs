@@ -39,7 +39,8 @@ pub(super) fn body(index: &str, lines: &Lines) -> Vec<u8> {
 }
 
 fn id(members: &Members<'_>) -> Option<String> {
-    Some(format!("{}-{}", members.text("instance")?, members.get("seq")?))
+    let instance = members.text("instance").or_else(|| members.text("service.ephemeral_id"))?;
+    Some(format!("{instance}-{}", members.get("seq").or_else(|| members.get("event.sequence"))?))
 }
 
 fn document(line: &[u8], members: Option<&Members<'_>>, out: &mut Vec<u8>) {
