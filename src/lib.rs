@@ -67,6 +67,7 @@ pub mod upstream;
 pub mod routes;
 pub mod exchange;
 pub mod record;
+pub mod filter;
 pub mod pipeline;
 pub mod sinks;
 pub mod config;

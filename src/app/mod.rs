@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ring::hmac;
 use rustls::{ClientConfig, ServerConfig};
@@ -22,12 +22,12 @@ use crate::listen::accept::{bind, is_taken};
 use crate::listen::{ConnectionCount, ListenSettings, Stage, TlsVersion};
 use crate::net::tls::{self, TlsFileError};
 use crate::pipeline::announce::Announcer;
-use crate::pipeline::{Format, Levels, OutputKind, OutputSettings, Port, Queue, Stamp};
+use crate::pipeline::{Format, HttpBody, Levels, OutputKind, OutputSettings, Port, Stamp};
 use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
 use crate::secret::Secret;
-use crate::sinks::stdout::Stdout;
-use crate::sinks::writer;
+pub use crate::sinks::Reopener;
+use crate::sinks::{self, Outputs};
 use crate::upstream;
 
 use self::core::Core;
@@ -58,6 +58,9 @@ pub enum StartError {
     /// A server's name can stand in no certificate.
     #[error(transparent)]
     Name(#[from] upstream::NameError),
+    /// An output cannot be written to.
+    #[error(transparent)]
+    Output(#[from] sinks::StartError),
     /// A thread or the random number generator is not to be had.
     #[error("the system refuses")]
     System(#[source] io::Error),
@@ -70,7 +73,7 @@ pub struct App {
     ended: mpsc::Receiver<()>,
     stage: watch::Sender<Stage>,
     announcer: Arc<Announcer>,
-    outputs: Vec<(Arc<Queue>, JoinHandle<()>)>,
+    outputs: Outputs,
     grace: Duration,
 }
 
@@ -138,6 +141,11 @@ impl App {
         &self.announcer
     }
 
+    /// What has the files of all outputs opened again.
+    pub fn reopener(&self) -> Reopener {
+        self.outputs.reopener()
+    }
+
     /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
     /// `shutdown_grace` or until `hurry` is done, then what still runs is cut off; each of them has its record.
     pub async fn serve(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Ending {
@@ -170,11 +178,7 @@ impl App {
         }
         let fields = [("stage", Value::Text(b"stopped"))];
         self.announcer.announce(Event::ServerStopping, Level::Info, &fields);
-        let until = crate::time::monotonic() + LAST_WORDS;
-        for (queue, writer) in self.outputs {
-            queue.close();
-            wait_for(&writer, until);
-        }
+        self.outputs.finish(crate::time::monotonic() + LAST_WORDS);
         if failed { Ending::Failed } else { ending }
     }
 
@@ -189,13 +193,6 @@ async fn all_ended(ended: &mut mpsc::Receiver<()>, count: usize) {
         if ended.recv().await.is_none() {
             return;
         }
-    }
-}
-
-/// A writer that hangs in its output cannot be joined; it is left behind at the deadline.
-fn wait_for(writer: &JoinHandle<()>, until: Instant) {
-    while !writer.is_finished() && crate::time::monotonic() < until {
-        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -263,28 +260,23 @@ fn client_tls(config: &Config) -> Result<Vec<Option<Arc<ClientConfig>>>, StartEr
     config.upstreams.iter().map(client).collect()
 }
 
-type Outputs = (Vec<Port>, Vec<(Arc<Queue>, JoinHandle<()>)>, Stamp);
-
-fn start_outputs(config: &Config) -> Result<Outputs, StartError> {
+/// The outputs, and the way to each of them.
+fn start_outputs(config: &Config) -> Result<(Vec<Port>, Outputs, Stamp), StartError> {
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
-    let port = |output: &OutputSettings| Port::new(output, format(output.format));
-    let ports: Vec<Port> = config.pipeline.outputs.iter().map(port).collect();
-    let start = |(output, port): (&OutputSettings, &Port)| {
-        let writer = match &output.kind {
-            OutputKind::Stdout => Stdout::open().and_then(|stdout| writer::start(stdout, port, &stamp)),
-            _ => Err(io::Error::other("not written yet")),
-        };
-        Ok((Arc::clone(&port.queue), writer.map_err(StartError::System)?))
-    };
-    let outputs = config.pipeline.outputs.iter().zip(&ports).map(start).collect::<Result<_, StartError>>()?;
+    let settings = &config.pipeline.outputs;
+    let ports: Vec<Port> = settings.iter().map(|output| Port::new(output, format(output))).collect();
+    let outputs = Outputs::start(settings, &ports, &stamp)?;
     Ok((ports, outputs, stamp))
 }
 
-fn format(format: Format) -> Format {
-    match format {
-        Format::Auto if io::stdout().is_terminal() => Format::Pretty,
-        Format::Auto => Format::Json,
-        format => format,
+fn format(output: &OutputSettings) -> Format {
+    match (output.format, &output.kind) {
+        (_, OutputKind::Otlp(_)) => Format::Otel,
+        (_, OutputKind::Http(http)) if http.body == HttpBody::Logs => Format::Native,
+        (format, OutputKind::Syslog(_)) => format.for_syslog(),
+        (Format::Auto, OutputKind::Stdout) if io::stdout().is_terminal() => Format::Pretty,
+        (Format::Auto, _) => Format::Json,
+        (format, _) => format,
     }
 }
 

@@ -1,4 +1,5 @@
-//! Everything that can be found wrong before the first socket is opened: certificates, keys, authorities and names.
+//! Everything that can be found wrong before the first socket is opened: certificates, keys, authorities, names
+//! and log files.
 //!
 //! `check` stops after it; `run` goes on. Both say the same about the same configuration.
 
@@ -7,7 +8,10 @@ use std::net::SocketAddr;
 
 use crate::config::{self, Config, Environment, Places, Problem, Severity, Source};
 use crate::net::tls::{self, Role, TlsFileError};
+use crate::pipeline::{FileSettings, OutputKind, SyslogAddress};
 use crate::routes::Table;
+use crate::sinks::file;
+use crate::sinks::peer::{self, NetworkError};
 use crate::{listen, upstream};
 
 /// What can be served.
@@ -37,7 +41,57 @@ pub type Resolve<'a> = &'a dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
     let listeners = config.listeners.iter().filter_map(|listener| certificate(listener, places));
     let upstreams = config.upstreams.iter().flat_map(|upstream| servers(upstream, places, resolve));
-    listeners.chain(upstreams).collect()
+    let collectors = config.pipeline.outputs.iter().filter_map(|output| output_tls(&output.kind, places));
+    listeners.chain(upstreams).chain(log_files(config, places)).chain(collectors).collect()
+}
+
+/// The authorities and the client certificate of an output over a network. Its name may come to resolve later: it is tried
+/// again and again anyway.
+fn output_tls(kind: &OutputKind, places: &Places) -> Option<Problem> {
+    let (origin, peer) = match kind {
+        OutputKind::Http(http) => (http.request.origin, &http.request.peer),
+        OutputKind::Otlp(otlp) => (otlp.request.origin, &otlp.request.peer),
+        OutputKind::Syslog(syslog) => match &syslog.address {
+            SyslogAddress::Tcp(peer) => (syslog.origin, peer),
+            SyslogAddress::Udp(_) | SyslogAddress::Unix(_) => return None,
+        },
+        OutputKind::Stdout | OutputKind::File(_) => return None,
+    };
+    match peer::dialer(peer).err()? {
+        NetworkError::TlsFile(error) => Some(file_problem(places, origin, client_key(error.role), &error)),
+        error => Some(places.error(origin, "server_name", error.to_string(), "write a name or an address")),
+    }
+}
+
+/// The key that names a file of a TLS client.
+fn client_key(role: Role) -> &'static str {
+    match role {
+        Role::Certificate => "certificate",
+        Role::Key => "key",
+        Role::Authorities => "ca",
+    }
+}
+
+/// Log files that cannot be written, and two that are one.
+fn log_files(config: &Config, places: &Places) -> Vec<Problem> {
+    let files: Vec<&FileSettings> = config.pipeline.outputs.iter().filter_map(|output| output.kind.file()).collect();
+    let mut problems = Vec::new();
+    for (at, settings) in files.iter().enumerate() {
+        let found = file::check(settings).into_iter();
+        problems.extend(found.map(|found| places.error(settings.origin, found.key, found.message, found.hint)));
+        let identity = file::identity(&settings.path);
+        let twin = files[..at].iter().find(|other| identity.is_some() && file::identity(&other.path) == identity);
+        problems.extend(twin.map(|first| same_file(places, first, settings)));
+    }
+    problems
+}
+
+/// The configuration itself has been looked through for paths that are written alike.
+fn same_file(places: &Places, first: &FileSettings, second: &FileSettings) -> Problem {
+    let message = format!("{} is the file of another output, under another name", second.path.display());
+    let hint = "keep one: two writers would mix their lines";
+    let other = Some((places.place(first.origin, "path"), "first here".to_owned()));
+    Problem { other, ..places.error(second.origin, "path", message, hint) }
 }
 
 /// The system's own resolver.
@@ -83,12 +137,7 @@ fn client_tls(upstream: &upstream::Settings, places: &Places) -> Option<Problem>
     let upstream::TlsSettings { ca, identity, .. } = &upstream.tls;
     let identity = identity.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
     let error = tls::client_config(ca.as_deref(), identity).err()?;
-    let field = match error.role {
-        Role::Certificate => "certificate",
-        Role::Key => "key",
-        Role::Authorities => "ca",
-    };
-    Some(file_problem(places, upstream.origin, field, &error))
+    Some(file_problem(places, upstream.origin, client_key(error.role), &error))
 }
 
 /// A file at fault, at the key that names it.

@@ -27,3 +27,23 @@ impl Stops {
         }
     }
 }
+
+/// The signal after others have moved files (SIGUSR1), as logrotate sends it.
+pub struct Reopens(Signal);
+
+impl Reopens {
+    /// Takes SIGUSR1 over; call it within a runtime.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn install() -> io::Result<Reopens> {
+        Ok(Reopens(signal(SignalKind::user_defined1())?))
+    }
+
+    /// Waits for the next one; pends for ever when there can be none.
+    pub async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+}

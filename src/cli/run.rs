@@ -7,8 +7,8 @@ use anyhow::Context;
 use tokio::runtime::Builder;
 
 use crate::app::preflight::{Ready, prepare, system_resolve};
-use crate::app::signals::Stops;
-use crate::app::{App, Ending, diagnostics};
+use crate::app::signals::{Reopens, Stops};
+use crate::app::{App, Ending, Reopener, diagnostics};
 use crate::config::{Environment, Source};
 
 use super::{MISUSED, complain};
@@ -34,7 +34,9 @@ pub fn serve(ready: Ready, started: impl FnOnce(&App)) -> anyhow::Result<ExitCod
     let runtime = Builder::new_current_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(async {
         let mut stops = Stops::install().context("signals cannot be handled")?;
+        let reopens = Reopens::install().context("signals cannot be handled")?;
         let app = App::start(ready)?;
+        tokio::spawn(reopen(reopens, app.reopener()));
         diagnostics::install(Arc::clone(app.announcer()));
         started(&app);
         let stops = std::cell::RefCell::new(&mut stops);
@@ -44,6 +46,14 @@ pub fn serve(ready: Ready, started: impl FnOnce(&App)) -> anyhow::Result<ExitCod
             Ending::Failed => ExitCode::FAILURE,
         })
     })
+}
+
+/// Opens files again whenever it is asked for.
+async fn reopen(mut reopens: Reopens, reopener: Reopener) {
+    loop {
+        reopens.next().await;
+        reopener.reopen();
+    }
 }
 
 /// The first stop drains, the second one hurries: they are waited for one after the other.

@@ -3,7 +3,8 @@
 //! 1. Each request that a record speaks of has its `request_completed`, one and no more, and nothing comes after it.
 //! 2. The numbers (`seq`) of each instance run from 1 without a gap, but for those that a `log_loss` names.
 //!
-//! And each line must be a record: JSON, with the fields of its event and their types, its tokens known.
+//! A log may be JSON of any schema, plain or compressed with gzip or zstd; what is found speaks of fields by their native
+//! names. And each line must be a record: JSON, with the fields of its event and their types, its tokens known.
 //! Only what is certain is reported. A client may send the same request id twice, so that for ids that gatelog did not
 //! mint only the counts must agree; a `log_loss` excuses as many missing ends as it names records.
 //!
@@ -16,14 +17,15 @@
 mod fields;
 mod line;
 mod problem;
+mod renamed;
 mod requests;
 mod sequence;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::log_file;
 use line::Line;
 use problem::{Place, Problem, Problems};
 use requests::Requests;
@@ -49,7 +51,7 @@ pub struct Options {
 /// The command line of `gatelog verify`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// The log: the files of one output in the order they were written; `-` is standard input
+    /// The log: the files of one output in the order they were written, gzip and zstd too; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// How it is read.
@@ -104,21 +106,10 @@ pub enum Error {
 pub fn verify(paths: &[PathBuf], options: Options, out: &mut impl Write) -> Result<Report, Error> {
     let mut verifier = Verifier::new(options, out);
     for path in paths {
-        let source = open(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let source = log_file::open(path).map_err(|source| Error::Read { path: path.clone(), source })?;
         verifier.read(path, source)?;
     }
     Ok(verifier.finish()?)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a log is read as a stream, however long it is; crate::disk reads whole files"
-)]
-fn open(path: &Path) -> io::Result<Box<dyn Read>> {
-    match path.to_str() {
-        Some("-") => Ok(Box::new(io::stdin())),
-        _ => Ok(Box::new(File::open(path)?)),
-    }
 }
 
 /// What is known of one process from its records.

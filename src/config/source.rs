@@ -80,6 +80,15 @@ impl Sources {
         }
     }
 
+    /// Where the characters of a string stand, if the span writes just this text, between quotes of one character or
+    /// without any.
+    pub(super) fn content(&self, at: At, text: &str) -> Option<At> {
+        let written = self.0[at.source].text.get(at.start..at.end)?;
+        let quotes = (written.len() - text.len().min(written.len())) / 2;
+        let content = At { start: at.start + quotes, end: at.end - quotes, ..at };
+        (quotes <= 1 && written.get(quotes..written.len() - quotes) == Some(text)).then_some(content)
+    }
+
     /// What a person needs to find a span: name, line, column, the line itself.
     pub(super) fn place(&self, at: At) -> Place {
         let source = &self.0[at.source];

@@ -11,6 +11,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::Stream;
+use crate::net::turn::Turn;
 
 use super::gate::{Gate, Refusal, give};
 use super::head::HeadLimits;
@@ -46,6 +47,8 @@ pub struct Wire {
     is_stalled: Cell<bool>,
     read_error: Cell<bool>,
     is_cut: Cell<bool>,
+    /// hyper's turn to write.
+    turn: Turn,
 }
 
 impl Wire {
@@ -65,6 +68,7 @@ impl Wire {
             is_stalled: Cell::default(),
             read_error: Cell::default(),
             is_cut: Cell::default(),
+            turn: Turn::default(),
         }
     }
 
@@ -257,6 +261,7 @@ impl Wire {
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        ready!(self.turn.poll(cx));
         let mut interim = self.interim.borrow_mut();
         if !interim.is_empty() && self.write_interim(&mut interim, cx)?.is_pending() {
             self.set_blocked(true);
@@ -282,6 +287,7 @@ impl Wire {
         let flushed = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
         self.set_blocked(flushed.is_pending());
         ready!(flushed)?;
+        self.turn.end();
         // Taken out first: who is told may end an exchange, and what that does is not known here.
         let settled = std::mem::take(&mut *self.settling.borrow_mut());
         settled.iter().for_each(|settle| settle.flushed());

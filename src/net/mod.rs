@@ -5,6 +5,7 @@ pub mod dial;
 pub mod peer;
 pub mod stream;
 pub mod tls;
+pub mod turn;
 
 pub use dial::Dialer;
 pub use peer::{Peer, TlsSession};

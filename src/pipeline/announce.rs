@@ -44,7 +44,7 @@ impl Announcer {
         if !self.allows(record.head.logger, record.head.level) {
             return;
         }
-        for (port, layout) in self.ports.iter().filter(|(port, _)| port.gate.accepts(&record.head)) {
+        for (port, layout) in self.ports.iter().filter(|(port, _)| port.gate.accepts(record)) {
             let mut batch = port.queue.spare();
             // A panic while encoding leaves nothing half-written behind: the encoder holds only caches.
             let written = layout.lock().unwrap_or_else(PoisonError::into_inner).record(record, &mut batch.bytes);

@@ -45,9 +45,17 @@ impl Intake {
     }
 
     /// Offers a record about a request whose [`Intake::fragment`] was made from the same facts.
-    /// `show` gives the facts themselves, to layouts that make no use of the fragment.
+    /// `show` gives the facts themselves, to filters, and to layouts that make no use of the fragment.
     pub fn request(&self, head: &Head<'_>, fragment: &Fragment, progress: Option<&Progress<'_>>, show: &Show<'_>) {
-        let accepts = |gate: &Gate| gate.accepts(head);
+        let accepts = |gate: &Gate| {
+            gate.accepts_head(head, |filter| {
+                let mut matches = false;
+                show(&mut |facts| {
+                    matches = filter.matches(&Record { head: *head, body: Body::Request { facts, progress } });
+                });
+                matches
+            })
+        };
         self.offer(head, accepts, |layout, out| match layout {
             Layout::Json(encoder) => Written::Numbered(encoder.request(head, fragment, progress, out)),
             layout => {
@@ -62,7 +70,7 @@ impl Intake {
 
     /// Offers any record.
     pub fn record(&self, record: &Record<'_>) {
-        self.offer(&record.head, |gate| gate.accepts(&record.head), |layout, out| layout.record(record, out));
+        self.offer(&record.head, |gate| gate.accepts(record), |layout, out| layout.record(record, out));
     }
 
     /// Waits until there is something to [`Intake::flush`].

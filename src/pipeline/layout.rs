@@ -74,8 +74,6 @@ impl Layout {
             Layout::Combined(combined) => {
                 return if combined.record(record, out) { Written::Plain } else { Written::None };
             }
-            Layout::Django(django) => django.record(record, thread_number(), out),
-            Layout::Pretty(pretty) => pretty.record(record, out),
             Layout::Syslog(preface, inner) => {
                 let start = out.len();
                 preface.write(record, out);
@@ -85,6 +83,8 @@ impl Layout {
                 }
                 return written;
             }
+            Layout::Django(django) => django.record(record, thread_number(), out),
+            Layout::Pretty(pretty) => pretty.record(record, out),
         }
         Written::Plain
     }

@@ -12,6 +12,7 @@ pub use syslog::{SyslogAddress, SyslogSettings};
 
 use std::time::Duration;
 
+use crate::filter::Expression;
 use crate::record::Level;
 
 /// The routing part of `[log]` and all `[[log.output]]`.
@@ -42,6 +43,8 @@ pub struct OutputSettings {
     pub format: Format,
     /// Records below it are not this output's; `None`: whatever its logger lets through.
     pub level: Option<Level>,
+    /// Of the others, those that it means; `None`: all.
+    pub filter: Option<Expression>,
     /// What happens when its queue is full.
     pub when_full: WhenFull,
     /// Bytes that may wait for it.
@@ -55,6 +58,7 @@ impl Default for OutputSettings {
             kind: OutputKind::Stdout,
             format: Format::Auto,
             level: None,
+            filter: None,
             when_full: WhenFull::Drop,
             queue: 8 << 20,
         }
@@ -85,6 +89,14 @@ impl OutputKind {
             OutputKind::Syslog(_) => "syslog",
             OutputKind::Http(_) => "http",
             OutputKind::Otlp(_) => "otlp",
+        }
+    }
+
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&FileSettings> {
+        match self {
+            OutputKind::File(file) => Some(file),
+            _ => None,
         }
     }
 }

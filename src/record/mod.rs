@@ -26,6 +26,13 @@ pub use settings::{RedactSettings, Settings};
 /// The version of the native schema, written in every record.
 pub const SCHEMA: u32 = 1;
 
+/// A moment in microseconds since the Unix epoch, as records have it: `2026-11-22T11:02:36.000123Z`.
+pub fn timestamp(micros: u64) -> String {
+    let mut text = Vec::new();
+    json::Clock::default().write(micros, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// One event, with everything that is known about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {

@@ -79,6 +79,17 @@ pub enum Place {
     Attributes,
 }
 
+impl Place {
+    /// The name of that object, where it is not the line itself.
+    pub fn object(self) -> Option<&'static str> {
+        match self {
+            Place::Top => None,
+            Place::Resource => Some("Resource"),
+            Place::Attributes => Some("Attributes"),
+        }
+    }
+}
+
 /// What becomes of a field's value. The names within are of further members, beside the field's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {

@@ -7,9 +7,9 @@ use crate::net::dial::ServerNameError;
 use crate::net::tls::{self, TlsFileError};
 use crate::pipeline::Peer;
 
-/// Why an output cannot be started.
+/// Why an output over a network cannot be started.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum NetworkError {
     /// An authority, a certificate or a key.
     #[error(transparent)]
     TlsFile(#[from] TlsFileError),
@@ -24,11 +24,20 @@ pub enum StartError {
     System(#[source] io::Error),
 }
 
-impl From<io::Error> for StartError {
-    fn from(error: io::Error) -> StartError {
+impl From<io::Error> for NetworkError {
+    fn from(error: io::Error) -> NetworkError {
         match error.kind() {
-            io::ErrorKind::WouldBlock => StartError::SpoolInUse,
-            _ => StartError::System(error),
+            io::ErrorKind::WouldBlock => NetworkError::SpoolInUse,
+            _ => NetworkError::System(error),
+        }
+    }
+}
+
+impl From<NetworkError> for io::Error {
+    fn from(error: NetworkError) -> io::Error {
+        match error {
+            NetworkError::System(error) => error,
+            error => io::Error::other(error),
         }
     }
 }
@@ -38,7 +47,7 @@ impl From<io::Error> for StartError {
 /// # Errors
 ///
 /// The first of its files that cannot be used, and a name that cannot.
-pub fn dialer(peer: &Peer) -> Result<Dialer, StartError> {
+pub fn dialer(peer: &Peer) -> Result<Dialer, NetworkError> {
     let Some(files) = &peer.tls else { return Ok(Dialer::plain(&peer.host, peer.port)) };
     let identity = files.identity.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
     let config = tls::client_config(files.ca.as_deref(), identity)?;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body::Body;
 
+use crate::net::turn::Turn;
 use crate::time;
 
 use super::connection::Connection;
@@ -88,6 +89,8 @@ where
         wait: (Wait::Nothing, 0),
         watch,
     };
+    let turn = Turn::default();
+    poll_fn(|cx| turn.poll(cx)).await;
     let head = poll_fn(|cx| call.poll(cx, &request.method)).await?;
     Ok(call.into_response(head))
 }

@@ -5,10 +5,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::fields::{Demand, Field, Kind, WORDS, is_instance, is_request_id};
 use super::problem::Problem;
+use super::renamed;
 use crate::record::SCHEMA;
 
 /// A record, as far as it is looked at.
@@ -121,7 +122,7 @@ fn cut(text: &str) -> String {
 
 /// A value, as far as it is looked at.
 #[derive(Debug)]
-enum Scalar<'a> {
+pub(super) enum Scalar<'a> {
     Null,
     Boolean,
     Whole(u64),
@@ -175,11 +176,43 @@ impl<'de> Visitor<'de> for LineVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Line<'de>, A::Error> {
         let mut fields = Vec::with_capacity(64);
+        while let Some(name) = map.next_key::<Scalar<'de>>()? {
+            let Scalar::Text(name) = name else { return Err(A::Error::custom("a name that is no text")) };
+            if renamed::OBJECTS.contains(&&*name) {
+                map.next_value_seed(Members(&mut fields))?;
+            } else {
+                fields.push((name, map.next_value()?));
+            }
+        }
+        renamed::to_native(&mut fields);
+        Ok(Line { fields })
+    }
+}
+
+/// An object whose members are fields of the line.
+struct Members<'f, 'a>(&'f mut Vec<(Cow<'a, str>, Scalar<'a>)>);
+
+impl<'de> DeserializeSeed<'de> for Members<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some((name, value)) = map.next_entry::<Scalar<'de>, Scalar<'de>>()? {
             let Scalar::Text(name) = name else { return Err(A::Error::custom("a name that is no text")) };
-            fields.push((name, value));
+            self.0.push((name, value));
         }
-        Ok(Line { fields })
+        Ok(())
     }
 }
 

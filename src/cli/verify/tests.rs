@@ -8,22 +8,34 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::record::json::{self, Encoder};
-use crate::record::{self, Body, Event, Facts, Head, Level, Loss, Outcome, Phase, Progress, Record, Timing};
+use crate::record::json::{self, Encoder, Renamed};
+use crate::record::{self, Body, Event, Facts, Head, Level, Loss, Outcome, Phase, Progress, Record, Schema, Timing};
 
 const LIVE: Options = Options { open_ok: true, partial: false };
 const PARTIAL: Options = Options { open_ok: false, partial: true };
 
+/// Appends a line without its number, and says where that belongs.
+type Encode = Box<dyn FnMut(&Record<'_>, &mut Vec<u8>) -> usize>;
+
 /// Writes the log of one instance, as the proxy would.
 struct Log {
-    encoder: Encoder,
+    encode: Encode,
     seq: u64,
     lines: Vec<String>,
 }
 
 impl Log {
     fn of(instance: &str) -> Log {
-        Log { encoder: Encoder::new(instance, &record::Settings::default()), seq: 0, lines: Vec::new() }
+        Log::with(instance, &record::Settings::default())
+    }
+
+    fn with(instance: &str, settings: &record::Settings) -> Log {
+        let (mut native, mut renamed) = (Encoder::new(instance, settings), Renamed::new(instance, settings));
+        let encode: Encode = match settings.schema {
+            Schema::Native => Box::new(move |record, out| native.record(record, out)),
+            Schema::Otel | Schema::Ecs => Box::new(move |record, out| renamed.record(record, out)),
+        };
+        Log { encode, seq: 0, lines: Vec::new() }
     }
 
     /// A log with nothing but its beginning and end, and these records between.
@@ -41,7 +53,7 @@ impl Log {
         let head =
             Head { timestamp: self.seq * 999_983, level: Level::Info, event, message, logger: "gatelog.request" };
         let (mut line, mut whole) = (Vec::new(), Vec::new());
-        let hole = self.encoder.record(&Record { head, body }, &mut line);
+        let hole = (self.encode)(&Record { head, body }, &mut line);
         json::splice(&line, hole, self.seq, &mut whole);
         self.lines.push(String::from_utf8(whole).unwrap());
     }
@@ -328,9 +340,43 @@ fn fields_that_are_missing_or_of_another_type_or_unknown_are_told() {
 }
 
 #[test]
+fn lines_of_other_schemas_are_looked_at_by_their_native_names() {
+    let lines = |schema| {
+        let mut log = Log::with("i1", &record::Settings { schema, ..record::Settings::default() });
+        log.minted("a", &[RequestStarted, RequestCompleted]);
+        log.lines
+    };
+    for (schema, from, to, expected) in [
+        (Schema::Otel, "\"gatelog.slow\":false", "\"gatelog.slow\":0", "`slow` is a whole number"),
+        (
+            Schema::Otel,
+            "\"http.response.status_code\":200",
+            "\"http.response.status_code\":\"x\"",
+            "`status_code` is text",
+        ),
+        (Schema::Otel, "\"gatelog.outcome\":\"success\"", "\"gatelog.outcome\":\"fine\"", "`outcome` must be"),
+        (Schema::Otel, "\"Name\":\"gatelog.request\"}", "}", "`logger` is missing"),
+        (Schema::Otel, "\"SeverityText\":\"INFO\",", "", "`level` is missing"),
+        (Schema::Ecs, "\"gatelog.slow\":false", "\"gatelog.slow\":0", "`slow` is a whole number"),
+        (Schema::Ecs, "\"event.duration\":1000,", "", "`duration` is missing"),
+        (Schema::Ecs, "\"http.request.id\":\"a\"", "\"http.request.id\":\"a b\"", "`request_id` must be"),
+        (Schema::Ecs, "\"@timestamp\":\"1970", "\"@timestamp\":\"70", "`timestamp` must be RFC 3339"),
+    ] {
+        let whole = lines(schema);
+        clean(&whole);
+        let changed: Vec<_> = whole.iter().map(|line| line.replace(from, to)).collect();
+        assert_ne!(changed, whole, "{from}");
+        let (report, text) = found(&changed);
+        assert!(
+            report.problems > 0 && text.contains(&format!("the field {expected}")),
+            "{expected} is not in:\n{text}"
+        );
+    }
+}
+
+#[test]
 fn every_field_of_the_schema_is_looked_at() {
-    let mut log = Log::of("i1");
-    log.encoder = Encoder::new("i1", &record::Settings { nulls: true, ..record::Settings::default() });
+    let mut log = Log::with("i1", &record::Settings { nulls: true, ..record::Settings::default() });
     log.minted("a", &[RequestCompleted]);
     let demand = fields::Demand::of("request_completed");
     let known: Vec<&str> = demand.must().chain(demand.may()).map(|field| field.name).collect();
@@ -385,6 +431,7 @@ struct Story {
     picks: Vec<Index>,
     losses: Vec<u8>,
     stopping: Index,
+    schema: Schema,
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
@@ -394,13 +441,14 @@ fn plan() -> impl Strategy<Value = Plan> {
 
 fn story() -> impl Strategy<Value = Story> {
     let losses = prop_oneof![Just(Vec::new()), vec(0u8..4, 0..20)];
-    (vec(plan(), 0..8), vec(any::<Index>(), 40), losses, any::<Index>())
-        .prop_map(|(plans, picks, losses, stopping)| Story { plans, picks, losses, stopping })
+    let schema = prop_oneof![Just(Schema::Native), Just(Schema::Otel), Just(Schema::Ecs)];
+    (vec(plan(), 0..8), vec(any::<Index>(), 40), losses, any::<Index>(), schema)
+        .prop_map(|(plans, picks, losses, stopping, schema)| Story { plans, picks, losses, stopping, schema })
 }
 
 impl Story {
     fn lines(&self, instance: &str) -> Vec<String> {
-        let mut log = Log::of(instance);
+        let mut log = Log::with(instance, &record::Settings { schema: self.schema, ..record::Settings::default() });
         let mut running: Vec<(String, &str, VecDeque<Event>)> =
             self.plans.iter().enumerate().map(Plan::events).collect();
         running.retain(|(_, _, events)| !events.is_empty());

@@ -14,7 +14,7 @@ mod writer;
 
 use super::{Body, Facts, Head, Loss, Progress, Record, Rejected, SCHEMA, Settings, Timing, Tls, Value};
 pub use renamed::Renamed;
-pub(super) use time::Clock;
+pub use time::Clock;
 use writer::Writer;
 
 /// Bytes of a rejected head that its record shows.
@@ -175,6 +175,13 @@ pub fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// A moment, in microseconds since the Unix epoch, as records have it: RFC 3339 in UTC with six decimals.
+pub fn timestamp(micros: u64) -> String {
+    let mut text = Vec::new();
+    Clock::default().write(micros, &mut text);
+    text.into_iter().map(char::from).collect()
+}
+
 /// Appends `line` to `out` with the digits of `seq` put in at `at`, counted from the beginning of the line.
 ///
 /// A place beyond the line's end is taken as its end: the writer must not fall over a wrong offset.
@@ -323,7 +330,7 @@ fn loss(line: &mut Writer<'_>, loss: &Loss<'_>) {
 }
 
 /// The keys that every record has: a free field of one of these names gets a `_` behind it, so that no key stands twice.
-const RESERVED: [&str; 10] =
+pub const RESERVED: [&str; 10] =
     ["timestamp", "level", "event", "message", "logger", "schema", "seq", "instance", "service", "environment"];
 
 /// Free fields, in the order given.

@@ -66,8 +66,8 @@ impl Line {
         out.extend_from_slice(&self.top);
         let mut members = start;
         if schema == Schema::Otel {
-            object(",\"Resource\":", &self.resource, out);
-            members = object(",\"Attributes\":", &self.attributes, out);
+            object(Place::Resource, &self.resource, out);
+            members = object(Place::Attributes, &self.attributes, out);
         }
         Writer::new(out, false).enclose(start, *b"{}");
         out.push(b'\n');
@@ -292,8 +292,10 @@ fn key(name: &str, line: &mut Vec<u8>) {
 }
 
 /// Appends an object of members that each begin with a comma; returns where the members begin.
-fn object(name: &str, members: &[u8], out: &mut Vec<u8>) -> usize {
-    out.extend_from_slice(name.as_bytes());
+fn object(place: Place, members: &[u8], out: &mut Vec<u8>) -> usize {
+    out.push(b',');
+    key(place.object().unwrap_or_default(), out);
+    out.push(b':');
     let open = out.len();
     out.extend_from_slice(members);
     Writer::new(out, false).enclose(open, *b"{}");

@@ -9,7 +9,7 @@ const DAY: u64 = 86_400;
 
 /// Writes timestamps, and keeps the text of the second it wrote last: most records fall into the same one.
 #[derive(Debug)]
-pub(in crate::record) struct Clock {
+pub struct Clock {
     second: u64,
     text: [u8; 19],
 }
@@ -22,7 +22,7 @@ impl Default for Clock {
 
 impl Clock {
     /// Appends a moment given in microseconds since the Unix epoch, such as `2026-11-22T11:02:36.000123Z`.
-    pub(in crate::record) fn write(&mut self, micros: u64, out: &mut Vec<u8>) {
+    pub fn write(&mut self, micros: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(self.second(micros));
         number::fraction((micros % MICROS) as u32, out);
         out.push(b'Z');

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use crate::net::Dialer;
 use crate::pipeline::{Auth, RequestSettings};
 use crate::sinks::delivery::retry_after;
-use crate::sinks::peer::{StartError, dialer};
+use crate::sinks::peer::{NetworkError, dialer};
 use crate::time;
 
 /// Bytes of an answer's head.
@@ -67,7 +67,7 @@ impl Client {
     /// # Errors
     ///
     /// When a file or a name cannot be used.
-    pub fn new(settings: &RequestSettings, timeout: Duration) -> Result<Client, StartError> {
+    pub fn new(settings: &RequestSettings, timeout: Duration) -> Result<Client, NetworkError> {
         let path = settings.endpoint.path_and_query().map_or("/", |path| path.as_str());
         Ok(Client {
             dialer: dialer(&settings.peer)?,

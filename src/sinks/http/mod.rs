@@ -17,7 +17,7 @@ use crate::pipeline::{HttpBody, HttpSettings, Port, Stamp};
 
 use super::delivery::{self, Collector, Verdict};
 use super::lines::Lines;
-use super::peer::StartError;
+use super::peer::NetworkError;
 
 pub use answer::{excerpt, judge};
 pub use client::{Answer, Client, Interest};
@@ -27,12 +27,12 @@ pub use client::{Answer, Client, Interest};
 /// # Errors
 ///
 /// What is in the way.
-pub fn start(port: &Port, stamp: &Stamp, settings: &HttpSettings) -> Result<JoinHandle<()>, StartError> {
+pub fn start(port: &Port, stamp: &Stamp, settings: &HttpSettings) -> Result<JoinHandle<()>, NetworkError> {
     let collector = || {
         let client = Client::new(&settings.request, settings.delivery.timeout)?;
         Ok(HttpCollector { client, body: settings.body.clone() })
     };
-    let collectors: Result<Vec<_>, StartError> = (0..settings.delivery.concurrency).map(|_| collector()).collect();
+    let collectors: Result<Vec<_>, NetworkError> = (0..settings.delivery.concurrency).map(|_| collector()).collect();
     Ok(delivery::start(port, stamp, &settings.delivery, collectors?)?)
 }
 

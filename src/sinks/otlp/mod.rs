@@ -17,7 +17,7 @@ use crate::pipeline::{OtlpSettings, Port, Stamp};
 use super::delivery::{self, Collector, Verdict};
 use super::http::{Answer, Client, Interest, excerpt, judge};
 use super::lines::Lines;
-use super::peer::StartError;
+use super::peer::NetworkError;
 
 /// Bytes of the longest answer that is read.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -27,9 +27,9 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 /// # Errors
 ///
 /// What is in the way.
-pub fn start(port: &Port, stamp: &Stamp, settings: &OtlpSettings) -> Result<JoinHandle<()>, StartError> {
+pub fn start(port: &Port, stamp: &Stamp, settings: &OtlpSettings) -> Result<JoinHandle<()>, NetworkError> {
     let collector = || Ok(OtlpCollector { client: Client::new(&settings.request, settings.delivery.timeout)? });
-    let collectors: Result<Vec<_>, StartError> = (0..settings.delivery.concurrency).map(|_| collector()).collect();
+    let collectors: Result<Vec<_>, NetworkError> = (0..settings.delivery.concurrency).map(|_| collector()).collect();
     Ok(delivery::start(port, stamp, &settings.delivery, collectors?)?)
 }
 

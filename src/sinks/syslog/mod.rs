@@ -19,7 +19,7 @@ use crate::time;
 
 use super::delivery::{self, Collector, Verdict};
 use super::lines::Lines;
-use super::peer::StartError;
+use super::peer::NetworkError;
 
 use message::Header;
 use transport::Transport;
@@ -29,7 +29,7 @@ use transport::Transport;
 /// # Errors
 ///
 /// What is in the way.
-pub fn start(port: &Port, stamp: &Stamp, settings: &SyslogSettings) -> Result<JoinHandle<()>, StartError> {
+pub fn start(port: &Port, stamp: &Stamp, settings: &SyslogSettings) -> Result<JoinHandle<()>, NetworkError> {
     let hostname = settings.hostname.clone().unwrap_or_else(machine_name);
     let collector = SyslogCollector {
         transport: Transport::new(&settings.address)?,

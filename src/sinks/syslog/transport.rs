@@ -9,7 +9,7 @@ use tokio::net::{UdpSocket, UnixDatagram, UnixStream};
 
 use crate::net::Dialer;
 use crate::pipeline::SyslogAddress;
-use crate::sinks::peer::{StartError, dialer};
+use crate::sinks::peer::{NetworkError, dialer};
 
 /// Where messages go, and how.
 pub(super) struct Transport {
@@ -34,7 +34,7 @@ enum Connection {
 
 impl Transport {
     /// Not connected yet.
-    pub(super) fn new(address: &SyslogAddress) -> Result<Transport, StartError> {
+    pub(super) fn new(address: &SyslogAddress) -> Result<Transport, NetworkError> {
         let address = match address {
             SyslogAddress::Unix(path) => Address::Unix(path.clone()),
             SyslogAddress::Udp(peer) => Address::Udp(dialer(peer)?),
