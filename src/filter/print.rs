@@ -92,7 +92,7 @@ fn condition(condition: &Condition, kind: Kind, f: &mut Formatter<'_>) -> fmt::R
 
 /// In the greatest unit that leaves no remainder.
 fn measure(comparison: Comparison, value: u64, units: &[(&str, u64)], f: &mut Formatter<'_>) -> fmt::Result {
-    let whole = units.iter().find(|(_, factor)| value != 0 && value % factor == 0);
+    let whole = units.iter().find(|(_, factor)| value != 0 && value.is_multiple_of(*factor));
     let (unit, factor) = *whole.unwrap_or(&("", 1));
     write!(f, "{}{}{unit}", comparison.as_str(), value / factor)
 }

@@ -96,7 +96,7 @@ fn a_collector_gets_every_record_as_one_document_with_its_secret() {
 }
 
 /// Answers that mean "not now", and what a broken collector does.
-const MISBEHAVIOURS: [(&str, fn(&mut Conn) -> Misbehaved); 11] = [
+const MISBEHAVIOURS: [(&str, Misbehave); 11] = [
     ("500", |conn| refuse(conn, "HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops")),
     ("408", |conn| refuse(conn, "HTTP/1.1 408 Slow\r\nContent-Length: 0\r\n\r\n")),
     ("429", |conn| refuse(conn, "HTTP/1.1 429 Many\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n")),
@@ -125,6 +125,8 @@ const MISBEHAVIOURS: [(&str, fn(&mut Conn) -> Misbehaved); 11] = [
         Misbehaved::ButAccepted
     }),
 ];
+
+type Misbehave = fn(&mut Conn) -> Misbehaved;
 
 fn refuse(conn: &mut Conn, answer: &str) -> Misbehaved {
     conn.send(answer);
@@ -159,13 +161,13 @@ fn every_record_arrives_whatever_the_collector_does_at_first() {
 fn what_is_refused_for_good_is_named_in_the_stream_and_never_sent_again() {
     let upstream = Upstream::ok();
     let (collector, accepted) = ndjson(|conn, number| match number {
-        1 => refuse(conn, "HTTP/1.1 400 Bad\r\nContent-Length: 9\r\n\r\nno \x1b[31mway"),
+        1 => refuse(conn, "HTTP/1.1 400 Bad\r\nContent-Length: 11\r\n\r\nno \x1b[31mway"),
         _ => Misbehaved::No,
     });
     let proxy = before(&upstream, &http(&collector, ""));
     exchange(&proxy, 5);
     let refused =
-        |log: &Log| log.events("diagnostic").iter().any(|it| it.text("error").contains("400 Bad: no [31mway"));
+        |log: &Log| log.events("diagnostic").iter().any(|it| it.text("error").contains("400 Bad Request: no [31mway"));
     proxy.wait_for("what the collector said", refused);
     proxy.stop();
     let records = accepted.records();
@@ -230,9 +232,11 @@ fn judge(pair: &[Value], into: &Accepted, seen: &std::sync::Mutex<BTreeMap<u64, 
 #[test]
 fn a_dead_collector_holds_up_nothing_and_costs_what_the_other_output_says() {
     let upstream = Upstream::ok();
-    let dead = "type = \"http\"\nendpoint = \"http://127.0.0.1:9/\"\nretry_at_most = \"1s\"";
+    let dead =
+        "type = \"http\"\nendpoint = \"http://127.0.0.1:9/\"\nretry_at_most = \"1s\"\nbatch = { wait = \"10ms\" }";
     let proxy = before(&upstream, dead);
     exchange(&proxy, 50);
+    proxy.wait_for("what is wrong", |log| log.events("diagnostic").iter().any(|it| it.text("output") == "http"));
     let log = proxy.stop();
     assert_eq!(log.count("request_completed"), 50 * PARALLEL);
     let told: Vec<&Record> = log.events("diagnostic").into_iter().filter(|it| it.text("output") == "http").collect();
@@ -255,13 +259,8 @@ fn spooling(setup: &Setup) -> (Child, std::net::SocketAddr) {
 fn spooled(folder: &Path) -> BTreeSet<(String, u64)> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let segments = files.filter(|path| path.extension().is_some_and(|it| it == "seg"));
-    let mut places = BTreeSet::new();
-    for bytes in segments.map(|path| std::fs::read(path).unwrap()) {
-        for frame in bytes.split(|byte| *byte == 0xff).filter(|frame| frame.len() > 19 && frame.ends_with(b"\n")) {
-            places.insert(place(&serde_json::from_slice(&frame[19..]).unwrap()));
-        }
-    }
-    places
+    let records = segments.flat_map(|path| gatelog::sinks::spool::records(&std::fs::read(path).unwrap()).0);
+    records.map(|line| place(&serde_json::from_slice(&line).unwrap())).collect()
 }
 
 /// Kill -9 at moments that nothing chooses, before a collector that fails every other request.

@@ -92,9 +92,10 @@ impl Shelf {
             *arrived = true;
         }
         let mut last = None;
-        while let Some((end, _)) = disk.under_way.pop_front_if(|(_, arrived)| *arrived) {
+        while let Some((end, true)) = disk.under_way.front() {
+            last = Some(*end);
+            disk.under_way.pop_front();
             disk.first += 1;
-            last = Some(end);
         }
         last.map_or(Ok(()), |end| disk.spool.acknowledge(end))
     }

@@ -352,12 +352,9 @@ impl Spool {
     }
 }
 
-/// The records that are found in the bytes of a segment, and how many bytes belong to none: what the fuzzer calls. A frame
-/// with `last` stands behind the bytes.
-pub fn fuzz(data: &[u8], last: &[u8]) -> (Vec<Vec<u8>>, usize) {
-    let mut bytes = data.to_vec();
-    frame::write(u64::MAX, last, &mut bytes);
-    let mut walk = Walk::new(&bytes, true);
+/// The records that are found in the bytes of a segment, and how many bytes belong to none.
+pub fn records(segment: &[u8]) -> (Vec<Vec<u8>>, usize) {
+    let mut walk = Walk::new(segment, true);
     let (mut records, mut damage) = (Vec::new(), 0);
     loop {
         let before = walk.passed();
@@ -367,6 +364,13 @@ pub fn fuzz(data: &[u8], last: &[u8]) -> (Vec<Vec<u8>>, usize) {
             Some(Item::Damage) => damage += walk.passed() - before,
         }
     }
+}
+
+/// Any bytes as a segment, and a frame with `last` behind them: what the fuzzer calls.
+pub fn fuzz(data: &[u8], last: &[u8]) -> (Vec<Vec<u8>>, usize) {
+    let mut bytes = data.to_vec();
+    frame::write(u64::MAX, last, &mut bytes);
+    records(&bytes)
 }
 
 /// The file of [`Mark`].

@@ -194,7 +194,7 @@ impl Model {
                 self.flight.push_back((to, position));
             }
             Step::Acknowledge(parcels) => {
-                let last = self.flight.drain(..parcels.min(self.flight.len())).last();
+                let last = self.flight.drain(..parcels.min(self.flight.len())).next_back();
                 if let Some((to, position)) = last {
                     live.acknowledge(position).unwrap();
                     self.acknowledged = to;
