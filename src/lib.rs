@@ -11,7 +11,7 @@
 //!            refusals     │ the last handle is dropped: the terminal record
 //!               └──────> pipeline    Intake: encoded on the core, handed over in batches
 //!                          │
-//!                        sinks       one thread per output: numbers the lines, writes them
+//!                        sinks       one thread per output: numbers the lines, writes them, tells its losses
 //! ```
 //!
 //! 1. [`listen`] accepts, speaks TLS, and judges every HTTP/1 head before hyper sees it ([`listen::gate`],
@@ -22,7 +22,9 @@
 //!    ([`upstream::call`]); what a response may be is decided strictly ([`upstream::response`]).
 //! 4. [`exchange`] holds the facts. Handler, request body, response body and connection share one ledger
 //!    ([`exchange::ledger`]); its `Drop` writes `request_completed`. [`routes`] says which view of the application a path is.
-//! 5. [`record`] is what is written; [`pipeline`] takes it from the core without waiting; [`sinks`] write it.
+//! 5. [`record`] is what is written, and [`filter`] the one language that says which records are meant; [`pipeline`] asks
+//!    each output's level and filter, encodes once for each format, and takes it from the core without waiting; [`sinks`]
+//!    write it, each at its own pace ([`sinks::writer`], [`sinks::file`]).
 //!
 //! [`app`] wires this in the order in which it flows, [`config`] settles what the user wrote into the `Settings` that each
 //! module owns, [`cli`] has one file for each command.

@@ -79,7 +79,7 @@ pub fn http_date(wall: u64) -> String {
 
 /// A duration in whole microseconds.
 pub fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+    duration.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(duration.subsec_micros()))
 }
 
 /// A moment that something must not outlive.

@@ -48,6 +48,10 @@ pub(super) struct Core {
     pub(super) ended: mpsc::Sender<()>,
 }
 
+/// Tasks that are polled before the sockets are asked again. A request takes four polls: so a burst of some sixty is read
+/// as a whole, and then written as a whole ([`crate::net::turn`]).
+const EVENT_INTERVAL: u32 = 256;
+
 impl Core {
     pub(super) fn spawn(self, index: usize) -> io::Result<JoinHandle<io::Result<()>>> {
         std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
@@ -57,7 +61,10 @@ impl Core {
     }
 
     fn run(self) -> io::Result<()> {
-        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .event_interval(EVENT_INTERVAL)
+            .build_local(LocalOptions::default())?;
         let setup = &self.setup;
         let intake = Rc::new(Intake::new(setup.levels.clone(), &setup.ports, &setup.stamp));
         let exchanges = Exchanges::new(&setup.exchange, Rc::clone(&intake), Clock::system());

@@ -11,6 +11,9 @@
 //! What no log can show is that its tail is gone, when that tail is whole requests of which nothing else stands in it; so
 //! an instance that has a `server_started` must have its `server_stopping`.
 //!
+//! A line that says `"torn":true` was left unfinished by a killed process and ended by the next one: it is counted, and
+//! nothing in it is believed.
+//!
 //! Logs of any length are read in bounded memory: what is kept are the requests that are open, the last
 //! 65 536 that ended, and one entry for each instance.
 
@@ -72,6 +75,8 @@ pub struct Report {
     pub open: u64,
     /// Records that `log_loss` names.
     pub lost: u64,
+    /// Lines that a killed process or a dying disk left unfinished, and that were ended as such (`"torn":true`).
+    pub torn: u64,
     /// Everything that breaks a promise, or is no record.
     pub problems: u64,
 }
@@ -168,6 +173,10 @@ impl<'o, W: Write> Verifier<'o, W> {
             Ok(line) => line,
             Err(why) => return self.problems.found(place, Problem::NoRecord(why)),
         };
+        if line.is_torn() {
+            self.report.torn += 1;
+            return Ok(());
+        }
         self.report.records += 1;
         for problem in line.problems() {
             self.problems.found(place, problem)?;

@@ -118,14 +118,14 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Removes a file; it is fine when there is none.
+/// Removes a file. Returns whether there was one.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn remove(path: &Path) -> io::Result<()> {
+pub fn remove(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed,
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        removed => removed.map(|()| true),
     }
 }
 

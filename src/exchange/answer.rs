@@ -12,6 +12,8 @@ const MAX_NAME: usize = 64;
 pub(super) struct Answer {
     pub(super) content_type: Option<HeaderValue>,
     pub(super) cache_hit: Option<String>,
+    /// Of a gRPC answer that consists of trailers alone.
+    pub(super) grpc_status: Option<u32>,
     /// Name and microseconds.
     pub(super) server_timing: Vec<(String, u64)>,
 }
@@ -30,6 +32,7 @@ impl Answer {
                 "cache-status" => cache.standard = value.to_str().ok().or(cache.standard),
                 "age" => cache.aged = true,
                 "server-timing" => answer.add_timings(value),
+                "grpc-status" => answer.grpc_status = value.to_str().ok().and_then(|status| status.parse().ok()),
                 _ => {}
             }
         }

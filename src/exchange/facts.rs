@@ -1,12 +1,11 @@
 //! What the head of a request tells, owned for as long as the exchange lasts, redacted as it is captured.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
+use http::{HeaderMap, HeaderName, Method, Version, header};
 use smallvec::SmallVec;
 
 use crate::net::Peer;
@@ -31,19 +30,28 @@ pub(super) struct Facts {
     pub(super) method: Method,
     pub(super) user: Option<User>,
     pub(super) version: Version,
-    uri: Uri,
-    table: Arc<Table>,
+    pub(super) content_length: Option<u64>,
+    table: Rc<Arc<Table>>,
     view: Option<Match>,
-    host: Option<HeaderValue>,
-    /// `None` where the query is as it was sent.
-    query: Option<Vec<u8>>,
+    texts: Texts,
     addresses: Option<Addresses>,
-    user_agent: Option<HeaderValue>,
-    referer: Option<HeaderValue>,
-    content_type: Option<HeaderValue>,
-    content_length: Option<u64>,
     labels: Vec<(Arc<str>, Vec<u8>)>,
 }
+
+/// The texts of a head, one behind the other in memory that the next request uses again. Copying them costs less than
+/// holding on to the head's own, which hyper shares between its fields by atomic counts.
+#[derive(Debug)]
+struct Texts {
+    bytes: Vec<u8>,
+    path: Span,
+    query: Option<Span>,
+    host: Option<Span>,
+    user_agent: Option<Span>,
+    referer: Option<Span>,
+    content_type: Option<Span>,
+}
+
+type Span = std::ops::Range<usize>;
 
 /// Client and peer, where they are not simply the peer as it is.
 #[derive(Debug)]
@@ -56,7 +64,7 @@ struct Addresses {
 pub(super) struct Context<'a> {
     pub(super) policy: &'a Policy,
     pub(super) labels: &'a LabelSettings,
-    pub(super) table: &'a Arc<Table>,
+    pub(super) table: &'a Rc<Arc<Table>>,
     pub(super) client: IpAddr,
 }
 
@@ -68,29 +76,29 @@ impl Facts {
         trace: Option<Trace>,
         user: Option<User>,
         context: &Context<'_>,
+        memory: Vec<u8>,
     ) -> Facts {
         let headers = &head.headers;
         let view = context.table.resolve(head.method.as_str(), head.uri.path());
-        let redacted_query = head.uri.query().and_then(|query| owned(context.policy.query(query.as_bytes())));
         Facts {
             id,
             trace,
             user,
             peer: Rc::clone(peer),
             method: head.method.clone(),
-            uri: head.uri.clone(),
             version: head.version,
-            table: Arc::clone(context.table),
+            table: Rc::clone(context.table),
             labels: labels(headers, view.as_ref().map(|view| view.route(context.table)), context),
             view,
-            host: headers.get(header::HOST).cloned(),
-            query: redacted_query,
+            texts: Texts::of(head, context.policy, memory),
             addresses: addresses(peer, context),
-            user_agent: headers.get(header::USER_AGENT).cloned(),
-            referer: headers.get(header::REFERER).map(|value| referer(value, context.policy)),
-            content_type: headers.get(header::CONTENT_TYPE).cloned(),
             content_length: content_length(headers),
         }
+    }
+
+    /// The memory of its texts, for another request's.
+    pub(super) fn take_memory(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.texts.bytes)
     }
 
     pub(super) fn route(&self) -> Option<&Route> {
@@ -112,7 +120,7 @@ impl Facts {
     /// Everything that needs no list.
     fn plain(&self) -> record::Facts<'_> {
         let route = self.route();
-        let authority = || self.uri.authority().map(|authority| authority.as_str().as_bytes());
+        let texts = &self.texts;
         let (client, peer) = self.addresses();
         record::Facts {
             request_id: self.id.as_str(),
@@ -122,34 +130,28 @@ impl Facts {
             parent_span_id: self.trace.as_ref().and_then(Trace::parent_span_id),
             method: self.method.as_str(),
             scheme: self.peer.scheme(),
-            host: authority().or(bytes(&self.host)),
-            path: self.uri.path().as_bytes(),
-            query: self.query(),
+            host: texts.get(&texts.host),
+            path: &texts.bytes[texts.path.clone()],
+            query: texts.get(&texts.query),
             http_version: version(self.version),
             view_name: route.map_or("unknown", |route| &route.name),
             route: route.map(|route| &*route.pattern),
             user_id: self.user.as_ref().map(|user| user.id.as_slice()),
             ip_address: Some(client),
             peer_address: Some(peer),
-            user_agent: bytes(&self.user_agent),
-            referer: bytes(&self.referer),
-            content_type: bytes(&self.content_type),
+            user_agent: texts.get(&texts.user_agent),
+            referer: texts.get(&texts.referer),
+            content_type: texts.get(&texts.content_type),
             content_length: self.content_length,
             tls: self.tls(),
             ..record::Facts::default()
         }
     }
 
-    /// What stands behind the question mark, if anything does.
-    fn query(&self) -> Option<&[u8]> {
-        let query = self.query.as_deref().or_else(|| self.uri.query().map(str::as_bytes));
-        query.filter(|query| !query.is_empty())
-    }
-
     fn parameters(&self) -> (SmallVec<[record::Value<'_>; 4]>, SmallVec<[record::Arg<'_>; 4]>) {
         match &self.view {
             Some(view) => {
-                let path = self.uri.path();
+                let path = self.texts.path();
                 (view.args(&self.table, path).collect(), view.kwargs(&self.table, path).collect())
             }
             None => Default::default(),
@@ -173,28 +175,50 @@ impl Facts {
     }
 }
 
+impl Texts {
+    fn of(head: &Parts, policy: &Policy, mut memory: Vec<u8>) -> Texts {
+        memory.clear();
+        let mut texts = Texts {
+            bytes: memory,
+            path: 0..0,
+            query: None,
+            host: None,
+            user_agent: None,
+            referer: None,
+            content_type: None,
+        };
+        texts.path = texts.keep(head.uri.path().as_bytes()).unwrap_or_default();
+        texts.query = head.uri.query().and_then(|query| texts.keep(&policy.query(query.as_bytes())));
+        let named = |name: HeaderName| head.headers.get(name).map_or(&b""[..], |value| value.as_bytes());
+        let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
+        texts.host = texts.keep(authority.unwrap_or_else(|| named(header::HOST)));
+        texts.user_agent = texts.keep(named(header::USER_AGENT));
+        texts.referer = texts.keep(&policy.referer(named(header::REFERER)));
+        texts.content_type = texts.keep(named(header::CONTENT_TYPE));
+        texts
+    }
+
+    /// What is empty counts as absent.
+    fn keep(&mut self, text: &[u8]) -> Option<Span> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(text);
+        (!text.is_empty()).then_some(start..start + text.len())
+    }
+
+    fn get(&self, span: &Option<Span>) -> Option<&[u8]> {
+        self.bytes.get(span.clone()?)
+    }
+
+    fn path(&self) -> &str {
+        // It comes from a `Uri`, which is a string.
+        std::str::from_utf8(&self.bytes[self.path.clone()]).unwrap_or_default()
+    }
+}
+
 /// The declared length, where it is one number.
 pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
-}
-
-fn bytes(value: &Option<HeaderValue>) -> Option<&[u8]> {
-    value.as_ref().map(HeaderValue::as_bytes).filter(|bytes| !bytes.is_empty())
-}
-
-fn owned(text: Cow<'_, [u8]>) -> Option<Vec<u8>> {
-    match text {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(text) => Some(text),
-    }
-}
-
-fn referer(value: &HeaderValue, policy: &Policy) -> HeaderValue {
-    match policy.referer(value.as_bytes()) {
-        Cow::Borrowed(_) => value.clone(),
-        Cow::Owned(text) => HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("REDACTED")),
-    }
 }
 
 /// `None` in the ordinary case: the client is the peer, and addresses are written whole.

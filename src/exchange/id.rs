@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use arrayvec::ArrayString;
 use http::{HeaderMap, HeaderValue};
 use uuid::{Builder, Uuid};
 
@@ -19,7 +20,7 @@ pub struct RequestId {
 
 #[derive(Clone)]
 enum Text {
-    Minted([u8; 36]),
+    Minted(ArrayString<36>),
     Given(HeaderValue),
 }
 
@@ -72,24 +73,23 @@ impl RequestId {
             IdFormat::Uuid7 => time_ordered(wall),
         };
         let mut text = [0; 36];
-        uuid.hyphenated().encode_lower(&mut text);
+        let text = ArrayString::from(uuid.hyphenated().encode_lower(&mut text)).unwrap_or_default();
         RequestId { text: Text::Minted(text), origin }
     }
 
     /// The id itself: ASCII, 1 to 128 bytes.
     pub fn as_str(&self) -> &str {
-        let bytes = match &self.text {
-            Text::Minted(bytes) => bytes,
-            Text::Given(value) => value.as_bytes(),
-        };
-        // Both are ASCII by construction; an empty string would show at once that this has changed.
-        std::str::from_utf8(bytes).unwrap_or_default()
+        match &self.text {
+            Text::Minted(text) => text,
+            // It is ASCII by construction; an empty string would show at once that this has changed.
+            Text::Given(value) => value.to_str().unwrap_or_default(),
+        }
     }
 
     /// The id as a header's value.
     pub fn to_header(&self) -> HeaderValue {
         match &self.text {
-            Text::Minted(bytes) => HeaderValue::from_bytes(bytes).unwrap_or(HeaderValue::from_static("")),
+            Text::Minted(text) => HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("")),
             Text::Given(value) => value.clone(),
         }
     }

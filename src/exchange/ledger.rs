@@ -24,7 +24,7 @@ use super::id::RequestId;
 use super::registry::Key;
 use super::timing::Moments;
 use super::trace::Trace;
-use super::{Exchanges, LOGGER};
+use super::{Exchanges, LOGGER, Memory};
 
 /// What the log says where the client left before it was sent a status.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -152,17 +152,17 @@ impl Exchange {
         self.enter(Phase::Send);
     }
 
-    /// The request's last byte is written.
-    pub fn sent(&self) {
-        self.moment(|moments, now| moments.sent = Some(now));
+    /// The request's last byte is written, at the moment that is returned.
+    pub fn sent(&self) -> Instant {
         if self.0.phase.get() == Phase::Send {
             self.enter(Phase::Wait);
         }
+        self.moment(|moments, now| moments.sent = Some(now))
     }
 
-    /// The response's first byte is read.
-    pub fn first_byte(&self) {
-        self.moment(|moments, now| moments.answered = moments.answered.or(Some(now)));
+    /// The response's first byte is read, at the moment that is returned.
+    pub fn first_byte(&self) -> Instant {
+        self.moment(|moments, now| moments.answered = moments.answered.or(Some(now)))
     }
 
     /// The upstream's response head is there, and goes to the client.
@@ -170,7 +170,9 @@ impl Exchange {
         let ledger = &self.0;
         ledger.status.set(Some(status.as_u16()));
         ledger.responder.set(Some("upstream"));
-        *ledger.answer.borrow_mut() = Some(Answer::of(headers));
+        let answer = Answer::of(headers);
+        ledger.grpc_status.set(answer.grpc_status);
+        *ledger.answer.borrow_mut() = Some(answer);
         *ledger.user.borrow_mut() = ledger.core.users.of_response(headers, ledger.facts.user.as_ref());
         self.enter(Phase::Receive);
     }
@@ -233,10 +235,12 @@ impl Exchange {
         self.0.phase.set(phase);
     }
 
-    fn moment(&self, note: impl FnOnce(&mut Moments, Instant)) {
+    fn moment(&self, note: impl FnOnce(&mut Moments, Instant)) -> Instant {
         let mut moments = self.0.moments.get();
-        note(&mut moments, self.0.core.clock.now());
+        let now = self.0.core.clock.now();
+        note(&mut moments, now);
         self.0.moments.set(moments);
+        now
     }
 }
 
@@ -398,7 +402,8 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         let keys = self.keys.get();
         self.settle();
-        self.core.leave(keys, std::mem::take(&mut self.fragment));
+        let memory = Memory { fragment: std::mem::take(&mut self.fragment), texts: self.facts.take_memory() };
+        self.core.leave(keys, memory);
     }
 }
 

@@ -51,8 +51,10 @@ use registry::{Key, Kind, Registry};
 const LOGGER: &str = "gatelog.request";
 /// The logger of what was refused before it was a request.
 const SECURITY_LOGGER: &str = "gatelog.security";
-/// Fragments that are kept for the next requests.
+/// Requests whose memory is kept for the next ones.
 const MAX_SPARE: usize = 256;
+/// Memory that a huge head has blown up is not kept.
+const MAX_SPARE_BYTES: usize = 16 * 1024;
 
 /// What one core knows beside its requests.
 pub struct Exchanges {
@@ -60,14 +62,27 @@ pub struct Exchanges {
     trusted: TrustedProxies,
     users: Users,
     policy: Policy,
-    table: Arc<Table>,
+    table: Rc<Arc<Table>>,
     intake: Rc<Intake>,
     clock: Clock,
     registry: RefCell<Registry<Ledger>>,
     /// Told when the registry has something to wait for, and had nothing before.
     waiting: Notify,
-    spare: RefCell<Vec<Fragment>>,
+    spare: RefCell<Vec<Memory>>,
     shutting_down: Cell<bool>,
+}
+
+/// What a request leaves behind for the next.
+#[derive(Debug, Default)]
+struct Memory {
+    fragment: Fragment,
+    texts: Vec<u8>,
+}
+
+impl Memory {
+    fn size(&self) -> usize {
+        self.fragment.capacity() + self.texts.capacity()
+    }
 }
 
 /// What all cores share of it.
@@ -91,7 +106,7 @@ impl Exchanges {
             trusted: TrustedProxies::new(shared.settings.trusted_proxies.clone()),
             users: Users::new(shared.settings.user.clone(), shared.hash_key.clone()),
             policy: shared.policy.clone(),
-            table: Arc::clone(&shared.table),
+            table: Rc::new(Arc::clone(&shared.table)),
             intake,
             clock,
             registry: RefCell::default(),
@@ -104,8 +119,8 @@ impl Exchanges {
     /// A head was read: its id, client, user and route are known, and `request_started` is written.
     pub fn begin(self: &Rc<Self>, peer: &Rc<Peer>, head: &Parts) -> Exchange {
         let start = self.clock.now();
-        let facts = self.capture(peer, head, start);
-        let mut fragment = self.spare.borrow_mut().pop().unwrap_or_default();
+        let Memory { mut fragment, texts } = self.spare.borrow_mut().pop().unwrap_or_default();
+        let facts = self.capture(peer, head, start, texts);
         facts.show(|facts| self.intake.fragment(facts, &mut fragment));
         let ledger = Rc::new(Ledger::open(Rc::clone(self), facts, fragment, start));
         self.watch(&ledger);
@@ -192,14 +207,14 @@ impl Exchanges {
         }
     }
 
-    fn capture(&self, peer: &Rc<Peer>, head: &Parts, start: Instant) -> Facts {
+    fn capture(&self, peer: &Rc<Peer>, head: &Parts, start: Instant, memory: Vec<u8>) -> Facts {
         let trusted = self.trusts(peer.ip);
         let id = RequestId::of(&head.headers, &self.settings.request_id, trusted, self.clock.wall(start));
         let trace = self.settings.trace.then(|| Trace::of(&head.headers));
         let user = self.users.of_request(&head.headers, trusted);
         let client = self.trusted.client(peer.ip, &head.headers);
         let context = Context { policy: &self.policy, labels: &self.settings.labels, table: &self.table, client };
-        Facts::capture(head, peer, id, trace, user, &context)
+        Facts::capture(head, peer, id, trace, user, &context, memory)
     }
 
     /// Enters it where it is watched, and writes its started record or arranges for it.
@@ -233,12 +248,12 @@ impl Exchanges {
         self.shutting_down.get()
     }
 
-    fn leave(&self, keys: [Option<Key>; 2], fragment: Fragment) {
+    fn leave(&self, keys: [Option<Key>; 2], memory: Memory) {
         let mut registry = self.registry.borrow_mut();
         keys.into_iter().flatten().for_each(|key| registry.leave(key));
         let mut spare = self.spare.borrow_mut();
-        if spare.len() < MAX_SPARE {
-            spare.push(fragment);
+        if spare.len() < MAX_SPARE && memory.size() <= MAX_SPARE_BYTES {
+            spare.push(memory);
         }
     }
 }

@@ -47,7 +47,7 @@ impl Core {
             for line in &batch.lines {
                 let mut text = Vec::new();
                 let at = line.seq_at.expect("JSON has a number");
-                splice(&batch.bytes[start..line.end], at - start, 1, &mut text);
+                splice(&batch.bytes[start..line.end], at - start, batch.hole, 1, &mut text);
                 records.push(serde_json::from_slice(&text).expect("JSON"));
                 start = line.end;
             }

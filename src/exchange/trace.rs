@@ -3,6 +3,7 @@
 //! An invalid `traceparent` restarts the trace and loses its `tracestate`; a version above 00 is read by its first four
 //! fields; `ff` is forbidden.
 
+use arrayvec::ArrayString;
 use http::{HeaderMap, HeaderName};
 use uuid::Uuid;
 
@@ -15,9 +16,9 @@ const MAX_STATE_MEMBERS: usize = 32;
 /// Where a request stands in its trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    trace_id: [u8; 32],
-    span_id: [u8; 16],
-    parent: Option<[u8; 16]>,
+    trace_id: ArrayString<32>,
+    span_id: ArrayString<16>,
+    parent: Option<ArrayString<16>>,
     sampled: bool,
     keep_state: bool,
 }
@@ -41,17 +42,17 @@ impl Trace {
 
     /// 32 hex digits.
     pub fn trace_id(&self) -> &str {
-        text(&self.trace_id)
+        &self.trace_id
     }
 
     /// The span that this proxy stands for: 16 hex digits.
     pub fn span_id(&self) -> &str {
-        text(&self.span_id)
+        &self.span_id
     }
 
     /// The span that the client named.
     pub fn parent_span_id(&self) -> Option<&str> {
-        self.parent.as_ref().map(|parent| text(parent))
+        self.parent.as_deref()
     }
 
     /// Whether the client's `tracestate` goes on with it.
@@ -62,41 +63,34 @@ impl Trace {
     /// Appends the value of `traceparent` for the upstream.
     pub fn write_parent(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"00-");
-        out.extend_from_slice(&self.trace_id);
+        out.extend_from_slice(self.trace_id.as_bytes());
         out.push(b'-');
-        out.extend_from_slice(&self.span_id);
+        out.extend_from_slice(self.span_id.as_bytes());
         out.extend_from_slice(if self.sampled { b"-01" } else { b"-00" });
     }
 }
 
-/// Only ever called on hex digits.
-fn text(digits: &[u8]) -> &str {
-    std::str::from_utf8(digits).unwrap_or_default()
-}
-
 /// The first eight bytes of a random UUID, less its version: seven random bytes and a half.
-fn new_span_id() -> [u8; 16] {
-    let mut digits = [0; 16];
-    write_hex(&Uuid::new_v4().as_bytes()[..8], &mut digits);
-    digits
+fn new_span_id() -> ArrayString<16> {
+    hex(&Uuid::new_v4().as_bytes()[..8])
 }
 
-fn new_trace_id() -> [u8; 32] {
-    let mut digits = [0; 32];
-    write_hex(Uuid::new_v4().as_bytes(), &mut digits);
-    digits
+fn new_trace_id() -> ArrayString<32> {
+    hex(Uuid::new_v4().as_bytes())
 }
 
-fn write_hex(bytes: &[u8], digits: &mut [u8]) {
+fn hex<const N: usize>(bytes: &[u8]) -> ArrayString<N> {
     const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [b'0'; N];
     for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
         pair[0] = HEX[usize::from(byte >> 4)];
         pair[1] = HEX[usize::from(byte & 15)];
     }
+    ArrayString::from_byte_string(&digits).unwrap_or_default()
 }
 
 /// Trace id, parent span, sampled flag.
-fn parse(value: &[u8]) -> Option<([u8; 32], [u8; 16], bool)> {
+fn parse(value: &[u8]) -> Option<(ArrayString<32>, ArrayString<16>, bool)> {
     let (version, rest) = (value.get(..2)?, value.get(2..)?);
     let dashes = rest.first() == Some(&b'-') && rest.get(33) == Some(&b'-') && rest.get(50) == Some(&b'-');
     let later = version != b"00" && rest.get(53) == Some(&b'-');
@@ -111,7 +105,7 @@ fn parse(value: &[u8]) -> Option<([u8; 32], [u8; 16], bool)> {
         return None;
     }
     let sampled = char::from(flags[1]).to_digit(16)? & 1 == 1;
-    Some((trace_id, parent, sampled))
+    Some((ArrayString::from_byte_string(&trace_id).ok()?, ArrayString::from_byte_string(&parent).ok()?, sampled))
 }
 
 fn is_hex(digits: &[u8]) -> bool {

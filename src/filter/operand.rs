@@ -156,7 +156,7 @@ fn ordered(kind: Kind, comparison: Comparison, written: &Written) -> Option<Cond
 fn status(comparison: Comparison, text: &str) -> Option<Condition> {
     match text.as_bytes() {
         [class @ b'1'..=b'9', b'x' | b'X', b'x' | b'X'] => Some(Condition::StatusClass(class - b'0')),
-        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9'] => Some(Condition::Number(comparison, Number::parse(text)?)),
+        [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'] => Some(Condition::Number(comparison, Number::parse(text)?)),
         _ => None,
     }
 }

@@ -31,6 +31,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_was_meant() {
             "`=~` is no operator (the operators are : = != > >= < <=, and * in a value stands for any text)",
         ),
         ("status:abc", 8, 3, "`abc` is no value of `status_code` (write 404, 4xx, or >=400)"),
+        ("status:042", 8, 3, "`042` is no value of `status_code`"),
         ("status:5*", 8, 2, "`5*` is no value of `status_code` (write 404, 4xx, or >=400)"),
         (
             "é duration>5parsecs",

@@ -152,3 +152,41 @@ fn digits_value(digits: &str) -> Value<'_> {
         None => Value::text(digits),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::json::{Encoder, splice};
+    use crate::record::{Event, Head, Level, Rejected, Settings};
+
+    #[test]
+    fn an_excerpt_of_any_bytes_shows_as_its_line_has_it() {
+        let all: Vec<u8> = (0..=255).collect();
+        let long = [&b"x".repeat(200), all.as_slice()].concat();
+        for bytes in all.chunks(16).chain([long.as_slice(), &[]]) {
+            let rejected = Rejected {
+                peer_address: None,
+                ip_address: None,
+                status_code: None,
+                reason: "bare_lf",
+                detail: "",
+                excerpt: bytes,
+                request_id: None,
+            };
+            let (event, level) = (Event::RequestRejected, Level::Warning);
+            let head = Head { timestamp: 0, level, event, message: "", logger: "gatelog.security" };
+            let (mut out, mut line) = (Vec::new(), Vec::new());
+            let record = Record { head, body: Body::Rejected(&rejected) };
+            let hole = Encoder::new("i1", &Settings::default()).record(&record, &mut out);
+            splice(&out, hole, 0, 1, &mut line);
+            let line: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            let mut shown = None;
+            excerpt(bytes, &mut |value| {
+                shown = Some(format!("{value:?}"));
+                true
+            });
+            let written = line["excerpt"].as_str().map(|text| format!("{:?}", Value::text(text)));
+            assert_eq!(shown, written);
+        }
+    }
+}

@@ -159,6 +159,10 @@ impl Gate {
     }
 
     fn read_head(&mut self, bytes: &[u8]) -> usize {
+        if let Some((end, framing)) = head::plain(bytes, &self.limits) {
+            self.enter(framing);
+            return end;
+        }
         let Some(end) = head::end(bytes) else {
             if bytes.len() > self.limits.head_bytes {
                 self.refused_head(too_large(bytes, &self.limits), bytes);
@@ -166,15 +170,24 @@ impl Gate {
             return 0;
         };
         match head::check(&bytes[..end], &self.limits) {
-            Ok(Framing::Length(0)) => {}
-            Ok(Framing::Length(length)) => self.place = Place::Body(length),
-            Ok(Framing::Chunked) => self.place = Place::Chunks(Box::default()),
+            Ok(framing) => {
+                self.enter(framing);
+                end
+            }
             Err(error) => {
                 self.refused_head(error, bytes);
-                return 0;
+                0
             }
         }
-        end
+    }
+
+    /// What comes behind a head.
+    fn enter(&mut self, framing: Framing) {
+        self.place = match framing {
+            Framing::Length(0) => Place::Head,
+            Framing::Length(length) => Place::Body(length),
+            Framing::Chunked => Place::Chunks(Box::default()),
+        };
     }
 
     fn refused_head(&mut self, error: HeadError, bytes: &[u8]) {

@@ -121,6 +121,57 @@ pub fn end(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// The end and the framing of a head that is whole and plainly good, found in one pass over it. Whatever is not ordinary,
+/// bad or good, is left to [`end`] and [`check`].
+pub fn plain(bytes: &[u8], limits: &HeadLimits) -> Option<(usize, Framing)> {
+    let mut at = plain_request_line(bytes, limits)?;
+    let mut fields = Fields::default();
+    while !bytes[at..].starts_with(b"\r\n") {
+        let rest = &bytes[at..];
+        let colon = rest.iter().position(|byte| !is_token(*byte)).filter(|at| *at > 0 && rest[*at] == b':')?;
+        let end = colon + 1 + clean_run(&rest[colon + 1..]);
+        if rest.get(end..end + 2)? != b"\r\n" {
+            return None;
+        }
+        fields.note(&rest[..colon], trim_ows(&rest[colon + 1..end]), limits).ok()?;
+        at += end + 2;
+    }
+    let end = at + 2;
+    if end > limits.head_bytes {
+        return None;
+    }
+    Some((end, fields.framing(1).ok()?))
+}
+
+/// Where an HTTP/1.1 request line with a plain target in origin-form ends.
+fn plain_request_line(bytes: &[u8], limits: &HeadLimits) -> Option<usize> {
+    let method = bytes.iter().position(|byte| !is_token(*byte)).filter(|at| *at > 0)?;
+    let target = bytes.get(method..)?.strip_prefix(b" ").filter(|rest| rest.starts_with(b"/"))?;
+    let length = target.iter().position(|byte| !PLAIN_TARGET[usize::from(*byte)])?;
+    let version = b" HTTP/1.1\r\n";
+    let whole = target[length..].starts_with(version) && length <= limits.target_bytes;
+    whole.then_some(method + 1 + length + version.len())
+}
+
+/// How many bytes from the beginning may surely stand in a field value; eight at a time, so perhaps a few too few.
+fn clean_run(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let mut run = 0;
+    for word in bytes.chunks_exact(8) {
+        let word = word.try_into().map_or(0, u64::from_le_bytes);
+        // The lowest mark is right; those above it may be wrong, by a borrow.
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let delete = (word ^ (ONES * 0x7f)).wrapping_sub(ONES) & !(word ^ (ONES * 0x7f));
+        let marks = (control | delete) & HIGH;
+        if marks != 0 {
+            return run + marks.trailing_zeros() as usize / 8;
+        }
+        run += 8;
+    }
+    run + bytes[run..].iter().take_while(|byte| !is_forbidden_in_value(**byte)).count()
+}
+
 /// Judges a whole head, from its first byte to the end of its empty line.
 pub fn check(head: &[u8], limits: &HeadLimits) -> Result<Framing, HeadError> {
     if head.len() > limits.head_bytes {
@@ -131,7 +182,8 @@ pub fn check(head: &[u8], limits: &HeadLimits) -> Result<Framing, HeadError> {
     let version = check_request_line(request_line, limits)?;
     let mut fields = Fields::default();
     while let Some(line) = lines.next_line()?.filter(|line| !line.is_empty()) {
-        fields.note(line, limits)?;
+        let (name, value) = split_field(line)?;
+        fields.note(name, value, limits)?;
     }
     fields.framing(version)
 }
@@ -217,12 +269,11 @@ struct Fields {
 }
 
 impl Fields {
-    fn note(&mut self, line: &[u8], limits: &HeadLimits) -> Result<(), HeadError> {
+    fn note(&mut self, name: &[u8], value: &[u8], limits: &HeadLimits) -> Result<(), HeadError> {
         self.count += 1;
         if self.count > limits.fields {
             return Err(HeadError::TooManyFields);
         }
-        let (name, value) = split_field(line)?;
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.note_host(value),
             14 if name.eq_ignore_ascii_case(b"content-length") => self.note_length(value),
@@ -325,8 +376,20 @@ fn is_ip_literal(inner: &[u8]) -> bool {
 
 /// Unreserved, percent and sub-delims, less what starts trouble in other readers (comma, semicolon, quote, parentheses).
 const fn is_reg_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'+' | b'=')
+    REG_NAME[byte as usize]
 }
+
+const REG_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let c = byte as u8;
+        table[byte] = c.is_ascii_alphanumeric()
+            || matches!(c, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'+' | b'=');
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
@@ -448,6 +511,16 @@ mod tests {
                 let mut request = httparse::Request::new(&mut fields);
                 prop_assert!(request.parse(head.as_bytes()).is_ok());
                 prop_assert!(http::Uri::try_from(request.path.unwrap_or_default()).is_ok());
+            }
+        }
+
+        #[test]
+        fn what_is_plainly_good_is_good(
+            head in "(GET|POST) /[a-z?]{0,9} HTTP/1.[01]\r\n((Host|X|Content-Length|Transfer-Encoding): ?[ -~\t\u{e9}\u{1}\u{7f}\r]{0,20}\r?\n){0,3}\r\n",
+        ) {
+            if let Some((at, framing)) = plain(head.as_bytes(), &LIMITS) {
+                prop_assert_eq!(end(head.as_bytes()), Some(at));
+                prop_assert_eq!(check(&head.as_bytes()[..at], &LIMITS), Ok(framing));
             }
         }
 

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, BytesMut};
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::Stream;
@@ -32,7 +33,7 @@ pub trait Settle {
 pub struct Wire {
     stream: RefCell<Stream>,
     gate: RefCell<Gate>,
-    settling: RefCell<Vec<Rc<dyn Settle>>>,
+    settling: RefCell<SmallVec<[Rc<dyn Settle>; 1]>>,
     interim: RefCell<BytesMut>,
     running: Cell<usize>,
     /// How many of those have given out something that the client has not taken.
@@ -326,6 +327,24 @@ impl Drop for Running {
     }
 }
 
+/// A head and a body up to this go out as one piece: copying them costs less than a gathering write.
+const SMALL: usize = 1024;
+
+/// The buffers as one, where they are several and small.
+fn small(bufs: &[IoSlice<'_>]) -> Option<([u8; SMALL], usize)> {
+    let length = bufs.iter().map(|buf| buf.len()).sum();
+    if bufs.len() < 2 || length > SMALL {
+        return None;
+    }
+    let mut piece = [0; SMALL];
+    let mut at = 0;
+    for buf in bufs {
+        piece[at..at + buf.len()].copy_from_slice(buf);
+        at += buf.len();
+    }
+    Some((piece, length))
+}
+
 /// hyper's end of the connection.
 pub(super) struct WireIo(pub(super) Rc<Wire>);
 
@@ -345,6 +364,9 @@ impl AsyncWrite for WireIo {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some((piece, length)) = small(bufs) {
+            return self.poll_write(cx, &piece[..length]);
+        }
         self.0.poll_write_with(cx, |stream, cx| stream.poll_write_vectored(cx, bufs))
     }
 

@@ -37,6 +37,9 @@ impl Lane {
     /// it is the first line of a batch.
     pub(super) fn take(&mut self, earlier: &[Lane], encode: impl FnOnce(&mut Layout, &mut Vec<u8>) -> Written) -> bool {
         let lines = self.batch.lines.len();
+        if lines == 0 {
+            self.batch.hole = self.layout.leave_room(self.port.queue.digits());
+        }
         self.taken = Some(self.batch.bytes.len());
         match earlier.iter().find(|lane| lane.taken.is_some() && lane.port.format == self.port.format) {
             Some(twin) => self.batch.copy_lines(&twin.batch, twin.taken.unwrap_or_default()),

@@ -89,6 +89,18 @@ impl Layout {
         Written::Plain
     }
 
+    /// Leaves room for so many digits in the lines to come, so that numbers can be put in where the lines stand. Returns
+    /// for how many; none in formats whose numbers are put in as lines are copied.
+    pub fn leave_room(&mut self, digits: usize) -> usize {
+        match self {
+            Layout::Json(encoder) => {
+                encoder.leave_room(digits);
+                digits
+            }
+            _ => 0,
+        }
+    }
+
     /// The encoder that makes use of a request's fragment.
     pub(super) fn json(&self) -> Option<&Encoder> {
         match self {

@@ -30,6 +30,8 @@ pub struct Batch {
     pub bytes: Vec<u8>,
     /// One for each line.
     pub lines: Vec<Line>,
+    /// Digits that each line has room for where its number belongs.
+    pub hole: usize,
     /// Records of the same core that were dropped before the first of these lines.
     pub lost: u64,
 }
@@ -56,14 +58,30 @@ impl Batch {
 
     /// Adds the lines that begin at this byte of another batch.
     pub(super) fn copy_lines(&mut self, other: &Batch, start: usize) {
-        let begin = self.bytes.len();
-        let copy = |line: &Line| {
-            let moved = |at: usize| at - start + begin;
-            Line { end: moved(line.end), seq_at: line.seq_at.map(moved) }
-        };
         let new = other.lines.iter().rev().take_while(|line| line.end > start).count();
-        self.lines.extend(other.lines[other.lines.len() - new..].iter().map(copy));
-        self.bytes.extend_from_slice(&other.bytes[start..]);
+        let mut start = start;
+        for line in &other.lines[other.lines.len() - new..] {
+            let bytes = &other.bytes[start..line.end];
+            let seq_at = line.seq_at.map(|at| self.copy_line(bytes, at - start, other.hole));
+            if seq_at.is_none() {
+                self.bytes.extend_from_slice(bytes);
+            }
+            self.lines.push(Line { end: self.bytes.len(), seq_at });
+            start = line.end;
+        }
+    }
+
+    /// Copies a line, its hole as wide as those of this batch. Returns where its number belongs.
+    fn copy_line(&mut self, line: &[u8], seq_at: usize, hole: usize) -> usize {
+        let moved = self.bytes.len() + seq_at;
+        if hole == self.hole {
+            self.bytes.extend_from_slice(line);
+        } else {
+            self.bytes.extend_from_slice(&line[..seq_at]);
+            self.bytes.resize(moved + self.hole, b'0');
+            self.bytes.extend_from_slice(&line[seq_at + hole..]);
+        }
+        moved
     }
 
     /// Neither lines nor losses.
@@ -74,7 +92,7 @@ impl Batch {
     fn clear(&mut self) {
         self.bytes.clear();
         self.lines.clear();
-        self.lost = 0;
+        (self.hole, self.lost) = (0, 0);
     }
 }
 
@@ -89,6 +107,8 @@ pub struct Queue {
     dropped: AtomicU64,
     untold: AtomicU64,
     closed: AtomicBool,
+    /// Digits of the numbers that the writer gives now.
+    digits: AtomicUsize,
     writer: OnceLock<Thread>,
     /// For a writer that waits for other things as well.
     arrived: Notify,
@@ -106,9 +126,20 @@ impl Queue {
             dropped: AtomicU64::new(0),
             untold: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            digits: AtomicUsize::new(1),
             writer: OnceLock::new(),
             arrived: Notify::new(),
         }
+    }
+
+    /// How many digits the next line's number will probably have.
+    pub fn digits(&self) -> usize {
+        self.digits.load(Ordering::Relaxed)
+    }
+
+    /// The writer has come to numbers of so many digits.
+    pub fn set_digits(&self, digits: usize) {
+        self.digits.store(digits, Ordering::Relaxed);
     }
 
     /// Names the thread that takes batches out and [parks](Queue::park) in between; it is woken when one comes.
@@ -267,5 +298,21 @@ mod tests {
         }
         assert!(queue.push(batch(1)).is_err());
         assert_eq!(queue.waiting_bytes(), MAX_BATCHES);
+    }
+
+    #[test]
+    fn a_copied_line_has_the_room_of_its_new_batch() {
+        let mut first = Batch { hole: 2, ..Batch::default() };
+        first.bytes.extend_from_slice(b"a:00.\n");
+        first.close_line(Written::Numbered(2));
+        first.bytes.extend_from_slice(b"plain\n");
+        first.close_line(Written::Plain);
+        for hole in 0..4 {
+            let mut second = Batch { hole, ..Batch::default() };
+            second.copy_lines(&first, 0);
+            let expected = format!("a:{}.\nplain\n", "0".repeat(hole));
+            assert_eq!(String::from_utf8_lossy(&second.bytes), expected);
+            assert_eq!((second.lines[0].seq_at, second.lines[1].end), (Some(2), expected.len()));
+        }
     }
 }

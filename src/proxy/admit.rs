@@ -17,6 +17,8 @@ pub struct Admitted {
     pub host: Option<HeaderValue>,
     /// How its body is framed on the way on.
     pub coding: BodyCoding,
+    /// A body of length 0 was declared, which is not the same as none: POST without a length makes some servers wait.
+    pub is_empty: bool,
     /// The client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
     /// `Max-Forwards`, counted down.
@@ -56,7 +58,8 @@ pub fn admit(head: &Parts, has_body: bool, body_limit: Option<u64>) -> Result<Ad
         return Err(Refused::Connect);
     }
     let host = host(head)?;
-    let coding = coding(head, has_body);
+    let declared = content_length(&head.headers);
+    let coding = coding(declared, has_body);
     if head.method == Method::TRACE && coding != BodyCoding::None {
         return Err(Refused::TraceBody);
     }
@@ -70,6 +73,7 @@ pub fn admit(head: &Parts, has_body: bool, body_limit: Option<u64>) -> Result<Ad
     Ok(Admitted {
         host,
         coding,
+        is_empty: declared == Some(0),
         expects_continue: expects_continue(head, coding)?,
         max_forwards: max_forwards.map(|left| left.saturating_sub(1)),
         answer_options: max_forwards == Some(0),
@@ -81,7 +85,9 @@ pub fn admit(head: &Parts, has_body: bool, body_limit: Option<u64>) -> Result<Ad
 fn host(head: &Parts) -> Result<Option<HeaderValue>, Refused> {
     let mut given = head.headers.get_all(header::HOST).iter();
     let (named, more) = (given.next(), given.next());
-    if more.is_some() || named.is_some_and(|host| !is_host(host.as_bytes())) {
+    // In HTTP/1 the gate has judged it.
+    let judged = head.version < Version::HTTP_2;
+    if more.is_some() || !judged && named.is_some_and(|host| !is_host(host.as_bytes())) {
         return Err(Refused::Host);
     }
     let Some(authority) = head.uri.authority() else {
@@ -104,8 +110,8 @@ fn is_same(host: &HeaderValue, authority: &HeaderValue) -> bool {
 
 /// The framing that the near side has settled: in HTTP/1 the gate has seen to it that there is one only, in HTTP/2 the
 /// end of the stream frames the body, and `content-length` is checked against it.
-fn coding(head: &Parts, has_body: bool) -> BodyCoding {
-    match content_length(&head.headers) {
+fn coding(declared: Option<u64>, has_body: bool) -> BodyCoding {
+    match declared {
         Some(0) => BodyCoding::None,
         Some(length) => BodyCoding::Length(length),
         None if has_body => BodyCoding::Chunked,
@@ -124,8 +130,10 @@ fn expects_continue(head: &Parts, coding: BodyCoding) -> Result<bool, Refused> {
 /// Only TRACE and OPTIONS count hops (RFC 9110 §7.6.2); what is no number is passed on as it is.
 fn max_forwards(head: &Parts) -> Option<u64> {
     let counts = head.method == Method::TRACE || head.method == Method::OPTIONS;
-    let value = head.headers.get(header::MAX_FORWARDS).filter(|_| counts)?;
-    value.to_str().ok()?.parse().ok()
+    if !counts {
+        return None;
+    }
+    head.headers.get(header::MAX_FORWARDS)?.to_str().ok()?.parse().ok()
 }
 
 /// How often this proxy has passed the request on already, as `Via` says.

@@ -1,9 +1,10 @@
 //! One request sent on to its upstream, once more where that is safe, and its answer made the client's.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use http_body::Body as _;
@@ -23,7 +24,6 @@ use super::{Proxy, host_of, response};
 
 /// Passes through proxies of this name before a request counts as caught in a loop: several in a row are ordinary.
 const MAX_PASSES: usize = 8;
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// Longest exception type and message that an application's headers are taken at.
 const MAX_EXCEPTION: usize = 1024;
 
@@ -44,7 +44,7 @@ impl Proxy {
             return Ok(self.answer_options(exchange, client));
         }
         let named = exchange.route().and_then(|route| route.overrides.upstream.as_deref());
-        let upstream = self.upstreams.select(named, host_of(head), head.uri.path()).ok_or(Failure::NoUpstream)?;
+        let upstream = self.upstreams.select(named, || host_of(head), head.uri.path()).ok_or(Failure::NoUpstream)?;
         exchange.chosen(&upstream.name);
         let body = RequestBody::new(
             body,
@@ -123,9 +123,6 @@ impl Trip<'_> {
         let ResponseHead { status, mut headers, .. } = answer;
         self.exchange.responded(status, &headers);
         self.take_exception(&mut headers);
-        if let Some(status) = headers.get(GRPC_STATUS).and_then(|status| status.to_str().ok()?.parse().ok()) {
-            self.exchange.grpc_status(status);
-        }
         headers::pass_response(&mut headers, &self.way(""));
         response(
             status,
@@ -144,6 +141,10 @@ impl Trip<'_> {
     /// What the application says of its own exception is for the record, not for the client.
     fn take_exception(&self, headers: &mut HeaderMap) {
         let names = &self.upstream.settings.exception_headers;
+        // Looking through the few there are costs less than two lookups for what is hardly ever there.
+        if !headers.keys().any(|name| *name == names.kind || *name == names.message) {
+            return;
+        }
         let (kind, message) = (headers.remove(&names.kind), headers.remove(&names.message));
         let text = |value: Option<http::HeaderValue>| {
             value.map_or_else(Vec::new, |value| value.as_bytes()[..value.len().min(MAX_EXCEPTION)].to_vec())
@@ -185,12 +186,12 @@ struct Observer<'a> {
 }
 
 impl Watch for Observer<'_> {
-    fn sent(&self) {
-        self.trip.exchange.sent();
+    fn sent(&self) -> Instant {
+        self.trip.exchange.sent()
     }
 
-    fn first_byte(&self) {
-        self.trip.exchange.first_byte();
+    fn first_byte(&self) -> Instant {
+        self.trip.exchange.first_byte()
     }
 
     /// HTTP/1.0 knows no interim responses (RFC 9110 §15.2), and hyper's HTTP/2 cannot send them.

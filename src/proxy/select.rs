@@ -22,7 +22,12 @@ impl Upstreams {
     }
 
     /// The upstream for a request. Where several would do, the one that names the host wins, then the longest prefix.
-    pub fn select(&self, named: Option<&str>, host: Option<&str>, path: &str) -> Option<&Rc<Upstream>> {
+    pub fn select<'h>(
+        &self,
+        named: Option<&str>,
+        host: impl FnOnce() -> Option<&'h str>,
+        path: &str,
+    ) -> Option<&Rc<Upstream>> {
         if let Some(name) = named {
             return self.all.iter().find(|upstream| &*upstream.name == name);
         }
@@ -32,7 +37,7 @@ impl Upstreams {
         {
             return Some(only);
         }
-        let host = host.map(without_port).unwrap_or_default().to_ascii_lowercase();
+        let host = host().map(without_port).unwrap_or_default().to_ascii_lowercase();
         let fits = |upstream: &&Rc<Upstream>| {
             let Settings { hosts, prefix, .. } = &upstream.settings;
             (hosts.is_empty() || hosts.contains(&host)) && prefix.as_deref().is_none_or(|prefix| is_below(path, prefix))
@@ -95,7 +100,7 @@ mod tests {
     }
 
     fn choice(upstreams: &Upstreams, named: Option<&str>, host: &str, path: &str) -> Option<String> {
-        upstreams.select(named, Some(host), path).map(|upstream| upstream.name.to_string())
+        upstreams.select(named, || Some(host), path).map(|upstream| upstream.name.to_string())
     }
 
     #[test]

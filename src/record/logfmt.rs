@@ -45,11 +45,13 @@ impl Logfmt {
 struct Key<'k> {
     above: Option<&'k Key<'k>>,
     parts: [&'k str; 2],
+    /// One of the contract, in which nothing is special.
+    is_known: bool,
 }
 
 impl<'k> Key<'k> {
     fn below(&'k self, name: &'k str) -> Key<'k> {
-        Key { above: Some(self), parts: [name, ""] }
+        Key { above: Some(self), parts: [name, ""], is_known: false }
     }
 }
 
@@ -63,7 +65,7 @@ struct Line<'o> {
 
 impl Line<'_> {
     fn field(&mut self, name: Name<'_>, content: Content<'_>) {
-        let key = Key { above: None, parts: name.parts() };
+        let key = Key { above: None, parts: name.parts(), is_known: matches!(name, Name::Known(_)) };
         match content {
             Content::Absent if !self.nulls => {}
             Content::Values(values) => self.elements(&key, values.iter(), Self::value),
@@ -134,6 +136,9 @@ impl Line<'_> {
         if let Some(above) = key.above {
             self.path(above);
             self.out.push(b'.');
+        }
+        if key.is_known {
+            return self.raw(key.parts[0]);
         }
         let before = self.out.len();
         key.parts.iter().for_each(|part| self.key_part(part));

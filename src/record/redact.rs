@@ -239,7 +239,7 @@ impl Names {
 
     /// Whether the value of `key`, as it stands in a query, is to be hidden.
     fn list(&self, key: &[u8]) -> bool {
-        if key.iter().any(|&byte| matches!(byte, b'%' | b'+' | b'[' | b']' | b'.') || byte <= b' ') {
+        if key.iter().any(|&byte| IS_ODD[usize::from(byte)]) {
             return self.list_odd(key);
         }
         self.list_plain(key)
@@ -260,6 +260,17 @@ impl Names {
         self.list_plain(&folded(key)) || key.split(part_end).any(|part| self.list_plain(&folded(part)))
     }
 }
+
+/// Bytes for which a key needs more than a look at its letters.
+const IS_ODD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = matches!(byte as u8, b'%' | b'+' | b'[' | b']' | b'.' | 0..=b' ');
+        byte += 1;
+    }
+    table
+};
 
 const LENGTHS: usize = 32;
 

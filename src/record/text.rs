@@ -237,10 +237,16 @@ impl Line<'_> {
 /// Appends anybody's text, made harmless: what moves the cursor, hides, or turns the direction of writing shows as its
 /// number.
 pub(super) fn visible(bytes: &[u8], out: &mut Vec<u8>) {
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return out.extend_from_slice(bytes);
+    }
     for chunk in bytes.utf8_chunks() {
         // Writing into a `Vec` cannot fail.
         for c in chunk.valid().chars() {
-            let _ = if is_hidden(c) { write!(out, "{}", c.escape_unicode()) } else { write!(out, "{c}") };
+            match c {
+                c if is_hidden(c) => drop(write!(out, "{}", c.escape_unicode())),
+                c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
         }
         for byte in chunk.invalid() {
             let _ = write!(out, "\\x{byte:02x}");

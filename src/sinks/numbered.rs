@@ -75,7 +75,7 @@ mod tests {
             let Written::Numbered(at) = layout.record(&Record { head, body: Body::Loss(&loss) }, &mut line) else {
                 panic!("JSON has numbers");
             };
-            splice(&line, at, 7, &mut numbered);
+            splice(&line, at, 0, 7, &mut numbered);
             let expected = Numbered { seq: 7, instance: "i".into(), loss: Some((4, 6, 3)) };
             assert_eq!(Numbered::read(&numbered), Some(expected), "{}", String::from_utf8_lossy(&numbered));
         }

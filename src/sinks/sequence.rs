@@ -26,7 +26,7 @@ impl Sequence {
     pub fn number(&mut self, batch: &Batch, out: &mut Vec<u8>) {
         let mut start = 0;
         for &Line { end, seq_at } in &batch.lines {
-            self.line(&batch.bytes[start..end], seq_at.map(|at| at - start), out);
+            self.line(&batch.bytes[start..end], seq_at.map(|at| (at - start, batch.hole)), out);
             start = end;
         }
     }
@@ -37,7 +37,7 @@ impl Sequence {
         let mut numbered = std::mem::take(&mut self.line);
         for &Line { end, seq_at } in &batch.lines {
             numbered.clear();
-            self.line(&batch.bytes[start..end], seq_at.map(|at| at - start), &mut numbered);
+            self.line(&batch.bytes[start..end], seq_at.map(|at| (at - start, batch.hole)), &mut numbered);
             take(self.next - 1, &numbered);
             start = end;
         }
@@ -47,6 +47,32 @@ impl Sequence {
     /// The number of the next line.
     pub fn next(&self) -> u64 {
         self.next
+    }
+
+    /// Whether the batch's lines have exactly the room that their numbers need.
+    pub fn fits(&self, batch: &Batch) -> bool {
+        let last = self.next + (batch.lines.len() as u64).saturating_sub(1);
+        digits(self.next) == batch.hole && digits(last) == batch.hole
+    }
+
+    /// Puts their numbers into the batch's lines where they stand, if they fit.
+    pub fn number_in_place(&mut self, batch: &mut Batch) -> bool {
+        if !self.fits(batch) {
+            return false;
+        }
+        for line in &batch.lines {
+            if let Some(at) = line.seq_at {
+                let hole = &mut batch.bytes[at..at + batch.hole];
+                hole.copy_from_slice(itoa::Buffer::new().format(self.next).as_bytes());
+            }
+            self.next += 1;
+        }
+        true
+    }
+
+    /// How many digits the next number has.
+    pub fn digits(&self) -> usize {
+        digits(self.next)
     }
 
     /// Lets `count` records use up their numbers and appends a line that says so. Returns whether the format has one.
@@ -73,7 +99,7 @@ impl Sequence {
         match written {
             Written::None => {}
             Written::Plain => self.line(&line, None, out),
-            Written::Numbered(at) => self.line(&line, Some(at), out),
+            Written::Numbered(at) => self.line(&line, Some((at, 0)), out),
         }
         self.line = line;
         written != Written::None
@@ -84,11 +110,16 @@ impl Sequence {
         self.next -= lines;
     }
 
-    fn line(&mut self, line: &[u8], seq_at: Option<usize>, out: &mut Vec<u8>) {
-        match seq_at {
-            Some(at) => splice(line, at, self.next, out),
+    /// `hole` is where the number belongs, and the bytes that stand for it.
+    fn line(&mut self, line: &[u8], hole: Option<(usize, usize)>, out: &mut Vec<u8>) {
+        match hole {
+            Some((at, width)) => splice(line, at, width, self.next, out),
             None => out.extend_from_slice(line),
         }
         self.next += 1;
     }
+}
+
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().unwrap_or_default() as usize + 1
 }

@@ -39,7 +39,9 @@ impl Trouble {
         self.failing = true;
         self.health.fail(time::wall_now(), &format!("{what}: {error}"));
         self.untold += 1;
-        if self.told.is_none_or(|told| told.elapsed() >= INTERVAL) {
+        // Who fails while the process still starts has nobody to tell yet.
+        let heard = tracing::dispatcher::has_been_set();
+        if heard && self.told.is_none_or(|told| told.elapsed() >= INTERVAL) {
             tracing::error!(
                 target: "gatelog.proxy",
                 output = %self.output,

@@ -6,7 +6,7 @@
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -22,19 +22,21 @@ use super::response::{ResponseHead, take_head};
 use super::send::{BodyCoding, SendError, Sender};
 use super::settings::Timeouts;
 
-/// Room for a response head.
-const HEAD_READ: usize = 8 * 1024;
+/// Least room for reading a response head, and what is taken where there is less: many small responses then share one
+/// block of memory, which is never larger than a connection may keep.
+const HEAD_ROOM: usize = 2 * 1024;
+const HEAD_BLOCK: usize = 16 * 1024;
 /// Interim responses of one exchange before it counts as nonsense.
 const MAX_INTERIM: usize = 32;
 /// How long a server may take to say whether it wants the body (RFC 9110 §10.1.1: nobody waits for ever).
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 
-/// Who is told how an exchange goes on.
+/// Who is told how an exchange goes on, and says when that was: the clock is read once for both.
 pub trait Watch {
     /// The request is out.
-    fn sent(&self);
+    fn sent(&self) -> Instant;
     /// The first byte of a response is there.
-    fn first_byte(&self);
+    fn first_byte(&self) -> Instant;
     /// A response before the response (1xx), 101 and 100 aside.
     fn interim(&self, status: StatusCode, headers: &HeaderMap);
 }
@@ -87,6 +89,7 @@ where
         touched: false,
         interim: 0,
         wait: (Wait::Nothing, 0),
+        now: None,
         watch,
     };
     let turn = Turn::default();
@@ -105,6 +108,8 @@ struct Call<'a, B, W> {
     interim: usize,
     /// What the deadline was set for; another wait, or progress, sets it anew.
     wait: (Wait, u64),
+    /// A moment of this very poll, where one was asked for.
+    now: Option<Instant>,
     watch: &'a W,
 }
 
@@ -160,7 +165,7 @@ where
         match self.sender.poll(cx) {
             Poll::Ready(Ok(())) => {
                 self.progress = Progress::Sent;
-                self.watch.sent();
+                self.now = Some(self.watch.sent());
             }
             Poll::Ready(Err(SendError::Upstream(error))) => self.progress = Progress::Broken(error),
             Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(error)),
@@ -177,13 +182,17 @@ where
             {
                 return Poll::Ready(Ok(head));
             }
-            buffer.reserve(HEAD_READ);
+            // Memory that the last response has let go of is the warmest.
+            let reclaimed = buffer.is_empty() && buffer.try_reclaim(HEAD_BLOCK);
+            if !reclaimed && buffer.capacity() - buffer.len() < HEAD_ROOM {
+                buffer.reserve(HEAD_BLOCK);
+            }
             match self.connection.link.poll_read_more(cx, buffer) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(closed(None, !self.touched))),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(closed(Some(error), !self.touched))),
                 Poll::Ready(Ok(_)) if !self.touched => {
                     self.touched = true;
-                    self.watch.first_byte();
+                    self.connection.idle_since = Some(self.watch.first_byte());
                 }
                 Poll::Ready(Ok(_)) => {}
                 Poll::Pending => return Poll::Pending,
@@ -214,9 +223,11 @@ where
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Option<UpstreamError>> {
         let wait = self.wait();
         if std::mem::replace(&mut self.wait, (wait, self.sender.written())) != self.wait {
-            self.connection.deadline.set(time::monotonic(), self.limit(wait));
+            let now = self.now.unwrap_or_else(time::monotonic);
+            self.connection.deadline.set(now, self.limit(wait));
         }
         if self.connection.deadline.poll(cx).is_pending() {
+            self.now = None;
             return Poll::Pending;
         }
         self.wait.0 = Wait::Nothing;

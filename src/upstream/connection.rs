@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -27,6 +28,8 @@ pub struct Connection {
     pub(super) out: Vec<u8>,
     /// Kept with the connection, because its timer is armed once for many requests.
     pub(super) deadline: Deadline,
+    /// The last that was heard on it, where that moment is known.
+    pub(super) idle_since: Option<Instant>,
 }
 
 impl Connection {
@@ -37,6 +40,7 @@ impl Connection {
             buffer: BytesMut::new(),
             out: Vec::new(),
             deadline: Deadline::default(),
+            idle_since: None,
         }
     }
 

@@ -93,10 +93,11 @@ impl Server {
     }
 
     /// Takes back a connection on which nothing goes on.
-    pub(super) fn keep(&self, connection: Connection) {
+    pub(super) fn keep(&self, mut connection: Connection) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < MAX_IDLE {
-            idle.push(Idle { connection, since: time::monotonic() });
+            let since = connection.idle_since.take().unwrap_or_else(time::monotonic);
+            idle.push(Idle { connection, since });
         }
     }
 }

@@ -176,6 +176,7 @@ impl ResponseBody {
                     self.read_size = (self.read_size * 2).min(LARGEST_READ);
                 }
                 connection.deadline.clear();
+                connection.idle_since = None;
                 Poll::Ready(Ok(length))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(UpstreamError::Incomplete(Some(error)))),

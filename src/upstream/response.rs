@@ -21,7 +21,7 @@ const MAX_FIELDS: usize = 128;
 pub struct ResponseHead {
     /// The status.
     pub status: StatusCode,
-    /// All fields, as sent.
+    /// All fields, as sent; but for a `Connection` that only says whether the connection stays.
     pub headers: HeaderMap,
     /// How the body is framed.
     pub framing: Framing,
@@ -91,74 +91,97 @@ fn parse(head: &Bytes, method: &Method) -> Result<ResponseHead, UpstreamError> {
     if !(100..600).contains(&code) {
         return Err(UpstreamError::Head("no such status"));
     }
-    let headers = headers(head, response.headers)?;
+    let (headers, notes) = headers(head, response.headers)?;
     let minor = response.version.unwrap_or_default();
-    let framing = framing(&headers, status, method, minor)?;
-    Ok(ResponseHead { status, keep_alive: keep_alive(&headers, minor) && framing != Framing::Close, headers, framing })
+    let framing = notes.framing(status, method, minor)?;
+    Ok(ResponseHead { status, keep_alive: notes.keeps_alive(minor) && framing != Framing::Close, headers, framing })
 }
 
+/// Room for the fields that are added on the way, so that adding them moves nothing.
+const ADDED: usize = 3;
+
 /// Values are slices of the head's bytes, not copies.
-fn headers(head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, UpstreamError> {
-    let mut headers = HeaderMap::with_capacity(fields.len());
+fn headers(head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<(HeaderMap, Notes), UpstreamError> {
+    let mut headers = HeaderMap::with_capacity(fields.len() + ADDED);
+    let mut notes = Notes::default();
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| UpstreamError::Head("a field name"))?;
+        if notes.note(&name, field.value)? {
+            continue;
+        }
         let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value))
             .map_err(|_| UpstreamError::Head("a field value"))?;
         headers.append(name, value);
     }
-    Ok(headers)
+    Ok((headers, notes))
 }
 
-fn framing(
-    headers: &HeaderMap,
-    status: StatusCode,
-    method: &Method,
-    minor_version: u8,
-) -> Result<Framing, UpstreamError> {
-    let length = content_length(headers)?;
-    let chunked = is_chunked(headers)?;
-    if chunked && (length.is_some() || minor_version == 0) {
-        return Err(UpstreamError::Head("Content-Length and Transfer-Encoding contradict each other"));
+/// What the fields say of the message and the connection it came on.
+#[derive(Default)]
+struct Notes {
+    length: Option<u64>,
+    chunked: bool,
+    close: bool,
+    keep_alive: bool,
+}
+
+impl Notes {
+    /// Looks at a field. Returns whether it is used up by that.
+    fn note(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, UpstreamError> {
+        match *name {
+            _ if *name == header::CONTENT_LENGTH => self.note_length(value).map(|()| false),
+            _ if *name == header::TRANSFER_ENCODING => self.note_coding(value).map(|()| false),
+            _ if *name == header::CONNECTION => Ok(self.note_connection(value)),
+            _ => Ok(false),
+        }
     }
-    let bodiless = status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
-    if bodiless || *method == Method::HEAD {
-        return Ok(Framing::None);
+
+    fn note_length(&mut self, value: &[u8]) -> Result<(), UpstreamError> {
+        let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+        let length = std::str::from_utf8(value).ok().filter(|_| digits).and_then(|text| text.parse().ok());
+        // hyper keeps marks of its own in the two largest numbers.
+        let length = length.filter(|length| *length < u64::MAX - 2 && self.length.is_none());
+        self.length = length;
+        length.map(|_| ()).ok_or(UpstreamError::Head("Content-Length is malformed or given twice"))
     }
-    Ok(match length {
-        _ if chunked => Framing::Chunked,
-        Some(length) => Framing::Length(length),
-        None => Framing::Close,
-    })
-}
 
-fn content_length(headers: &HeaderMap) -> Result<Option<u64>, UpstreamError> {
-    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let digits = !value.is_empty() && value.as_bytes().iter().all(u8::is_ascii_digit);
-    let length = value.to_str().ok().filter(|_| digits && values.next().is_none()).and_then(|text| text.parse().ok());
-    // hyper keeps marks of its own in the two largest numbers.
-    let length = length.filter(|length| *length < u64::MAX - 2);
-    length.map(Some).ok_or(UpstreamError::Head("Content-Length is malformed or given twice"))
-}
-
-fn is_chunked(headers: &HeaderMap) -> Result<bool, UpstreamError> {
-    let mut values = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let Some(value) = values.next() else { return Ok(false) };
-    if values.next().is_some() || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        return Err(UpstreamError::Head("Transfer-Encoding is not exactly \"chunked\""));
+    fn note_coding(&mut self, value: &[u8]) -> Result<(), UpstreamError> {
+        if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+            return Err(UpstreamError::Head("Transfer-Encoding is not exactly \"chunked\""));
+        }
+        self.chunked = true;
+        Ok(())
     }
-    Ok(true)
-}
 
-fn keep_alive(headers: &HeaderMap, minor_version: u8) -> bool {
-    let has = |option: &str| {
-        headers
-            .get_all(header::CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case(option)))
-    };
-    if minor_version == 0 { has("keep-alive") && !has("close") } else { !has("close") }
+    /// A field that names no other one is about this connection alone.
+    fn note_connection(&mut self, value: &[u8]) -> bool {
+        value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).fold(true, |plain, option| {
+            let (close, keep) = (option.eq_ignore_ascii_case(b"close"), option.eq_ignore_ascii_case(b"keep-alive"));
+            self.close |= close;
+            self.keep_alive |= keep;
+            plain && (close || keep)
+        })
+    }
+
+    fn framing(&self, status: StatusCode, method: &Method, minor_version: u8) -> Result<Framing, UpstreamError> {
+        if self.chunked && (self.length.is_some() || minor_version == 0) {
+            return Err(UpstreamError::Head("Content-Length and Transfer-Encoding contradict each other"));
+        }
+        let bodiless =
+            status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+        if bodiless || *method == Method::HEAD {
+            return Ok(Framing::None);
+        }
+        Ok(match self.length {
+            _ if self.chunked => Framing::Chunked,
+            Some(length) => Framing::Length(length),
+            None => Framing::Close,
+        })
+    }
+
+    fn keeps_alive(&self, minor_version: u8) -> bool {
+        !self.close && (self.keep_alive || minor_version != 0)
+    }
 }
 
 #[cfg(test)]

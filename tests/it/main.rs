@@ -53,6 +53,12 @@ mod startup;
 /// A reader of stdout that is too slow: requests do not wait, what is lost is counted in the log itself.
 mod log_loss;
 
+/// Several outputs at once: gates, formats, and outputs that fail beside healthy ones.
+mod outputs;
+
+/// Log files: rotation, reopening, torn tails, full disks.
+mod log_files;
+
 /// A machine that has run out of descriptors: the proxy says so, waits, and goes on.
 mod descriptors;
 

@@ -32,6 +32,11 @@ impl<'a> Line<'a> {
         serde_json::from_slice(bytes).map_err(|error| cut(&error.to_string()))
     }
 
+    /// Whether it is the beginning of a line that was never finished.
+    pub(super) fn is_torn(&self) -> bool {
+        matches!(self.get("torn"), Some(Scalar::Boolean))
+    }
+
     /// The text of a field, if it is there and is one.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         match self.get(name) {

@@ -54,7 +54,7 @@ impl Log {
             Head { timestamp: self.seq * 999_983, level: Level::Info, event, message, logger: "gatelog.request" };
         let (mut line, mut whole) = (Vec::new(), Vec::new());
         let hole = (self.encode)(&Record { head, body }, &mut line);
-        json::splice(&line, hole, self.seq, &mut whole);
+        json::splice(&line, hole, 0, self.seq, &mut whole);
         self.lines.push(String::from_utf8(whole).unwrap());
     }
 
@@ -567,4 +567,17 @@ fn a_rejected_head_is_a_record_of_its_own() {
         request_id: Some("r1"),
     };
     clean(&Log::around(|log| log.write(RequestRejected, Body::Rejected(&rejected))));
+}
+
+#[test]
+fn a_line_that_a_killed_process_left_torn_is_counted_and_not_believed() {
+    let mut killed = Log::of("i1");
+    killed.other(Event::ServerStarted);
+    let torn = r#"{"timestamp":"2026-11-22T11:02:36.000123Z","seq":99,"instance":"i1","ev~":null,"torn":true}"#;
+    let mut lines = killed.lines;
+    lines.push(format!("{torn}\n"));
+    lines.extend(Log::around(|_| {}).iter().map(|line| line.replace("i1", "i2")));
+    let (report, text) = found_in(lines.concat().as_bytes(), LIVE);
+    assert_eq!((report.problems, report.torn, report.records, report.instances), (0, 1, 3, 2), "{text}");
+    assert!(text.contains("1 lines torn"), "{text}");
 }

@@ -69,11 +69,34 @@ fn load_shipped(name: &str, examples: bool) -> Loaded {
 
 #[test]
 fn the_shipped_files_load_without_a_word() {
-    for name in ["minimal.toml", "production.toml", "reference.toml"] {
+    for name in ["minimal.toml", "production.toml", "reference.toml", "django-logging.toml"] {
         let loaded = load_shipped(name, false);
         assert_eq!(shown(&loaded), "", "{name}");
         assert!(loaded.config.is_some());
     }
+}
+
+#[test]
+fn a_django_projects_logging_is_written_down_one_to_one() {
+    use crate::pipeline::{Compression, Format};
+    use crate::record::Level;
+    let pipeline = load_shipped("django-logging.toml", false).config.unwrap().pipeline;
+    let said: Vec<_> =
+        pipeline.outputs.iter().map(|output| (output.name.as_str(), output.format, output.level)).collect();
+    let handlers = [
+        ("console", Format::Simple, None),
+        ("app", Format::Verbose, None),
+        ("errors", Format::Verbose, Some(Level::Error)),
+        ("security", Format::Verbose, Some(Level::Warning)),
+    ];
+    assert_eq!(said, handlers);
+    let rotations: Vec<_> = pipeline.outputs.iter().filter_map(|output| output.kind.file()?.rotate).collect();
+    let said: Vec<_> = rotations.iter().map(|rotate| (rotate.size, rotate.every, rotate.keep)).collect();
+    let (megabytes, day) = (Some(10 << 20), Some(Duration::from_secs(86_400)));
+    assert_eq!(said, [(megabytes, None, 5), (None, day, 30), (megabytes, None, 10)]);
+    assert_eq!(rotations[1].compress, Some(Compression::Gzip));
+    let filtered: Vec<_> = pipeline.outputs.iter().map(|output| output.filter.is_some()).collect();
+    assert_eq!(filtered, [false, false, false, true]);
 }
 
 #[test]

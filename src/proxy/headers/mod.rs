@@ -24,6 +24,7 @@ pub struct Way<'a> {
 }
 
 /// One line of a head, put together from its parts.
+#[inline]
 fn line(out: &mut Vec<u8>, parts: &[&[u8]]) {
     parts.iter().for_each(|part| out.extend_from_slice(part));
     out.extend_from_slice(b"\r\n");

@@ -4,7 +4,6 @@ use http::request::Parts;
 use http::{HeaderValue, Version};
 use smallvec::SmallVec;
 
-use crate::exchange::content_length;
 use crate::proxy::admit::Admitted;
 use crate::proxy::respond::NAME;
 use crate::upstream::BodyCoding;
@@ -24,7 +23,7 @@ pub fn write_request(out: &mut Vec<u8>, head: &mut Parts, admitted: &Admitted, w
     let specials = pass_fields(out, head, way);
     write_cookies(out, &specials);
     write_conditional(out, &specials, admitted, way);
-    write_framing(out, head, admitted);
+    write_framing(out, admitted);
     write_forwarding(out, &specials, way, trusted, admitted.host.as_ref());
     write_via(out, head.version, &specials);
     write_identity(out, way);
@@ -103,12 +102,11 @@ fn accepts_trailers(value: &HeaderValue) -> bool {
     codings.map(str::trim).any(|coding| coding.eq_ignore_ascii_case("trailers"))
 }
 
-fn write_framing(out: &mut Vec<u8>, head: &Parts, admitted: &Admitted) {
+fn write_framing(out: &mut Vec<u8>, admitted: &Admitted) {
     match admitted.coding {
         BodyCoding::Length(length) => write_length(out, length),
         BodyCoding::Chunked => line(out, &[b"transfer-encoding: chunked"]),
-        // A body of length 0 is not the same as none: POST without a length makes some servers wait or complain.
-        BodyCoding::None if content_length(&head.headers) == Some(0) => write_length(out, 0),
+        BodyCoding::None if admitted.is_empty => write_length(out, 0),
         BodyCoding::None => {}
     }
 }

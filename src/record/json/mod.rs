@@ -1,7 +1,8 @@
 //! The native schema as JSON: one record, one line, fields in the fixed order, whatever bytes the client sent.
 //!
 //! The number of a line (`seq`) belongs to the output that writes it, so that an encoded line has a hole where it goes:
-//! `…,"schema":1,"seq":,"instance":"…`. That is no JSON yet, by design; the writer fills the hole with [`splice`].
+//! `…,"schema":1,"seq":,"instance":"…`. That is no JSON yet, by design; the writer fills the hole with [`splice`]. Where it
+//! is known how many digits the number will have, the hole is as wide as they are, and nothing need be moved.
 //!
 //! What the started and the completed record of a request share is encoded once, into a [`Fragment`], and copied into
 //! both lines. Nothing here allocates but the growth of the buffers it is given.
@@ -22,6 +23,8 @@ pub const EXCERPT: usize = 256;
 
 /// Room for everything of a line that does not come from the client; a longer line grows the buffer.
 const ROOM: usize = 1024;
+/// What stands where a number belongs that is not known yet.
+const ROOM_FOR_SEQ: [u8; 20] = [b'0'; 20];
 
 /// Encodes records, for one core: it remembers the text of the current second.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Encoder {
     /// `,"instance":…,"service":…,"environment":…`, the same in every line.
     stamp: Vec<u8>,
     nulls: bool,
+    /// Digits that the hole for `seq` has room for.
+    hole: usize,
     /// For request records whose caller keeps no fragment.
     scratch: Fragment,
 }
@@ -42,7 +47,12 @@ impl Encoder {
         line.text(",\"instance\":", instance.as_bytes());
         line.text_or_null(",\"service\":", settings.service.as_deref().map(str::as_bytes));
         line.text_or_null(",\"environment\":", settings.environment.as_deref().map(str::as_bytes));
-        Encoder { clock: Clock::default(), stamp, nulls: settings.nulls, scratch: Fragment::default() }
+        Encoder { clock: Clock::default(), stamp, nulls: settings.nulls, hole: 0, scratch: Fragment::default() }
+    }
+
+    /// From now on, leaves room for so many digits of `seq`, 20 at most.
+    pub fn leave_room(&mut self, digits: usize) {
+        self.hole = digits.min(ROOM_FOR_SEQ.len());
     }
 
     /// Encodes what the records of one request share. Whatever `fragment` held is gone; its memory is used again.
@@ -118,6 +128,7 @@ impl Encoder {
         line.whole(",\"schema\":", u64::from(SCHEMA));
         line.raw(b",\"seq\":");
         let hole = line.len();
+        line.raw(&ROOM_FOR_SEQ[..self.hole]);
         line.raw(&self.stamp);
         hole
     }
@@ -145,6 +156,11 @@ impl Fragment {
     pub fn clear(&mut self) {
         self.bytes.clear();
         (self.user, self.client, self.tls, self.labels) = (0, 0, 0, 0);
+    }
+
+    /// Bytes of memory that it keeps.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 
     fn request(&self) -> &[u8] {
@@ -182,11 +198,13 @@ pub fn timestamp(micros: u64) -> String {
     text.into_iter().map(char::from).collect()
 }
 
-/// Appends `line` to `out` with the digits of `seq` put in at `at`, counted from the beginning of the line.
+/// Appends `line` to `out` with the digits of `seq` put into the hole of this many bytes at `at`, counted from the
+/// beginning of the line.
 ///
 /// A place beyond the line's end is taken as its end: the writer must not fall over a wrong offset.
-pub fn splice(line: &[u8], at: usize, seq: u64, out: &mut Vec<u8>) {
+pub fn splice(line: &[u8], at: usize, hole: usize, seq: u64, out: &mut Vec<u8>) {
     let (before, after) = line.split_at(at.min(line.len()));
+    let after = &after[hole.min(after.len())..];
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(seq).as_bytes();
     out.reserve(line.len() + digits.len());

@@ -144,7 +144,7 @@ fn line(nulls: bool, record: &Record<'_>) -> String {
     let start = out.len();
     let hole = Encoder::new("i1", &settings(nulls)).record(record, &mut out);
     let mut line = Vec::new();
-    splice(&out[start..], hole - start, 7, &mut line);
+    splice(&out[start..], hole - start, 0, 7, &mut line);
     String::from_utf8(line).unwrap()
 }
 
@@ -315,7 +315,7 @@ fn a_reused_fragment_forgets_the_request_before() {
 #[test]
 fn a_wrong_place_for_the_number_is_survived() {
     let mut out = Vec::new();
-    splice(b"abc", 99, 1, &mut out);
+    splice(b"abc", 99, 9, 1, &mut out);
     assert_eq!(out, b"abc1");
 }
 

@@ -1,6 +1,7 @@
 //! One line in the making: keys with values of each type, and what becomes of absent ones.
 //!
-//! Keys come as they stand in the line, comma, quotes and colon included, so that each is one copy of constant length.
+//! Keys come as they stand in the line, comma, quotes and colon included, so that each is one copy of constant length:
+//! a few stores, where it is inlined. So it is inlined always.
 
 use crate::record::{Arg, Value};
 
@@ -29,13 +30,13 @@ impl<'o> Writer<'o> {
     }
 
     /// Bytes that are JSON already.
-    #[inline]
+    #[inline(always)]
     pub(super) fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
 
     /// A field that has no value.
-    #[inline]
+    #[inline(always)]
     pub(super) fn absent(&mut self, key: &str) {
         if self.nulls {
             self.raw(key.as_bytes());
@@ -43,7 +44,7 @@ impl<'o> Writer<'o> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn some<T>(&mut self, key: &str, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
         match value {
             None => self.absent(key),
@@ -55,38 +56,38 @@ impl<'o> Writer<'o> {
     }
 
     /// Text of whatever bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(&mut self, key: &str, value: &[u8]) {
         self.raw(key.as_bytes());
         self.string(value);
     }
 
     /// Text of whatever bytes, if any.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text_or_null(&mut self, key: &str, value: Option<&[u8]>) {
         self.some(key, value, Self::string);
     }
 
     /// Text, if any.
-    #[inline]
+    #[inline(always)]
     pub(super) fn str_or_null(&mut self, key: &str, value: Option<&str>) {
         self.some(key, value, |line, value| line.string(value.as_bytes()));
     }
 
     /// A word of a closed vocabulary: nothing in it needs escaping.
-    #[inline]
+    #[inline(always)]
     pub(super) fn token(&mut self, key: &str, value: &'static str) {
         self.raw(key.as_bytes());
         self.quoted(value);
     }
 
     /// A word of a closed vocabulary, if any.
-    #[inline]
+    #[inline(always)]
     pub(super) fn token_or_null(&mut self, key: &str, value: Option<&'static str>) {
         self.some(key, value, Self::quoted);
     }
 
-    #[inline]
+    #[inline(always)]
     fn quoted(&mut self, token: &'static str) {
         self.raw(b"\"");
         self.raw(token.as_bytes());
@@ -103,14 +104,14 @@ impl<'o> Writer<'o> {
     }
 
     /// A whole number.
-    #[inline]
+    #[inline(always)]
     pub(super) fn whole(&mut self, key: &str, value: u64) {
         self.raw(key.as_bytes());
         number::whole(value, self.out);
     }
 
     /// A whole number, if any.
-    #[inline]
+    #[inline(always)]
     pub(super) fn whole_or_null(&mut self, key: &str, value: Option<u64>) {
         self.some(key, value, |line, value| number::whole(value, line.out));
     }
@@ -121,20 +122,20 @@ impl<'o> Writer<'o> {
     }
 
     /// Yes or no, if known.
-    #[inline]
+    #[inline(always)]
     pub(super) fn truth_or_null(&mut self, key: &str, value: Option<bool>) {
         self.some(key, value, Self::truth);
     }
 
     /// Microseconds, as seconds.
-    #[inline]
+    #[inline(always)]
     pub(super) fn seconds(&mut self, key: &str, micros: u64) {
         self.raw(key.as_bytes());
         number::seconds(micros, self.out);
     }
 
     /// Microseconds, as seconds, if known.
-    #[inline]
+    #[inline(always)]
     pub(super) fn seconds_or_null(&mut self, key: &str, micros: Option<u64>) {
         self.some(key, micros, |line, micros| number::seconds(micros, line.out));
     }

@@ -37,7 +37,7 @@ pub(super) fn logfmt(nulls: bool, record: &Record<'_>) -> String {
 
 fn numbered(line: &[u8], hole: usize) -> String {
     let mut out = Vec::new();
-    splice(line, hole, 7, &mut out);
+    splice(line, hole, 0, 7, &mut out);
     String::from_utf8(out).unwrap()
 }
 

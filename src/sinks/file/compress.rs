@@ -118,16 +118,19 @@ fn compress(folder: &Path, name: &str, compression: Compression, stop: &AtomicBo
         // Who may read the source may read this; not everybody can give it to its owner.
         let _ = paths::give(&target, None, Some(look.owner.0), Some(look.owner.1));
         paths::give(&target, Some(look.mode), None, None)?;
-        let whole = encode(source, &target, compression, stop)?;
-        // One file too many was removed meanwhile, or there is no time.
-        if !whole || paths::look(&source_path).is_err() {
-            return paths::remove(&unfinished);
+        if !encode(source, &target, compression, stop)? {
+            paths::remove(&unfinished)?;
+            return Ok(());
         }
         target.sync_all()?;
         paths::rename(&unfinished, &finished)?;
         paths::sync_folder(folder)?;
     }
-    paths::remove(&source_path)
+    // Whoever removed the source meanwhile, as one file too many, did not know of the other.
+    if !paths::remove(&source_path)? {
+        paths::remove(&finished)?;
+    }
+    Ok(())
 }
 
 /// Returns whether it came to the end before it was told to stop.
@@ -225,6 +228,15 @@ mod tests {
         std::fs::write(folder.path().join(FIRST), "one\n").unwrap();
         compress(folder.path(), FIRST, Compression::Gzip, &AtomicBool::new(true)).unwrap();
         assert_eq!(contents(folder.path()), BTreeMap::from([(FIRST.to_owned(), "one\n".to_owned())]));
+    }
+
+    #[test]
+    fn a_source_that_is_removed_meanwhile_takes_its_compressed_file_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        // The other way to the same end: the compressed file is there, and the source is gone when its turn comes.
+        std::fs::write(folder.path().join(format!("{FIRST}.gz")), "x").unwrap();
+        compress(folder.path(), FIRST, Compression::Gzip, &AtomicBool::new(false)).unwrap();
+        assert_eq!(paths::names(folder.path()).unwrap(), Vec::<String>::new());
     }
 
     #[test]

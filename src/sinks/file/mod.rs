@@ -2,7 +2,7 @@
 //!
 //! **Lines are never torn.** A file is closed between lines only. A write that a full disk cut short is completed before
 //! anything else, in the same file; what a killed process left unfinished is ended when the file is opened again
-//! ([`torn`]).
+//! (`torn`).
 //!
 //! **Rotation**: the next file is made first, under a name of its own; then the full one is renamed and the new one takes
 //! its name. When any of this is not possible, the full file just grows, and it is tried again a minute later.

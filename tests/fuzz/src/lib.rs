@@ -2,6 +2,7 @@
 //! broken. `tests/fuzz.rs` includes this file, to replay the corpus on a stable compiler.
 
 pub mod config;
+pub mod filter;
 pub mod head;
 pub mod line;
 pub mod naive;

@@ -1,0 +1,173 @@
+//! Log files of the real process: rotated under load, moved by others, torn by `kill -9`, on a disk that is full.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use crate::support::{Client, DEADLINE, PARALLEL, Setup, TestProxy, Upstream, get, in_parallel, request};
+
+/// A proxy whose log goes to stdout and, with these keys more, to a file.
+fn proxy(upstream: &Upstream, path: &Path, keys: &str) -> TestProxy {
+    let file = format!("[[log.output]]\ntype = \"file\"\npath = {path:?}\n{keys}");
+    Setup::before(upstream).set("log", &format!("[[log.output]]\ntype = \"stdout\"\n{file}")).start()
+}
+
+fn load(proxy: &TestProxy, name: &str, each: usize) {
+    in_parallel(PARALLEL, |index| {
+        let mut client = Client::connect(proxy.addr());
+        for at in 0..each {
+            client.exchange(request("GET", "/", &format!("{name}-{index}-{at}"), "", "")).ok();
+        }
+    });
+}
+
+/// Closed files in their order, then the open one.
+fn files(path: &Path) -> Vec<PathBuf> {
+    let base = path.file_name().unwrap().to_str().unwrap();
+    let entries = std::fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let of_log = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with(&format!("{base}-"));
+    let mut files: Vec<PathBuf> = entries.filter(of_log).collect();
+    files.sort();
+    files.push(path.to_owned());
+    files
+}
+
+/// What `gatelog verify` says about files as one log, which has to be without a fault.
+fn verified(files: &[PathBuf], options: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_gatelog")).arg("verify").args(options).args(files).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+/// Waits for something to become so on the disk.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what} does not come");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_thousand_rotations_under_load_lose_tear_and_double_nothing() {
+    let upstream = Upstream::ok();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("all.jsonl");
+    let proxy = proxy(&upstream, &path, "rotate = { size = \"4KB\", keep = 10000 }");
+    load(&proxy, "r", 500);
+    let stdout = proxy.stop();
+    let files = files(&path);
+    assert!(files.len() > 1000, "only {} files", files.len());
+    let said = verified(&files, &[]);
+    assert!(
+        said.starts_with(&format!("{} records of 1 instances, {} requests", stdout.0.len(), 500 * PARALLEL)),
+        "{said}"
+    );
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(text.len() <= 4096 && (text.is_empty() || text.ends_with('\n')), "{}", file.display());
+    }
+}
+
+#[test]
+fn closed_files_are_compressed_under_load_and_only_so_many_stay() {
+    let upstream = Upstream::ok();
+    let dir = tempfile::tempdir().unwrap();
+    for (compression, ending) in [("gzip", "gz"), ("zstd", "zst")] {
+        let path = dir.path().join(format!("{compression}.jsonl"));
+        let keys = format!("rotate = {{ size = \"64KB\", keep = 5, compress = \"{compression}\" }}");
+        let proxy = proxy(&upstream, &path, &keys);
+        load(&proxy, compression, 100);
+        let compressed = |file: &PathBuf| file.extension().is_some_and(|extension| extension == ending);
+        until("compression", || files(&path).iter().filter(|file| !compressed(file)).count() == 1);
+        proxy.stop();
+        let files = files(&path);
+        assert_eq!(files.len(), 6, "{files:?}");
+        let said = verified(&files[1..], &["--partial", "--open-ok"]);
+        assert!(!said.contains("lost"), "{said}");
+    }
+}
+
+#[test]
+fn a_file_that_others_moved_is_left_at_the_signal_and_no_line_with_it() {
+    let upstream = Upstream::ok();
+    let dir = tempfile::tempdir().unwrap();
+    let (path, moved) = (dir.path().join("all.jsonl"), dir.path().join("all.jsonl.1"));
+    let proxy = proxy(&upstream, &path, "");
+    load(&proxy, "before", 5);
+    std::fs::rename(&path, &moved).unwrap();
+    proxy.signal("USR1");
+    until("the new file", || path.exists());
+    load(&proxy, "after", 5);
+    let stdout = proxy.stop();
+    let said = verified(&[moved, path.clone()], &[]);
+    assert!(said.starts_with(&format!("{} records", stdout.0.len())), "{said}");
+    assert!(std::fs::read_to_string(&path).unwrap().contains("after-0-4"));
+}
+
+#[test]
+fn a_line_that_a_kill_left_torn_is_ended_and_what_follows_is_whole() {
+    let upstream = Upstream::ok();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("all.jsonl");
+    let killed = proxy(&upstream, &path, "");
+    get(killed.addr(), "/", "first").ok();
+    until("the record", || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("request_completed")));
+    killed.signal("KILL");
+    drop(killed);
+    // What a kill in the middle of a write leaves.
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, &text[..text.trim_end().rfind("\"request_completed\"").unwrap() + 100]).unwrap();
+    let second = proxy(&upstream, &path, "");
+    get(second.addr(), "/", "second").ok();
+    second.stop();
+    let said = verified(std::slice::from_ref(&path), &["--open-ok"]);
+    assert!(said.contains("1 lines torn"), "{said}");
+    for line in std::fs::read_to_string(&path).unwrap().lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(record["timestamp"].is_string(), "{line}");
+    }
+}
+
+/// A disk of so many bytes, where this machine lets one be made.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount(size: &str) -> Option<SmallDisk> {
+        let dir = tempfile::tempdir().unwrap();
+        let options = format!("size={size},mode=777");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(dir.path()).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(SmallDisk(dir))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_of_and_once_there_is_room_the_loss_is_in_the_log_and_no_line_is_torn() {
+    // Without the right to mount, `/dev/full` in the test of several outputs has to do.
+    let Some(disk) = SmallDisk::mount("1m") else { return };
+    let upstream = Upstream::ok();
+    let ballast = disk.0.path().join("ballast");
+    std::fs::write(&ballast, vec![0; 900 << 10]).unwrap();
+    let path = disk.0.path().join("all.jsonl");
+    let proxy = proxy(&upstream, &path, "");
+    load(&proxy, "full", 100);
+    let log = proxy.wait_for("the failure", |log| log.0.iter().any(|record| !record.text("output").is_empty()));
+    let failure = log.0.iter().find(|record| !record.text("output").is_empty()).unwrap();
+    assert!(failure.text("message").contains("an output fails: cannot write"), "{failure:?}");
+    std::fs::remove_file(&ballast).unwrap();
+    load(&proxy, "room", 5);
+    let stdout = proxy.stop();
+    assert_eq!(stdout.count("log_loss"), 0, "stdout has lost nothing");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let said = verified(std::slice::from_ref(&path), &["--open-ok"]);
+    assert!(said.contains("records lost and told"), "{said}");
+    assert!(text.contains("\"reason\":\"disk_full\"") && text.contains("room-0-4"));
+    assert!(stdout.0.iter().any(|record| record.text("message").contains("an output works again")));
+}
