@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::exchange::{self, Exchanges};
 use crate::listen::{ConnectionCount, Drain, Limits, Listener, Serving, Stage};
+use crate::net::Outbox;
 use crate::pipeline::{Intake, Levels, Port, Stamp};
 use crate::proxy::{Proxy, Upstreams};
 use crate::time::{self, Clock};
@@ -49,7 +50,7 @@ pub(super) struct Core {
 }
 
 /// Tasks that are polled before the sockets are asked again. A request takes four polls: so a burst of some sixty is read
-/// as a whole, and then written as a whole ([`crate::net::turn`]).
+/// as a whole, and then written as a whole ([`crate::net::outbox`]).
 const EVENT_INTERVAL: u32 = 256;
 
 impl Core {
@@ -68,12 +69,14 @@ impl Core {
         let setup = &self.setup;
         let intake = Rc::new(Intake::new(setup.levels.clone(), &setup.ports, &setup.stamp));
         let exchanges = Exchanges::new(&setup.exchange, Rc::clone(&intake), Clock::system());
-        let upstreams = Upstreams::new(&setup.upstreams, &setup.clients).map_err(io::Error::other)?;
+        let outbox = Rc::new(Outbox::default());
+        let upstreams = Upstreams::new(&setup.upstreams, &setup.clients, &outbox).map_err(io::Error::other)?;
         let proxy = Rc::new(Proxy::new(Rc::clone(&exchanges), upstreams, setup.limits.clone()));
+        runtime.spawn_local(send_posted(Rc::clone(&outbox)));
         runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
         runtime.spawn_local(watch_thresholds(Rc::clone(&exchanges)));
         runtime.spawn_local(sweep(Rc::clone(&proxy)));
-        let served = runtime.block_on(serve(self.listeners, &self.setup, proxy, self.stages));
+        let served = runtime.block_on(serve(self.listeners, &self.setup, proxy, outbox, self.stages));
         exchanges.shut_down();
         // Whatever still runs is let go here, and writes how it ended.
         drop(runtime);
@@ -96,10 +99,11 @@ async fn serve(
     listeners: Vec<Listener>,
     setup: &Setup,
     proxy: Rc<Proxy>,
+    outbox: Rc<Outbox>,
     mut stages: watch::Receiver<Stage>,
 ) -> io::Result<()> {
     let drain = Rc::new(Drain::default());
-    let serving = Serving::new(proxy, setup.limits.clone(), Rc::clone(&drain), Arc::clone(&setup.connections));
+    let serving = Serving::new(proxy, setup.limits.clone(), Rc::clone(&drain), outbox, Arc::clone(&setup.connections));
     let mut serving = pin!(serving.run(listeners));
     loop {
         tokio::select! {
@@ -134,6 +138,10 @@ async fn flush_often(intake: Rc<Intake>, exchanges: Rc<Exchanges>) {
             tokio::time::sleep(LONGEST_WAIT).await;
         }
     }
+}
+
+async fn send_posted(outbox: Rc<Outbox>) {
+    outbox.run().await;
 }
 
 async fn watch_thresholds(exchanges: Rc<Exchanges>) {

@@ -98,7 +98,7 @@ impl App {
         let config = &config;
         let listeners = Bound::all(&config.listeners, worker_count(config))?;
         let clients = client_tls(config)?;
-        crate::proxy::Upstreams::new(&config.upstreams, &clients)?;
+        crate::proxy::Upstreams::new(&config.upstreams, &clients, &Default::default())?;
         let (ports, outputs, stamp) = start_outputs(config)?;
         let levels = Levels::new(&config.pipeline);
         let announcer = Arc::new(Announcer::new(levels.clone(), &ports, &stamp));

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::net::{Peer, Stream, TlsSession};
+use crate::net::{Outbox, Peer, Stream, TlsSession};
 
 use super::connection::{self, Shared};
 use super::drain::{Drain, Stage};
@@ -65,8 +65,14 @@ pub struct Serving<H> {
 
 impl<H: Handler> Serving<H> {
     /// Serves with this handler, within these limits, until the drain.
-    pub fn new(handler: Rc<H>, limits: Limits, drain: Rc<Drain>, connections: Arc<ConnectionCount>) -> Serving<H> {
-        Serving { shared: Rc::new(Shared { handler, limits, drain }), connections }
+    pub fn new(
+        handler: Rc<H>,
+        limits: Limits,
+        drain: Rc<Drain>,
+        outbox: Rc<Outbox>,
+        connections: Arc<ConnectionCount>,
+    ) -> Serving<H> {
+        Serving { shared: Rc::new(Shared { handler, limits, drain, outbox }), connections }
     }
 
     /// Takes connections from all listeners until the drain, then waits for those that are open. Dropped, it drops them.

@@ -16,7 +16,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::ReadBuf;
 
-use crate::net::{Peer, Stream};
+use crate::net::{Outbox, Peer, Stream};
 use crate::time::{self, Deadline};
 
 use super::drain::{Drain, Stage};
@@ -43,6 +43,7 @@ pub(super) struct Shared<H> {
     pub(super) handler: Rc<H>,
     pub(super) limits: Limits,
     pub(super) drain: Rc<Drain>,
+    pub(super) outbox: Rc<Outbox>,
 }
 
 impl<H> Shared<H> {
@@ -58,7 +59,10 @@ impl<H> Shared<H> {
 
 /// Serves one connection until it is over. What is done once in its life is boxed: an idle connection does not hold it.
 pub(super) async fn serve<H: Handler>(shared: Rc<Shared<H>>, stream: Stream, peer: Peer) {
-    let connection = Connection { wire: Rc::new(Wire::new(stream, shared.head_limits())), peer: Rc::new(peer) };
+    let connection = Connection {
+        wire: Rc::new(Wire::new(stream, shared.head_limits(), Rc::clone(&shared.outbox))),
+        peer: Rc::new(peer),
+    };
     let alpn = connection.peer.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
     let protocol = match alpn {
         Some("h2") => Some(Protocol::H2),
@@ -170,6 +174,9 @@ where
     let mut drained = pin!(shared.drain.reached(Stage::Draining));
     let (mut watching, mut closing) = (false, false);
     poll_fn(|cx| {
+        if wire.poll_behind(cx).is_err() {
+            return Poll::Ready(End::Served);
+        }
         // Polled once: its waker stays that of this task.
         let drain = shared.drain.stage() > Stage::Open || !watching && drained.as_mut().poll(cx).is_ready();
         watching = true;
@@ -294,6 +301,8 @@ impl<'a> Patience<'a> {
 /// Ends a connection: answers what was refused, and lets a client that still sends hear our last word.
 async fn close<H: Handler>(shared: &Shared<H>, client: &Connection, end: End) {
     let wire = &client.wire;
+    // What was answered before goes first, whatever comes now.
+    within(LINGER, async { drop(poll_fn(|cx| wire.poll_sent(cx)).await) }).await;
     let cut_head = shared.drain.stage() > Stage::Open && wire.gate().is_mid_head();
     if cut_head {
         wire.gate().refuse(None, "shutdown", "the head was not whole when the server stopped");

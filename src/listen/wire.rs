@@ -11,8 +11,8 @@ use bytes::{Buf, BytesMut};
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::net::Stream;
-use crate::net::turn::Turn;
+use crate::net::outbox::{Posted, Sender};
+use crate::net::{Outbox, Stream};
 
 use super::gate::{Gate, Refusal, give};
 use super::head::HeadLimits;
@@ -20,6 +20,9 @@ use super::head::HeadLimits;
 /// Interim responses that wait for a client which does not read; past it they are left out, which they may be
 /// (RFC 9110 §15.2).
 const MAX_INTERIM: usize = 64 * 1024;
+
+/// What may wait for its turn, in bytes; a larger answer is sent at once.
+const POSTED: usize = 8 * 1024;
 
 /// Somebody who wants to know that the client's last byte is gone.
 pub trait Settle {
@@ -48,13 +51,13 @@ pub struct Wire {
     is_stalled: Cell<bool>,
     read_error: Cell<bool>,
     is_cut: Cell<bool>,
-    /// hyper's turn to write.
-    turn: Turn,
+    /// Small answers that go out with those of others.
+    posted: Posted,
 }
 
 impl Wire {
     /// A connection before its first byte.
-    pub(super) fn new(stream: Stream, limits: HeadLimits) -> Wire {
+    pub(super) fn new(stream: Stream, limits: HeadLimits, outbox: Rc<Outbox>) -> Wire {
         Wire {
             stream: RefCell::new(stream),
             gate: RefCell::new(Gate::new(limits)),
@@ -69,7 +72,7 @@ impl Wire {
             is_stalled: Cell::default(),
             read_error: Cell::default(),
             is_cut: Cell::default(),
-            turn: Turn::default(),
+            posted: Posted::new(outbox),
         }
     }
 
@@ -82,7 +85,7 @@ impl Wire {
     /// the response before it, of a pipelined request, is not all gone: it would land in the middle of that.
     pub fn send_interim(&self, head: &[u8]) {
         let mut interim = self.interim.borrow_mut();
-        let between = !self.is_blocked.get() && self.settling.borrow().is_empty();
+        let between = !self.is_blocked.get() && self.settling.borrow().is_empty() && self.posted.is_empty();
         let in_turn = between || !interim.is_empty();
         if !in_turn || interim.len() + head.len() > MAX_INTERIM {
             return;
@@ -133,7 +136,8 @@ impl Wire {
     }
 
     pub(super) fn is_running(&self) -> bool {
-        self.running.get() > 0 || !self.settling.borrow().is_empty()
+        // What waits for its turn is as good as gone.
+        self.running.get() > 0 || !self.settling.borrow().is_empty() && !self.posted.waits()
     }
 
     /// Ready while the client takes what is written to it.
@@ -262,7 +266,9 @@ impl Wire {
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        ready!(self.turn.poll(cx));
+        let posted = self.poll_posted(cx);
+        self.set_blocked(posted.is_pending());
+        ready!(posted)?;
         let mut interim = self.interim.borrow_mut();
         if !interim.is_empty() && self.write_interim(&mut interim, cx)?.is_pending() {
             self.set_blocked(true);
@@ -276,6 +282,52 @@ impl Wire {
         written
     }
 
+    /// Takes small pieces to be sent with those of other connections; `None` where that is not for them.
+    fn post(self: &Rc<Self>, cx: &Context<'_>, pieces: &[&[u8]]) -> Option<usize> {
+        let length = pieces.iter().map(|piece| piece.len()).sum();
+        if self.is_blocked.get() || self.posted.is_behind() || self.posted.len() + length > POSTED {
+            return None;
+        }
+        let interim = self.interim.take();
+        if !interim.is_empty() {
+            self.posted.post(&[&interim], self, cx);
+        }
+        self.posted.post(pieces, self, cx);
+        Some(length)
+    }
+
+    /// Sends what was posted, its turn or not.
+    fn poll_posted(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut stream = self.stream.borrow_mut();
+        let note = |taken: usize| self.moved.set(self.moved.get() + taken as u64);
+        self.posted.poll_send(cx, Pin::new(&mut *stream), note)
+    }
+
+    /// Goes on with what was posted and did not go out whole; the result is an error once it never will.
+    pub(super) fn poll_behind(&self, cx: &mut Context<'_>) -> io::Result<()> {
+        if let Some(error) = self.posted.take_error() {
+            return Err(error);
+        }
+        match self.posted.is_behind().then(|| self.poll_sent(cx)) {
+            Some(Poll::Ready(Err(error))) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ready when everything that was written is on its way; whoever waits for that is told.
+    pub(super) fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let posted = self.poll_posted(cx);
+        self.set_blocked(posted.is_pending());
+        ready!(posted)?;
+        let flushed = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
+        self.set_blocked(flushed.is_pending());
+        ready!(flushed)?;
+        // Taken out first: who is told may end an exchange, and what that does is not known here.
+        let settled = std::mem::take(&mut *self.settling.borrow_mut());
+        settled.iter().for_each(|settle| settle.flushed());
+        Poll::Ready(Ok(()))
+    }
+
     fn write_interim(&self, interim: &mut BytesMut, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !interim.is_empty() {
             let written = ready!(self.poll_write_raw(cx, interim))?;
@@ -284,15 +336,15 @@ impl Wire {
         Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
     }
 
+    /// hyper need not wait for a turn: what was posted is flushed when it is sent.
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
-        self.set_blocked(flushed.is_pending());
-        ready!(flushed)?;
-        self.turn.end();
-        // Taken out first: who is told may end an exchange, and what that does is not known here.
-        let settled = std::mem::take(&mut *self.settling.borrow_mut());
-        settled.iter().for_each(|settle| settle.flushed());
-        Poll::Ready(Ok(()))
+        if self.posted.waits() { Poll::Ready(Ok(())) } else { self.poll_sent(cx) }
+    }
+}
+
+impl Sender for Wire {
+    fn send(&self) {
+        self.posted.turn(|cx| self.poll_sent(cx));
     }
 }
 
@@ -327,24 +379,6 @@ impl Drop for Running {
     }
 }
 
-/// A head and a body up to this go out as one piece: copying them costs less than a gathering write.
-const SMALL: usize = 1024;
-
-/// The buffers as one, where they are several and small.
-fn small(bufs: &[IoSlice<'_>]) -> Option<([u8; SMALL], usize)> {
-    let length = bufs.iter().map(|buf| buf.len()).sum();
-    if bufs.len() < 2 || length > SMALL {
-        return None;
-    }
-    let mut piece = [0; SMALL];
-    let mut at = 0;
-    for buf in bufs {
-        piece[at..at + buf.len()].copy_from_slice(buf);
-        at += buf.len();
-    }
-    Some((piece, length))
-}
-
 /// hyper's end of the connection.
 pub(super) struct WireIo(pub(super) Rc<Wire>);
 
@@ -356,6 +390,9 @@ impl AsyncRead for WireIo {
 
 impl AsyncWrite for WireIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(length) = self.0.post(cx, &[buf]) {
+            return Poll::Ready(Ok(length));
+        }
         self.0.poll_write_with(cx, |stream, cx| stream.poll_write(cx, buf))
     }
 
@@ -364,8 +401,9 @@ impl AsyncWrite for WireIo {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let Some((piece, length)) = small(bufs) {
-            return self.poll_write(cx, &piece[..length]);
+        let pieces: SmallVec<[&[u8]; 8]> = bufs.iter().map(|buf| &**buf).collect();
+        if let Some(length) = self.0.post(cx, &pieces) {
+            return Poll::Ready(Ok(length));
         }
         self.0.poll_write_with(cx, |stream, cx| stream.poll_write_vectored(cx, bufs))
     }
@@ -380,6 +418,6 @@ impl AsyncWrite for WireIo {
 
     /// hyper is done; how the connection is closed is for its driver to say, who may still have something to send.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_flush(cx)
+        self.0.poll_sent(cx)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use rustls::ClientConfig;
 
+use crate::net::Outbox;
 use crate::upstream::{NameError, Settings, Upstream};
 
 /// The upstreams of one core.
@@ -15,9 +16,13 @@ pub struct Upstreams {
 
 impl Upstreams {
     /// Upstreams without connections. The clients' TLS configurations stand beside them, in the same order.
-    pub fn new(settings: &[Settings], tls: &[Option<Arc<ClientConfig>>]) -> Result<Upstreams, NameError> {
+    pub fn new(
+        settings: &[Settings],
+        tls: &[Option<Arc<ClientConfig>>],
+        outbox: &Rc<Outbox>,
+    ) -> Result<Upstreams, NameError> {
         let tls = tls.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-        let upstream = |(settings, tls): (&Settings, _)| Upstream::new(settings.clone(), tls).map(Rc::new);
+        let upstream = |(settings, tls): (&Settings, _)| Upstream::new(settings.clone(), tls, outbox).map(Rc::new);
         Ok(Upstreams { all: settings.iter().zip(tls).map(upstream).collect::<Result<_, _>>()? })
     }
 
@@ -96,7 +101,7 @@ mod tests {
                 tls: Default::default(),
             })
             .collect();
-        Upstreams::new(&settings, &[]).expect("addresses are good names")
+        Upstreams::new(&settings, &[], &Rc::default()).expect("addresses are good names")
     }
 
     fn choice(upstreams: &Upstreams, named: Option<&str>, host: &str, path: &str) -> Option<String> {

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body::Body;
 
-use crate::net::turn::Turn;
 use crate::time;
 
 use super::connection::Connection;
@@ -92,8 +91,6 @@ where
         now: None,
         watch,
     };
-    let turn = Turn::default();
-    poll_fn(|cx| turn.poll(cx)).await;
     let head = poll_fn(|cx| call.poll(cx, &request.method)).await?;
     Ok(call.into_response(head))
 }
@@ -160,6 +157,9 @@ where
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), B::Error>> {
         if !matches!(self.progress, Progress::Sending) {
+            if let Poll::Ready(Err(error)) = self.connection.link.poll_posted(cx) {
+                self.progress = Progress::Broken(UpstreamError::Write(error));
+            }
             return Poll::Ready(Ok(()));
         }
         match self.sender.poll(cx) {
@@ -190,6 +190,10 @@ where
             match self.connection.link.poll_read_more(cx, buffer) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(closed(None, !self.touched))),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(closed(Some(error), !self.touched))),
+                // It answers a request that it has not been sent: it says that it closes, as to an idle connection.
+                Poll::Ready(Ok(_)) if self.connection.link.posted.waits() => {
+                    return Poll::Ready(Err(closed(None, true)));
+                }
                 Poll::Ready(Ok(_)) if !self.touched => {
                     self.touched = true;
                     self.connection.idle_since = Some(self.watch.first_byte());
@@ -267,6 +271,7 @@ where
             // A server that answers without having asked for the body does not want it.
             Progress::Sending if sender.is_held() => Request::Broken,
             Progress::Sending => Request::sending(async move { poll_fn(|cx| sender.poll(cx)).await.is_ok() }),
+            Progress::Sent if !connection.link.posted.is_empty() => Request::Broken,
             Progress::Sent => {
                 connection.out = std::mem::take(&mut sender.text);
                 Request::Sent

@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::Stream;
+use crate::net::outbox::{Posted, Sender};
 use crate::time::Deadline;
 
 use super::pool::Server;
@@ -35,7 +36,7 @@ pub struct Connection {
 impl Connection {
     pub(super) fn new(stream: Stream, server: &Rc<Server>) -> Connection {
         Connection {
-            link: Rc::new(Link { stream: RefCell::new(stream) }),
+            link: Rc::new(Link { stream: RefCell::new(stream), posted: Posted::new(Rc::clone(&server.outbox)) }),
             server: Rc::downgrade(server),
             buffer: BytesMut::new(),
             out: Vec::new(),
@@ -72,6 +73,8 @@ impl Connection {
 /// The socket, shared by whoever writes the request and whoever reads the response.
 pub(super) struct Link {
     stream: RefCell<Stream>,
+    /// A request that goes out with those of others.
+    pub(super) posted: Posted,
 }
 
 impl Link {
@@ -92,7 +95,27 @@ impl Link {
         Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)
     }
 
+    /// Goes on sending what was posted, once it was its turn.
+    pub(super) fn poll_posted(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.posted.take_error() {
+            return Poll::Ready(Err(error));
+        }
+        if self.posted.is_behind() { self.poll_send(cx) } else { Poll::Ready(Ok(())) }
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut stream = self.stream.borrow_mut();
+        ready!(self.posted.poll_send(cx, Pin::new(&mut *stream), |_| {}))?;
+        Pin::new(&mut *stream).poll_flush(cx)
+    }
+
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
+    }
+}
+
+impl Sender for Link {
+    fn send(&self) {
+        self.posted.turn(|cx| self.poll_send(cx));
     }
 }

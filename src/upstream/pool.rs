@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rustls::ClientConfig;
 
+use crate::net::Outbox;
 use crate::time;
 
 use super::connect::{NameError, Target};
@@ -32,6 +33,7 @@ pub struct Server {
     /// `host:port`, for the record and for `Host` where the client named none.
     pub address: Arc<str>,
     target: Target,
+    pub(super) outbox: Rc<Outbox>,
     /// The one used last is taken first: it is the warmest, and the others age until they are closed.
     idle: RefCell<Vec<Idle>>,
 }
@@ -43,10 +45,16 @@ struct Idle {
 
 impl Upstream {
     /// An upstream without connections; `tls` is for its `https` servers.
-    pub fn new(settings: Settings, tls: Option<&Arc<ClientConfig>>) -> Result<Upstream, NameError> {
+    /// Requests without a body go out through the core's `outbox`.
+    pub fn new(
+        settings: Settings,
+        tls: Option<&Arc<ClientConfig>>,
+        outbox: &Rc<Outbox>,
+    ) -> Result<Upstream, NameError> {
         let server = |server: &ServerSettings| {
             let target = Target::new(server, tls, settings.tls.server_name.as_deref())?;
-            Ok(Rc::new(Server { address: address(server).into(), target, idle: RefCell::default() }))
+            let (address, outbox) = (address(server).into(), Rc::clone(outbox));
+            Ok(Rc::new(Server { address, target, outbox, idle: RefCell::default() }))
         };
         let servers = settings.servers.iter().map(server).collect::<Result<_, NameError>>()?;
         Ok(Upstream { name: settings.name.as_str().into(), servers, next: Cell::default(), settings })

@@ -35,6 +35,9 @@ pub enum SendError<E> {
 /// A body up to this is worth waiting a moment for, so that it goes out with the head.
 const SMALL_BODY: u64 = 16 * 1024;
 
+/// A head up to this may wait for its turn.
+const POSTED: usize = 8 * 1024;
+
 /// Writes one request.
 pub(super) struct Sender<B> {
     link: Rc<Link>,
@@ -108,6 +111,10 @@ where
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
+            if matches!(gathered, Gathered::Finished) && self.taken == 0 && self.text.len() <= POSTED {
+                self.post(cx);
+                return Poll::Ready(Ok(()));
+            }
             ready!(self.poll_write(cx)).map_err(|error| SendError::Upstream(UpstreamError::Write(error)))?;
             match gathered {
                 Gathered::Some => {}
@@ -118,6 +125,13 @@ where
                 }
             }
         }
+    }
+
+    /// A head without a body goes out with those of other requests.
+    fn post(&mut self, cx: &Context<'_>) {
+        self.link.posted.post(&[&self.text], &self.link, cx);
+        self.taken = self.text.len() as u64;
+        self.text.clear();
     }
 
     fn waiting(&self) -> usize {
