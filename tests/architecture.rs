@@ -24,7 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("exchange", &["record", "routes", "pipeline", "time", "net", "secret"]),
     ("record", &[]),
     ("filter", &["record"]),
-    ("pipeline", &["record", "filter", "metrics", "time"]),
+    ("pipeline", &["record", "filter", "metrics", "time", "secret"]),
     ("sinks", &["record", "filter", "pipeline", "disk", "net", "time", "metrics", "secret"]),
     ("analyze", &["record", "filter", "net", "time", "metrics"]),
     ("alert", &["record", "filter", "net", "time", "metrics", "analyze", "secret"]),

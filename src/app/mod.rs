@@ -22,7 +22,7 @@ use crate::listen::accept::{bind, is_taken};
 use crate::listen::{ConnectionCount, ListenSettings, Stage, TlsVersion};
 use crate::net::tls::{self, TlsFileError};
 use crate::pipeline::announce::Announcer;
-use crate::pipeline::{Format, Levels, OutputKind, OutputSettings, Port, Stamp};
+use crate::pipeline::{Format, HttpBody, Levels, OutputKind, OutputSettings, Port, Stamp};
 use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
 use crate::secret::Secret;
@@ -271,6 +271,9 @@ fn start_outputs(config: &Config) -> Result<(Vec<Port>, Outputs, Stamp), StartEr
 
 fn format(output: &OutputSettings) -> Format {
     match (output.format, &output.kind) {
+        (_, OutputKind::Otlp(_)) => Format::Otel,
+        (_, OutputKind::Http(http)) if http.body == HttpBody::Logs => Format::Native,
+        (format, OutputKind::Syslog(_)) => format.for_syslog(),
         (Format::Auto, OutputKind::Stdout) if io::stdout().is_terminal() => Format::Pretty,
         (Format::Auto, _) => Format::Json,
         (format, _) => format,

@@ -20,7 +20,7 @@ pub(super) fn not_yet(name: &str) -> Complaint {
 }
 
 /// Section and its keys.
-const KEYS: [(&str, &[&str]); 9] = [
+const KEYS: [(&str, &[&str]); 8] = [
     ("", &["event", "store", "alerts", "admin"]),
     ("listen", &["proxy_protocol", "certificate"]),
     ("listen.tls", &["acme"]),
@@ -29,8 +29,7 @@ const KEYS: [(&str, &[&str]); 9] = [
     ("upstream.servers", &["weight", "backup"]),
     ("route", &["sample", "timeouts"]),
     ("log", &["progress", "capture", "sample"]),
-    ("log.output", &["address", "facility", "endpoint", "token", "batch", "spool"]),
 ];
 
 /// Key and its values.
-const VALUES: [(&str, &[&str]); 1] = [("log.output.type", &["syslog", "http", "otlp", "clickhouse", "tracing"])];
+const VALUES: [(&str, &[&str]); 1] = [("log.output.type", &["clickhouse", "tracing"])];

@@ -39,8 +39,6 @@ pub(super) fn read(
     (record, pipeline)
 }
 
-const SCHEMAS: [(&str, Schema); 3] = [("native", Schema::Native), ("otel", Schema::Otel), ("ecs", Schema::Ecs)];
-
 /// `log.labels`.
 fn labels(mut section: Section<'_>) -> LabelSettings {
     LabelSettings {
@@ -49,6 +47,8 @@ fn labels(mut section: Section<'_>) -> LabelSettings {
         fixed: section.table("static").map(pairs).unwrap_or_default(),
     }
 }
+
+const SCHEMAS: [(&str, Schema); 3] = [("native", Schema::Native), ("otel", Schema::Otel), ("ecs", Schema::Ecs)];
 
 /// `log.loggers`: levels by dotted name.
 fn loggers(mut section: Section<'_>) -> Vec<(String, Option<Level>)> {

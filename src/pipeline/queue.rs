@@ -10,6 +10,7 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
+use tokio::sync::Notify;
 
 use super::{OutputSettings, WhenFull, Written};
 
@@ -109,6 +110,8 @@ pub struct Queue {
     /// Digits of the numbers that the writer gives now.
     digits: AtomicUsize,
     writer: OnceLock<Thread>,
+    /// For a writer that waits for other things as well.
+    arrived: Notify,
 }
 
 impl Queue {
@@ -125,6 +128,7 @@ impl Queue {
             closed: AtomicBool::new(false),
             digits: AtomicUsize::new(1),
             writer: OnceLock::new(),
+            arrived: Notify::new(),
         }
     }
 
@@ -138,7 +142,7 @@ impl Queue {
         self.digits.store(digits, Ordering::Relaxed);
     }
 
-    /// Names the thread that takes batches out; it is woken when one comes.
+    /// Names the thread that takes batches out and [parks](Queue::park) in between; it is woken when one comes.
     pub fn attach(&self, writer: Thread) {
         // A second writer would steal lines; the first one stays.
         let _ = self.writer.set(writer);
@@ -241,9 +245,16 @@ impl Queue {
         std::thread::park_timeout(at_most);
     }
 
+    /// Waits until something happens, in place of [`Queue::park`]; for a queue to which no thread is attached. Losing the
+    /// future loses no wake-up.
+    pub async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
     fn wake(&self) {
-        if let Some(writer) = self.writer.get() {
-            writer.unpark();
+        match self.writer.get() {
+            Some(writer) => writer.unpark(),
+            None => self.arrived.notify_one(),
         }
     }
 }

@@ -1,8 +1,14 @@
 //! What the user says about which records are written, and where to.
 
 mod file;
+mod http;
+mod network;
+mod syslog;
 
 pub use file::{Compression, FileSettings, Rotate};
+pub use http::{Auth, HttpBody, HttpSettings, OtlpSettings, RequestSettings};
+pub use network::{BatchSettings, DeliverySettings, Peer, SpoolSettings, TlsFiles};
+pub use syslog::{SyslogAddress, SyslogSettings};
 
 use std::time::Duration;
 
@@ -66,6 +72,12 @@ pub enum OutputKind {
     Stdout,
     /// A file of our own; no two outputs share a path.
     File(FileSettings),
+    /// A syslog receiver.
+    Syslog(SyslogSettings),
+    /// An HTTP collector.
+    Http(HttpSettings),
+    /// An OpenTelemetry collector.
+    Otlp(OtlpSettings),
 }
 
 impl OutputKind {
@@ -74,6 +86,9 @@ impl OutputKind {
         match self {
             OutputKind::Stdout => "stdout",
             OutputKind::File(_) => "file",
+            OutputKind::Syslog(_) => "syslog",
+            OutputKind::Http(_) => "http",
+            OutputKind::Otlp(_) => "otlp",
         }
     }
 
@@ -81,7 +96,7 @@ impl OutputKind {
     pub fn file(&self) -> Option<&FileSettings> {
         match self {
             OutputKind::File(file) => Some(file),
-            OutputKind::Stdout => None,
+            _ => None,
         }
     }
 }
@@ -103,6 +118,27 @@ pub enum Format {
     Verbose,
     /// Django's standard formatter `simple`.
     Simple,
+    /// One JSON object a line in the native schema, whatever `log.schema` says: for outputs that write it in a form of
+    /// their own.
+    Native,
+    /// The same in OpenTelemetry's.
+    Otel,
+    /// Another format, with what the head of a syslog message tells in front of each line.
+    Syslog(&'static Format),
+}
+
+impl Format {
+    /// The same lines with what the head of a syslog message tells in front.
+    pub const fn for_syslog(self) -> Format {
+        Format::Syslog(match self {
+            Format::Logfmt => &Format::Logfmt,
+            Format::Combined => &Format::Combined,
+            Format::Verbose => &Format::Verbose,
+            Format::Simple => &Format::Simple,
+            Format::Pretty => &Format::Pretty,
+            _ => &Format::Json,
+        })
+    }
 }
 
 /// What happens to records that find the queue full.

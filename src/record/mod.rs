@@ -16,6 +16,7 @@ pub mod logfmt;
 pub mod combined;
 pub mod django;
 pub mod text;
+pub mod syslog;
 
 pub use args::{Arg, Value};
 pub use event::{Event, Level, Outcome, Phase};

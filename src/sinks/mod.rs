@@ -1,12 +1,21 @@
 //! The outputs: each takes batches from its queue on a thread of its own, numbers the lines and writes them.
 //!
 //! [`Outputs`] are all that run. A new kind of output is an arm in [`Outputs::start`]: a [`writer::Target`] where it is a
-//! stream of bytes, else a thread of its own that takes from its port's queue, numbers with [`sequence::Sequence`],
+//! stream of bytes, a [`delivery::Collector`] where batches are sent over a network, else a thread of its own that takes from its port's queue, numbers with [`sequence::Sequence`],
 //! counts in the port's health, tells of failures with [`trouble::Trouble`], and ends when the queue is closed and empty.
 
+pub mod delivery;
 pub mod file;
+pub mod http;
+pub mod lines;
+pub mod members;
+pub mod numbered;
+pub mod otlp;
+pub mod peer;
 pub mod sequence;
+pub mod spool;
 pub mod stdout;
+pub mod syslog;
 pub mod trouble;
 pub mod writer;
 
@@ -68,6 +77,9 @@ impl Outputs {
                     LogFile::open(file, port, Arc::clone(&reopen), waker)
                         .and_then(|file| writer::start(file, port, stamp))
                 }
+                OutputKind::Syslog(syslog) => syslog::start(port, stamp, syslog).map_err(io::Error::from),
+                OutputKind::Http(http) => http::start(port, stamp, http).map_err(io::Error::from),
+                OutputKind::Otlp(otlp) => otlp::start(port, stamp, otlp).map_err(io::Error::from),
             };
             Ok(Output { port: port.clone(), writer: writer.map_err(failed(&settings.name))?, reopen })
         };

@@ -140,10 +140,12 @@ impl<T: Target> Writer<T> {
     }
 
     fn tell(&mut self, count: u64, reason: Reason) {
-        if count > 0 && self.sequence.lost(count, reason.as_str(), &mut self.out) {
+        if count > 0 {
+            // Where the format has no line for it, the numbers go with the line that comes next.
+            let told = u64::from(self.sequence.lost(count, reason.as_str(), &mut self.out));
             self.jumps.push((self.lines, count));
-            self.lines += 1;
-            self.pending += count + 1;
+            self.lines += told;
+            self.pending += count + told;
         }
     }
 

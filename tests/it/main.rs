@@ -76,3 +76,6 @@ mod hostile_answers;
 
 /// Arbitrary field bytes through a live proxy: one valid line a record.
 mod arbitrary_bytes;
+
+/// Outputs over a network, before collectors that misbehave.
+mod delivery;
