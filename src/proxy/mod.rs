@@ -107,7 +107,8 @@ impl Handler for Proxy {
     /// The exchange begins before the future is polled: hyper drops it unpolled when the client's FIN comes along with
     /// the head, and that request has its records too.
     fn call(self: Rc<Self>, client: Client, request: Request<Incoming>) -> Answering<Body> {
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
+        let mut head = Box::new(head);
         let exchange = self.exchanges.begin(&client.peer, &head);
         Box::pin(async move {
             let forwarded = {
