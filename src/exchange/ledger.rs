@@ -7,7 +7,6 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode};
@@ -85,8 +84,8 @@ pub(super) struct Ledger {
     answer: RefCell<Option<Answer>>,
     user: RefCell<Option<Vec<u8>>>,
     responder: Cell<Option<&'static str>>,
-    upstream: RefCell<Option<Arc<str>>>,
-    upstream_address: RefCell<Option<Arc<str>>>,
+    upstream: RefCell<Option<Rc<str>>>,
+    upstream_address: RefCell<Option<Rc<str>>>,
     attempts: Cell<u32>,
     reused: Cell<Option<bool>>,
     slow: Cell<bool>,
@@ -125,44 +124,44 @@ impl Exchange {
     }
 
     /// It goes to this upstream.
-    pub fn chosen(&self, upstream: &Arc<str>) {
-        *self.0.upstream.borrow_mut() = Some(Arc::clone(upstream));
+    pub fn chosen(&self, upstream: &Rc<str>) {
+        *self.0.upstream.borrow_mut() = Some(Rc::clone(upstream));
         self.enter(Phase::Queue);
     }
 
     /// A server of the upstream is tried, over a connection that is there already or a new one.
-    pub fn attempt(&self, address: &Arc<str>, reused: bool) {
-        *self.0.upstream_address.borrow_mut() = Some(Arc::clone(address));
+    pub fn attempt(&self, address: &Rc<str>, reused: bool) {
+        *self.0.upstream_address.borrow_mut() = Some(Rc::clone(address));
         self.0.attempts.set(self.0.attempts.get() + 1);
         self.0.reused.set(Some(reused));
         if !reused {
-            self.moment(|moments, now| *moments = Moments { connecting: Some(now), ..Moments::default() });
+            self.moment(None, |moments, now| *moments = Moments { connecting: Some(now), ..Moments::default() });
             self.enter(Phase::Connect);
         }
     }
 
     /// TCP stands; the TLS handshake with the server begins.
     pub fn securing(&self) {
-        self.moment(|moments, now| moments.securing = Some(now));
+        self.moment(None, |moments, now| moments.securing = Some(now));
     }
 
-    /// The request is being written.
-    pub fn sending(&self) {
-        self.moment(|moments, now| (moments.sending, moments.sent) = (Some(now), None));
+    /// The request is being written, from the moment on that is returned.
+    pub fn sending(&self) -> Instant {
         self.enter(Phase::Send);
+        self.moment(None, |moments, now| (moments.sending, moments.sent) = (Some(now), None))
     }
 
-    /// The request's last byte is written, at the moment that is returned.
-    pub fn sent(&self) -> Instant {
+    /// The request's last byte is written: `at` this moment, or now. Returns when.
+    pub fn sent(&self, at: Option<Instant>) -> Instant {
         if self.0.phase.get() == Phase::Send {
             self.enter(Phase::Wait);
         }
-        self.moment(|moments, now| moments.sent = Some(now))
+        self.moment(at, |moments, now| moments.sent = Some(now))
     }
 
     /// The response's first byte is read, at the moment that is returned.
     pub fn first_byte(&self) -> Instant {
-        self.moment(|moments, now| moments.answered = moments.answered.or(Some(now)))
+        self.moment(None, |moments, now| moments.answered = moments.answered.or(Some(now)))
     }
 
     /// The upstream's response head is there, and goes to the client.
@@ -235,9 +234,9 @@ impl Exchange {
         self.0.phase.set(phase);
     }
 
-    fn moment(&self, note: impl FnOnce(&mut Moments, Instant)) -> Instant {
+    fn moment(&self, at: Option<Instant>, note: impl FnOnce(&mut Moments, Instant)) -> Instant {
         let mut moments = self.0.moments.get();
-        let now = self.0.core.clock.now();
+        let now = at.unwrap_or_else(|| self.0.core.clock.now());
         note(&mut moments, now);
         self.0.moments.set(moments);
         now

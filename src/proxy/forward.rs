@@ -101,8 +101,9 @@ impl Trip<'_> {
         let mut buffer = connection.head_buffer();
         let address = connection.address();
         headers::write_request(&mut buffer, head, self.admitted, &self.way(&address));
-        self.exchange.sending();
+        let now = self.exchange.sending();
         let outgoing = Outgoing {
+            now,
             head: buffer,
             body,
             coding: self.admitted.coding,
@@ -194,8 +195,8 @@ struct Observer<'a> {
 }
 
 impl Watch for Observer<'_> {
-    fn sent(&self) -> Instant {
-        self.trip.exchange.sent()
+    fn sent(&self, at: Option<Instant>) -> Instant {
+        self.trip.exchange.sent(at)
     }
 
     fn first_byte(&self) -> Instant {

@@ -33,8 +33,8 @@ const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 
 /// Who is told how an exchange goes on, and says when that was: the clock is read once for both.
 pub trait Watch {
-    /// The request is out.
-    fn sent(&self) -> Instant;
+    /// The request is out: `at` this moment, or now.
+    fn sent(&self, at: Option<Instant>) -> Instant;
     /// The first byte of a response is there.
     fn first_byte(&self) -> Instant;
     /// A response before the response (1xx), 101 and 100 aside.
@@ -43,6 +43,8 @@ pub trait Watch {
 
 /// A request as it goes to a server.
 pub struct Outgoing<'a, B> {
+    /// This moment.
+    pub now: Instant,
     /// The head, whole, in the memory of the connection ([`Connection::head_buffer`]).
     pub head: Vec<u8>,
     /// Its body.
@@ -92,7 +94,7 @@ where
         touched: false,
         interim: 0,
         wait: (Wait::Nothing, 0),
-        now: None,
+        now: Some(request.now),
         method: request.method,
         fields: request.fields,
         watch,
@@ -192,7 +194,8 @@ where
         match self.sender.poll(cx) {
             Poll::Ready(Ok(())) => {
                 self.progress = Progress::Sent;
-                self.now = Some(self.watch.sent());
+                let at = self.now.filter(|_| self.sender.is_posted());
+                self.now = Some(self.watch.sent(at));
             }
             Poll::Ready(Err(SendError::Upstream(error))) => self.progress = Progress::Broken(error),
             Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(error)),
