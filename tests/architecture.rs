@@ -19,9 +19,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("listen", &["net", "time", "metrics"]),
     ("proxy", &["listen", "exchange", "upstream", "routes", "net", "record", "time", "metrics"]),
     ("upstream", &["net", "time", "metrics"]),
-    // The vocabulary only (levels, typed values): a table knows no request.
-    ("routes", &["record"]),
-    ("exchange", &["record", "routes", "pipeline", "time", "net", "secret"]),
+    // The vocabulary only (levels, typed values, filters of what a route samples): a table knows no request.
+    ("routes", &["record", "filter"]),
+    ("exchange", &["record", "filter", "routes", "pipeline", "time", "net", "secret"]),
     ("record", &[]),
     ("filter", &["record"]),
     ("pipeline", &["record", "filter", "metrics", "time", "secret"]),

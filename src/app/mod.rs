@@ -1,5 +1,6 @@
 //! Composition root: what is configured becomes what runs, wired in the order in which a request flows.
 
+mod account;
 mod core;
 pub mod diagnostics;
 pub mod preflight;
@@ -17,7 +18,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
-use crate::exchange;
+use crate::exchange::{self, Tally};
 use crate::listen::accept::{bind, is_taken};
 use crate::listen::{ConnectionCount, ListenSettings, Stage, TlsVersion};
 use crate::net::tls::{self, TlsFileError};
@@ -73,6 +74,8 @@ pub struct App {
     ended: mpsc::Receiver<()>,
     stage: watch::Sender<Stage>,
     announcer: Arc<Announcer>,
+    /// What requests left behind beside their records.
+    tally: Arc<Tally>,
     outputs: Outputs,
     grace: Duration,
 }
@@ -102,6 +105,7 @@ impl App {
         let (ports, outputs, stamp) = start_outputs(config)?;
         let levels = Levels::new(&config.pipeline);
         let announcer = Arc::new(Announcer::new(levels.clone(), &ports, &stamp));
+        let tally = Arc::new(Tally::default());
         let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
         let setup = core::Setup {
             exchange: exchange::Shared {
@@ -109,6 +113,7 @@ impl App {
                 policy: Policy::new(&config.record.redact, &hash_key),
                 table: Arc::new(table),
                 hash_key: hash_key.clone(),
+                tally: Arc::clone(&tally),
             },
             levels,
             ports,
@@ -128,7 +133,7 @@ impl App {
             core.spawn(index).map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
-        Ok(App { addresses, cores, ended, stage, announcer, outputs, grace: config.shutdown_grace })
+        Ok(App { addresses, cores, ended, stage, announcer, tally, outputs, grace: config.shutdown_grace })
     }
 
     /// Where it listens, and whether TLS is spoken there.
@@ -141,6 +146,11 @@ impl App {
         &self.announcer
     }
 
+    /// What is counted beside the records: requests that sampling left out, fields that business events lacked.
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+
     /// What has the files of all outputs opened again.
     pub fn reopener(&self) -> Reopener {
         self.outputs.reopener()
@@ -149,9 +159,11 @@ impl App {
     /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
     /// `shutdown_grace` or until `hurry` is done, then what still runs is cut off; each of them has its record.
     pub async fn serve(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Ending {
+        let account = account::Account { tally: &self.tally, announcer: &self.announcer };
         let failed = tokio::select! {
             () = stop => false,
             _ = self.ended.recv() => true,
+            () = account.tell_often() => false,
         };
         self.announce_stop("draining");
         self.stage.send_replace(Stage::Draining);
@@ -176,6 +188,7 @@ impl App {
         for core in self.cores {
             failed |= !matches!(core.join(), Ok(Ok(())));
         }
+        account::Account { tally: &self.tally, announcer: &self.announcer }.tell();
         let fields = [("stage", Value::Text(b"stopped"))];
         self.announcer.announce(Event::ServerStopping, Level::Info, &fields);
         self.outputs.finish(crate::time::monotonic() + LAST_WORDS);

@@ -27,8 +27,8 @@ const KEYS: [(&str, &[&str]); 8] = [
     ("limits", &["body_min_rate", "connections_per_ip", "requests_per_second", "burst"]),
     ("upstream", &["balance", "health", "retries"]),
     ("upstream.servers", &["weight", "backup"]),
-    ("route", &["sample", "timeouts"]),
-    ("log", &["progress", "capture", "sample"]),
+    ("route", &["timeouts"]),
+    ("log", &["progress", "capture"]),
 ];
 
 /// Key and its values.

@@ -31,6 +31,7 @@ mod reader;
 mod redact;
 mod resolve;
 mod routes;
+mod sample;
 mod secret;
 mod source;
 mod tree;

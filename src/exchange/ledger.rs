@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::net::Peer;
 use crate::record::json::Fragment;
-use crate::record::{Event, Head, Level, Outcome, Phase, Progress};
+use crate::record::{Body, Event, Head, Level, Outcome, Phase, Progress, Record};
 use crate::routes::Route;
 use crate::time::micros;
 
@@ -21,6 +21,7 @@ use super::answer::Answer;
 use super::facts::Facts;
 use super::id::RequestId;
 use super::registry::Key;
+use super::sample::{self, Hold};
 use super::timing::Moments;
 use super::trace::Trace;
 use super::{Exchanges, LOGGER, Memory};
@@ -70,6 +71,8 @@ pub(super) struct Ledger {
     pub(super) silent: bool,
     pub(super) start: Instant,
     pub(super) keys: Cell<[Option<Key>; 2]>,
+    /// Whether it may be left out.
+    pub(super) hold: Cell<Hold>,
     moments: Cell<Moments>,
     phase: Cell<Phase>,
     /// The answer has reached the client, or what of it could.
@@ -259,6 +262,7 @@ impl Ledger {
             silent,
             start,
             keys: Cell::default(),
+            hold: Cell::new(Hold::Free),
             moments: Cell::default(),
             phase: Cell::new(Phase::ReadRequest),
             delivered: Cell::default(),
@@ -282,13 +286,17 @@ impl Ledger {
 
     /// Writes `request_started`, dated when the head was read.
     pub(super) fn write_started(&self) {
+        if matches!(self.hold.get(), Hold::Held(_)) {
+            self.hold.set(Hold::Free);
+        }
         let at = self.core.clock.wall(self.start);
-        self.write(Event::RequestStarted, Level::Info, at, None);
+        self.offer(&head(Event::RequestStarted, Level::Info, at), None);
     }
 
     /// Writes `request_slow`; it still runs.
     pub(super) fn write_slow(&self, now: Instant) {
         self.slow.set(true);
+        self.release(now);
         self.write_progress(Event::RequestSlow, Level::Warning, now, true);
     }
 
@@ -304,12 +312,71 @@ impl Ledger {
             self.write_slow(now);
         }
         self.conclude();
+        if self.silent {
+            return;
+        }
         if self.exception.borrow().is_some() && !self.refused.get() {
+            self.release(now);
             let critical = self.outcome.get() == Some(Outcome::Internal);
             let level = if critical { Level::Critical } else { Level::Error };
             self.write_progress(Event::RequestFailed, level, now, false);
         }
-        self.write_progress(Event::RequestCompleted, self.completed_level(), now, false);
+        self.complete(now);
+    }
+
+    /// Writes `request_completed`, unless sampling leaves the request out.
+    fn complete(&self, now: Instant) {
+        let head = head(Event::RequestCompleted, self.completed_level(), self.core.clock.wall(now));
+        self.with_progress(now, false, |progress| {
+            if self.hold.get() == Hold::Free || self.is_taken(&head, progress, now) {
+                self.offer(&head, Some(progress));
+            } else {
+                self.core.tally.leave_out();
+            }
+        });
+    }
+
+    /// Whether a rule of sampling may leave it out when it ends well, as far as its head tells.
+    pub(super) fn may_be_left_out(&self) -> bool {
+        let rules = self.core.sample_rules(self.facts.route());
+        if rules.is_empty() || self.silent {
+            return false;
+        }
+        self.hold.set(Hold::Taken);
+        let draw = sample::draw(self.facts.id.as_str());
+        self.facts.show(|facts| {
+            let body = Body::Request { facts, progress: None };
+            sample::may_leave_out(rules, draw, &Record { head: sample::last_head(), body })
+        })
+    }
+
+    /// Whether it is written, as one of many where rules are about the like of it: the record then says the rate.
+    fn is_taken(&self, head: &Head<'_>, progress: &mut Progress<'_>, now: Instant) -> bool {
+        let route = self.facts.route();
+        let limit = sample::limit(self.core.slow_threshold(route));
+        if sample::is_ordinary(head.level, progress, limit) {
+            let rules = self.core.sample_rules(route);
+            let rate = self.facts.show(|facts| {
+                let body = Body::Request { facts, progress: Some(progress) };
+                sample::rate(rules, &Record { head: *head, body })
+            });
+            let passed_over = |rate| sample::draw(self.facts.id.as_str()) >= rate;
+            if self.hold.get() != Hold::Taken && rate.is_some_and(passed_over) {
+                return false;
+            }
+            progress.sample_rate = rate.filter(|rate| *rate < 1.0);
+        }
+        self.release(now);
+        true
+    }
+
+    /// It will be written: its started record need not be held back any longer.
+    fn release(&self, now: Instant) {
+        if let Hold::Held(Some(after)) = self.hold.replace(Hold::Free)
+            && self.age(now) >= after
+        {
+            self.write_started();
+        }
     }
 
     /// Decides how it ended, where nobody has said so yet.
@@ -352,12 +419,18 @@ impl Ledger {
     }
 
     fn write_progress(&self, event: Event, level: Level, now: Instant, in_flight: bool) {
+        let head = head(event, level, self.core.clock.wall(now));
+        self.with_progress(now, in_flight, |progress| self.offer(&head, Some(progress)));
+    }
+
+    /// How it goes, or went, as a record wants it.
+    fn with_progress(&self, now: Instant, in_flight: bool, with: impl FnOnce(&mut Progress<'_>)) {
         let (exception, answer, user) = (self.exception.borrow(), self.answer.borrow(), self.user.borrow());
         let (upstream, address) = (self.upstream.borrow(), self.upstream_address.borrow());
         let timings = answer.as_ref().map_or(&[][..], |answer| answer.server_timing.as_slice());
         let timings: Vec<(&str, u64)> = timings.iter().map(|(name, time)| (name.as_str(), *time)).collect();
         let attempts = self.attempts.get();
-        let progress = Progress {
+        with(&mut Progress {
             user_id: user.as_deref(),
             request_size: self.request_size.get(),
             status_code: self.status.get(),
@@ -384,17 +457,18 @@ impl Ledger {
             in_flight,
             sample_rate: None,
             grpc_status: self.grpc_status.get(),
-        };
-        self.write(event, level, self.core.clock.wall(now), Some(&progress));
+        });
     }
 
-    fn write(&self, event: Event, level: Level, timestamp: u64, progress: Option<&Progress<'_>>) {
-        if self.silent {
-            return;
+    fn offer(&self, head: &Head<'_>, progress: Option<&Progress<'_>>) {
+        if !self.silent {
+            self.core.intake.request(head, &self.fragment, progress, &|with| self.facts.show(with));
         }
-        let head = Head { timestamp, level, event, message: event.message(), logger: LOGGER };
-        self.core.intake.request(&head, &self.fragment, progress, &|with| self.facts.show(with));
     }
+}
+
+fn head(event: Event, level: Level, timestamp: u64) -> Head<'static> {
+    Head { timestamp, level, event, message: event.message(), logger: LOGGER }
 }
 
 impl Drop for Ledger {

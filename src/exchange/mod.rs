@@ -10,9 +10,13 @@ mod facts;
 pub mod id;
 pub mod ledger;
 pub mod registry;
+pub mod sample;
 pub mod settings;
+pub mod tally;
 mod timing;
 pub mod trace;
+#[cfg(test)]
+mod sample_tests;
 #[cfg(test)]
 mod tests;
 pub mod user;
@@ -22,6 +26,7 @@ pub(crate) use facts::content_length;
 pub use id::RequestId;
 pub use ledger::{Exception, Exchange, WeakExchange};
 pub use settings::{Accept, IdFormat, LabelSettings, RequestIdSettings, Settings, UserSource};
+pub use tally::Tally;
 pub use trace::Trace;
 pub use user::Users;
 
@@ -39,13 +44,14 @@ use crate::pipeline::Intake;
 use crate::record::json::Fragment;
 use crate::record::redact::Policy;
 use crate::record::{Body, Event, Head, Level, Record, Rejected};
-use crate::routes::{Route, StartMode, Table};
+use crate::routes::{Route, SampleRule, StartMode, Table};
 use crate::time::Clock;
 
 use facts::{Context, Facts};
 use id::Origin;
 use ledger::Ledger;
 use registry::{Key, Kind, Registry};
+use sample::Hold;
 
 /// The logger of records about requests.
 const LOGGER: &str = "gatelog.request";
@@ -70,6 +76,7 @@ pub struct Exchanges {
     waiting: Notify,
     spare: RefCell<Vec<Memory>>,
     shutting_down: Cell<bool>,
+    tally: Arc<Tally>,
 }
 
 /// What a request leaves behind for the next.
@@ -96,6 +103,8 @@ pub struct Shared {
     pub table: Arc<Table>,
     /// The key for hashes of user ids, the same on every core.
     pub hash_key: ring::hmac::Key,
+    /// What is counted beside the records.
+    pub tally: Arc<Tally>,
 }
 
 impl Exchanges {
@@ -113,6 +122,7 @@ impl Exchanges {
             waiting: Notify::new(),
             spare: RefCell::default(),
             shutting_down: Cell::default(),
+            tally: Arc::clone(&shared.tally),
         })
     }
 
@@ -220,8 +230,11 @@ impl Exchanges {
     /// Enters it where it is watched, and writes its started record or arranges for it.
     fn watch(&self, ledger: &Rc<Ledger>) {
         let route = ledger.facts.route();
-        let slow = self.enter(Kind::Slow, self.slow_threshold(route), ledger);
-        let start = match route.and_then(|route| route.overrides.start).unwrap_or(self.settings.start) {
+        let threshold = self.slow_threshold(route);
+        let slow = self.enter(Kind::Slow, threshold, ledger);
+        let mode = route.and_then(|route| route.overrides.start).unwrap_or(self.settings.start);
+        let start = match mode {
+            _ if ledger.may_be_left_out() => self.withhold(mode, threshold, ledger),
             StartMode::Always => {
                 ledger.write_started();
                 None
@@ -230,6 +243,20 @@ impl Exchanges {
             StartMode::After(threshold) => Some(self.enter(Kind::Start, Some(threshold), ledger)),
         };
         ledger.keys.set([Some(slow), start]);
+    }
+
+    /// Arranges for the started record of a request that may be left out: to be written when it becomes slow, or when it
+    /// has been held back for long enough.
+    fn withhold(&self, mode: StartMode, slow: Option<Duration>, ledger: &Rc<Ledger>) -> Option<Key> {
+        let limit = sample::limit(slow);
+        let after = match mode {
+            StartMode::Always => Some(Duration::ZERO),
+            StartMode::Never => None,
+            StartMode::After(threshold) => Some(threshold),
+        };
+        ledger.hold.set(Hold::Held(after.filter(|after| *after <= limit)));
+        let due = after?.max(limit);
+        (slow != Some(due)).then(|| self.enter(Kind::Start, Some(due), ledger))
     }
 
     fn enter(&self, kind: Kind, threshold: Option<Duration>, ledger: &Rc<Ledger>) -> Key {
@@ -242,6 +269,11 @@ impl Exchanges {
 
     fn slow_threshold(&self, route: Option<&Route>) -> Option<Duration> {
         route.and_then(|route| route.overrides.slow).unwrap_or(self.settings.slow)
+    }
+
+    /// What is said about how many requests like this one are written.
+    fn sample_rules<'a>(&'a self, route: Option<&'a Route>) -> &'a [SampleRule] {
+        route.and_then(|route| route.overrides.sample.as_deref()).unwrap_or(&self.settings.sample)
     }
 
     fn is_shutting_down(&self) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 
-use crate::routes::StartMode;
+use crate::routes::{SampleRule, StartMode};
 use crate::secret::Secret;
 
 /// `[identity]` and what `[log]` says about requests.
@@ -27,6 +27,8 @@ pub struct Settings {
     pub slow: Option<Duration>,
     /// `log.labels`.
     pub labels: LabelSettings,
+    /// `log.sample`.
+    pub sample: Vec<SampleRule>,
 }
 
 impl Default for Settings {
@@ -40,6 +42,7 @@ impl Default for Settings {
             start: StartMode::Always,
             slow: Some(Duration::from_secs(1)),
             labels: LabelSettings::default(),
+            sample: Vec::new(),
         }
     }
 }

@@ -46,6 +46,8 @@ pub enum Event {
     RequestRejected,
     /// An output dropped records.
     LogLoss,
+    /// Sampling left requests out.
+    LogSampled,
     /// Listening.
     ServerStarted,
     /// Draining.
@@ -64,6 +66,7 @@ impl Event {
             Event::RequestCompleted => "request_completed",
             Event::RequestRejected => "request_rejected",
             Event::LogLoss => "log_loss",
+            Event::LogSampled => "log_sampled",
             Event::ServerStarted => "server_started",
             Event::ServerStopping => "server_stopping",
             Event::Diagnostic => "diagnostic",
@@ -79,6 +82,7 @@ impl Event {
             Event::RequestCompleted => "Request completed",
             Event::RequestRejected => "Request rejected",
             Event::LogLoss => "Log records lost",
+            Event::LogSampled => "Requests left out by sampling",
             Event::ServerStarted => "Server started",
             Event::ServerStopping => "Server stopping",
             Event::Diagnostic => "",

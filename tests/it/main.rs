@@ -56,6 +56,9 @@ mod log_loss;
 /// Several outputs at once: gates, formats, and outputs that fail beside healthy ones.
 mod outputs;
 
+/// Sampling: which requests are in the log, that they are whole, and the account of those that are not.
+mod sampling;
+
 /// Log files: rotation, reopening, torn tails, full disks.
 mod log_files;
 

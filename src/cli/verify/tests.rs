@@ -224,6 +224,16 @@ fn a_loss_explains_its_gap_and_as_many_missing_ends() {
 }
 
 #[test]
+fn what_sampling_left_out_is_summed_up_and_no_gap() {
+    let lines = Log::around(|log| {
+        for count in [3, 4] {
+            log.write(Event::LogSampled, Body::Fields(&[("count", record::Value::Unsigned(count))]));
+        }
+    });
+    assert_eq!(clean(&lines).sampled, 7);
+}
+
+#[test]
 fn a_loss_must_be_true() {
     let lines = Log::around(|log| log.loss(3));
     let replaced = |from: &str, to: &str| lines.iter().map(|line| line.replace(from, to)).collect::<Vec<_>>();
