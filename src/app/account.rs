@@ -1,9 +1,12 @@
-//! The account of what is in no record: how many requests sampling left out, told in the log itself.
+//! The account of what is in no record, told in the log itself: how many requests sampling left out, and which fields
+//! business events lacked.
 
 use std::time::Duration;
 
 use crate::exchange::Tally;
+use crate::exchange::tally::Missing;
 use crate::pipeline::Announcer;
+use crate::pipeline::announce::PROXY_LOGGER;
 use crate::record::{Event, Level, Value};
 
 /// How often it is told.
@@ -30,6 +33,9 @@ impl Account<'_> {
         if count > 0 {
             let fields = [("count", Value::Unsigned(count)), ("total", Value::Unsigned(self.tally.left_out()))];
             self.announcer.announce(Event::LogSampled, Level::Info, &fields);
+        }
+        for Missing { event, field, count } in self.tally.take_missing() {
+            tracing::info!(target: PROXY_LOGGER, business_event = event, field, count, "a business event lacked a field");
         }
     }
 }

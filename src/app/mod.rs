@@ -105,7 +105,7 @@ impl App {
         let (ports, outputs, stamp) = start_outputs(config)?;
         let levels = Levels::new(&config.pipeline);
         let announcer = Arc::new(Announcer::new(levels.clone(), &ports, &stamp));
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(Tally::new(&config.exchange.events));
         let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
         let setup = core::Setup {
             exchange: exchange::Shared {

@@ -21,7 +21,7 @@ pub(super) fn not_yet(name: &str) -> Complaint {
 
 /// Section and its keys.
 const KEYS: [(&str, &[&str]); 8] = [
-    ("", &["event", "store", "alerts", "admin"]),
+    ("", &["store", "alerts", "admin"]),
     ("listen", &["proxy_protocol", "certificate"]),
     ("listen.tls", &["acme"]),
     ("limits", &["body_min_rate", "connections_per_ip", "requests_per_second", "burst"]),

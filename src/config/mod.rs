@@ -16,6 +16,7 @@ use crate::routes::Table;
 
 mod address;
 mod environment;
+mod events;
 mod expand;
 mod filter;
 mod finding;

@@ -18,6 +18,7 @@ use crate::routes::Route;
 use crate::time::micros;
 
 use super::answer::Answer;
+use super::business::Notes;
 use super::facts::Facts;
 use super::id::RequestId;
 use super::registry::Key;
@@ -69,6 +70,8 @@ pub(super) struct Ledger {
     pub(super) fragment: Fragment,
     /// Nothing is written about it (`log = false`).
     pub(super) silent: bool,
+    /// What business events want of it.
+    notes: Option<Notes>,
     pub(super) start: Instant,
     pub(super) keys: Cell<[Option<Key>; 2]>,
     /// Whether it may be left out.
@@ -176,6 +179,7 @@ impl Exchange {
         ledger.grpc_status.set(answer.grpc_status);
         *ledger.answer.borrow_mut() = Some(answer);
         *ledger.user.borrow_mut() = ledger.core.users.of_response(headers, ledger.facts.user.as_ref());
+        ledger.note_response(headers);
         self.enter(Phase::Receive);
     }
 
@@ -189,6 +193,7 @@ impl Exchange {
         self.0.status.set(Some(status.as_u16()));
         self.0.responder.set(Some("gatelog"));
         *self.0.answer.borrow_mut() = Some(Answer::of(headers));
+        self.0.note_response(headers);
     }
 
     /// It cannot end well any more. The first failure is the cause; what follows from it changes nothing.
@@ -253,13 +258,20 @@ impl fmt::Debug for Exchange {
 }
 
 impl Ledger {
-    pub(super) fn open(core: Rc<Exchanges>, facts: Facts, fragment: Fragment, start: Instant) -> Ledger {
+    pub(super) fn open(
+        core: Rc<Exchanges>,
+        facts: Facts,
+        fragment: Fragment,
+        notes: Option<Notes>,
+        start: Instant,
+    ) -> Ledger {
         let silent = facts.route().is_some_and(|route| !route.overrides.log);
         Ledger {
             core,
             facts,
             fragment,
             silent,
+            notes,
             start,
             keys: Cell::default(),
             hold: Cell::new(Hold::Free),
@@ -324,7 +336,13 @@ impl Ledger {
         self.complete(now);
     }
 
-    /// Writes `request_completed`, unless sampling leaves the request out.
+    fn note_response(&self, headers: &HeaderMap) {
+        if let Some(notes) = &self.notes {
+            self.core.events.respond(notes, headers, &self.core.policy);
+        }
+    }
+
+    /// Writes `request_completed`, unless sampling leaves the request out, and the business events that mean it.
     fn complete(&self, now: Instant) {
         let head = head(Event::RequestCompleted, self.completed_level(), self.core.clock.wall(now));
         self.with_progress(now, false, |progress| {
@@ -332,6 +350,12 @@ impl Ledger {
                 self.offer(&head, Some(progress));
             } else {
                 self.core.tally.leave_out();
+            }
+            if let Some(notes) = &self.notes {
+                self.facts.show(|facts| {
+                    let completed = Record { head, body: Body::Request { facts, progress: Some(progress) } };
+                    self.core.events.write(&completed, notes, &self.core.intake, &self.core.tally);
+                });
             }
         });
     }

@@ -5,6 +5,7 @@
 //! writes the terminal record (see [`ledger`]).
 
 mod answer;
+pub mod business;
 pub mod client_ip;
 mod facts;
 pub mod id;
@@ -21,6 +22,7 @@ mod sample_tests;
 mod tests;
 pub mod user;
 
+pub use business::settings::{Constant, EventSettings, FieldSource, HeadPlace};
 pub use client_ip::TrustedProxies;
 pub(crate) use facts::content_length;
 pub use id::RequestId;
@@ -47,6 +49,7 @@ use crate::record::{Body, Event, Head, Level, Record, Rejected};
 use crate::routes::{Route, SampleRule, StartMode, Table};
 use crate::time::Clock;
 
+use business::{Events, Notes};
 use facts::{Context, Facts};
 use id::Origin;
 use ledger::Ledger;
@@ -77,6 +80,7 @@ pub struct Exchanges {
     spare: RefCell<Vec<Memory>>,
     shutting_down: Cell<bool>,
     tally: Arc<Tally>,
+    events: Events,
 }
 
 /// What a request leaves behind for the next.
@@ -123,6 +127,7 @@ impl Exchanges {
             spare: RefCell::default(),
             shutting_down: Cell::default(),
             tally: Arc::clone(&shared.tally),
+            events: Events::new(&shared.settings.events, shared.hash_key.clone()),
         })
     }
 
@@ -132,7 +137,8 @@ impl Exchanges {
         let Memory { mut fragment, texts } = self.spare.borrow_mut().pop().unwrap_or_default();
         let facts = self.capture(peer, head, start, texts);
         facts.show(|facts| self.intake.fragment(facts, &mut fragment));
-        let ledger = Rc::new(Ledger::open(Rc::clone(self), facts, fragment, start));
+        let notes = self.notes(&facts, head);
+        let ledger = Rc::new(Ledger::open(Rc::clone(self), facts, fragment, notes, start));
         self.watch(&ledger);
         Exchange(ledger)
     }
@@ -225,6 +231,17 @@ impl Exchanges {
         let client = self.trusted.client(peer.ip, &head.headers);
         let context = Context { policy: &self.policy, labels: &self.settings.labels, table: &self.table, client };
         Facts::capture(head, peer, id, trace, user, &context, memory)
+    }
+
+    /// What business events want of the request's head, if there are any that may mean it.
+    fn notes(&self, facts: &Facts, head: &Parts) -> Option<Notes> {
+        if !self.events.are_wanted(&self.intake) || facts.route().is_some_and(|route| !route.overrides.log) {
+            return None;
+        }
+        facts.show(|facts| {
+            let body = Body::Request { facts, progress: None };
+            self.events.begin(&Record { head: sample::last_head(), body }, head, &self.policy)
+        })
     }
 
     /// Enters it where it is watched, and writes its started record or arranges for it.

@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use crate::routes::{SampleRule, StartMode};
 use crate::secret::Secret;
 
+use super::business::settings::EventSettings;
+
 /// `[identity]` and what `[log]` says about requests.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -29,6 +31,8 @@ pub struct Settings {
     pub labels: LabelSettings,
     /// `log.sample`.
     pub sample: Vec<SampleRule>,
+    /// `[[event]]`.
+    pub events: Vec<EventSettings>,
 }
 
 impl Default for Settings {
@@ -43,6 +47,7 @@ impl Default for Settings {
             slow: Some(Duration::from_secs(1)),
             labels: LabelSettings::default(),
             sample: Vec::new(),
+            events: Vec::new(),
         }
     }
 }

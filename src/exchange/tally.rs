@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::business::settings::EventSettings;
+
 /// The counters of this process.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -39,15 +41,15 @@ pub struct Missing<'a> {
 }
 
 impl Tally {
-    /// Nothing counted, for business events of these names with fields of these names.
-    pub fn new<'a>(events: impl IntoIterator<Item = (&'a str, Vec<&'a str>)>) -> Tally {
+    /// Nothing counted yet, for these business events.
+    pub fn new(events: &[EventSettings]) -> Tally {
         let field = |name: &str| FieldTally { name: name.into(), missing: AtomicU64::new(0), told: AtomicU64::new(0) };
-        let event = |(name, fields): (&str, Vec<&str>)| EventTally {
-            name: name.into(),
+        let event = |event: &EventSettings| EventTally {
+            name: event.name.clone(),
             written: AtomicU64::new(0),
-            fields: fields.into_iter().map(field).collect(),
+            fields: event.fields.iter().map(|(name, _)| field(name)).collect(),
         };
-        Tally { events: events.into_iter().map(event).collect(), ..Tally::default() }
+        Tally { events: events.iter().map(event).collect(), ..Tally::default() }
     }
 
     /// Requests that sampling left out, since the process began.
@@ -110,10 +112,15 @@ impl EventTally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::FieldSource;
+    use crate::filter::Expression;
+    use crate::record::Level;
 
     #[test]
     fn what_was_told_is_not_told_again() {
-        let tally = Tally::new([("bought", vec!["price", "user"])]);
+        let fields = ["price", "user"].map(|name| (name.to_owned(), FieldSource::IsMobile)).into();
+        let when = Expression::parse("*").expect("a filter");
+        let tally = Tally::new(&[EventSettings { name: "bought".into(), when, level: Level::Info, fields }]);
         tally.leave_out();
         tally.leave_out();
         tally.events()[0].miss(1);

@@ -1,5 +1,7 @@
 //! The closed vocabularies of the record: event, level, outcome, phase. Tokens are stable; tests assert on them.
 
+use std::sync::{Mutex, PoisonError};
+
 /// How much a record matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -54,9 +56,25 @@ pub enum Event {
     ServerStopping,
     /// gatelog about itself.
     Diagnostic,
+    /// What the user calls so.
+    Business(&'static str),
 }
 
+/// Names of business events; each is kept once for as long as the process lives.
+static NAMES: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+
 impl Event {
+    /// A business event. Names are never given back, so that they are for what is configured, not for what traffic brings.
+    pub fn business(name: &str) -> Event {
+        // Nothing panics while it holds the lock.
+        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = names.iter().find(|known| **known == name).copied();
+        Event::Business(known.unwrap_or_else(|| {
+            names.push(Box::leak(name.into()));
+            names.last().copied().unwrap_or_default()
+        }))
+    }
+
     /// The token of the record.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -70,6 +88,7 @@ impl Event {
             Event::ServerStarted => "server_started",
             Event::ServerStopping => "server_stopping",
             Event::Diagnostic => "diagnostic",
+            Event::Business(name) => name,
         }
     }
 
@@ -86,6 +105,7 @@ impl Event {
             Event::ServerStarted => "Server started",
             Event::ServerStopping => "Server stopping",
             Event::Diagnostic => "",
+            Event::Business(name) => name,
         }
     }
 }
