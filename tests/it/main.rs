@@ -59,6 +59,9 @@ mod outputs;
 /// Sampling: which requests are in the log, that they are whole, and the account of those that are not.
 mod sampling;
 
+/// Business events: which requests have one, and what its fields hold.
+mod business;
+
 /// Log files: rotation, reopening, torn tails, full disks.
 mod log_files;
 
