@@ -12,8 +12,8 @@ use super::value::{boolean, level};
 use crate::exchange::business::MOST_EVENTS;
 use crate::exchange::business::member::{Member, NoMember};
 use crate::exchange::{Constant, EventSettings, FieldSource, HeadPlace};
-use crate::record::Level;
 use crate::record::json::RESERVED;
+use crate::record::{Level, RedactSettings};
 
 /// Fields of one event.
 const MOST_FIELDS: usize = 32;
@@ -85,7 +85,9 @@ fn fields(mut section: Section<'_>) -> Vec<(String, FieldSource)> {
     let reader = section.reader;
     let read = |entry: Entry| {
         let (at, name) = (entry.at, entry.name);
+        let value_at = entry.node.at;
         let source = source(reader, entry.node);
+        warn_of_secrets(reader, value_at, source.as_ref());
         if let Err(complaint) = field_name(&name, source.as_ref()) {
             reader.error(at, complaint.message, complaint.hint);
             return None;
@@ -93,6 +95,15 @@ fn fields(mut section: Section<'_>) -> Vec<(String, FieldSource)> {
         Some((name, source?))
     };
     section.take_rest().into_iter().filter_map(read).collect()
+}
+
+/// Whoever reads a session cookie has the session.
+fn warn_of_secrets(reader: &Reader<'_>, at: At, source: Option<&FieldSource>) {
+    let Some(FieldSource::Head { place: HeadPlace::Cookie(name), hash: false }) = source else { return };
+    if RedactSettings::default().query.contains(&name.to_ascii_lowercase()) {
+        let message = format!("the cookie {} is written as it is, and looks like a secret", quoted(name));
+        reader.warning(at, message, format!("write {{ from = \"cookie.{name}\", hash = true }}"));
+    }
 }
 
 /// A name that every record has, or whose type another source would change, cannot be a field's.

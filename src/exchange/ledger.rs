@@ -71,7 +71,7 @@ pub(super) struct Ledger {
     /// Nothing is written about it (`log = false`).
     pub(super) silent: bool,
     /// What business events want of it.
-    notes: Option<Notes>,
+    pub(super) notes: Option<Notes>,
     pub(super) start: Instant,
     pub(super) keys: Cell<[Option<Key>; 2]>,
     /// Whether it may be left out.

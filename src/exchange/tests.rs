@@ -16,7 +16,7 @@ use crate::record::{Outcome, Phase};
 /// A core of its own, and the queue that its records end in.
 pub(super) struct Core {
     pub(super) exchanges: Rc<Exchanges>,
-    intake: Rc<Intake>,
+    pub(super) intake: Rc<Intake>,
     queue: Arc<Queue>,
 }
 

@@ -15,6 +15,8 @@ pub mod member;
 mod mobile;
 mod seen;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 
 use http::HeaderMap;
 use http::request::Parts;
