@@ -21,7 +21,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("upstream", &["net", "time", "metrics"]),
     // The vocabulary only (levels, typed values): a table knows no request.
     ("routes", &["record"]),
-    ("exchange", &["record", "routes", "pipeline", "time", "net", "secret"]),
+    // The filter of `log.capture` is asked while the answer passes.
+    ("exchange", &["record", "filter", "routes", "pipeline", "time", "net", "secret"]),
     ("record", &[]),
     ("filter", &["record"]),
     ("pipeline", &["record", "filter", "metrics", "time", "secret"]),

@@ -28,7 +28,7 @@ const KEYS: [(&str, &[&str]); 8] = [
     ("upstream", &["balance", "health", "retries"]),
     ("upstream.servers", &["weight", "backup"]),
     ("route", &["sample", "timeouts"]),
-    ("log", &["progress", "capture", "sample"]),
+    ("log", &["progress", "sample"]),
 ];
 
 /// Key and its values.

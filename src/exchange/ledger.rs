@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode};
 
+use crate::filter::Expression;
 use crate::net::Peer;
 use crate::record::json::Fragment;
-use crate::record::{Event, Head, Level, Outcome, Phase, Progress};
+use crate::record::{Body, Event, Head, Level, Outcome, Phase, Progress, Record};
 use crate::routes::Route;
 use crate::time::micros;
 
 use super::answer::Answer;
+use super::capture::Capture;
 use super::facts::Facts;
 use super::id::RequestId;
 use super::registry::Key;
@@ -90,6 +92,8 @@ pub(super) struct Ledger {
     reused: Cell<Option<bool>>,
     slow: Cell<bool>,
     grpc_status: Cell<Option<u32>>,
+    /// The beginning of the answer's body, where that is wanted.
+    capture: RefCell<Option<Capture>>,
 }
 
 impl Exchange {
@@ -174,6 +178,21 @@ impl Exchange {
         *ledger.answer.borrow_mut() = Some(answer);
         *ledger.user.borrow_mut() = ledger.core.users.of_response(headers, ledger.facts.user.as_ref());
         self.enter(Phase::Receive);
+        if let Some(settings) = &ledger.core.settings.capture {
+            *ledger.capture.borrow_mut() = Capture::of(settings, headers).filter(|_| ledger.is_meant(&settings.when));
+        }
+    }
+
+    /// Whether [`Exchange::capture`] is to see the answer's body.
+    pub fn captures(&self) -> bool {
+        self.0.capture.borrow().is_some()
+    }
+
+    /// Copies the beginning of the answer's body, of which this is the next piece.
+    pub fn capture(&self, data: &[u8]) {
+        if let Some(capture) = &mut *self.0.capture.borrow_mut() {
+            capture.pass(data);
+        }
     }
 
     /// The upstream reported an exception beside its answer.
@@ -277,6 +296,7 @@ impl Ledger {
             reused: Cell::default(),
             slow: Cell::default(),
             grpc_status: Cell::default(),
+            capture: RefCell::default(),
         }
     }
 
@@ -303,6 +323,7 @@ impl Ledger {
         if !self.slow.get() && threshold.is_some_and(|threshold| self.age(now) >= threshold) {
             self.write_slow(now);
         }
+        self.finish_capture();
         self.conclude();
         if self.exception.borrow().is_some() && !self.refused.get() {
             let critical = self.outcome.get() == Some(Outcome::Internal);
@@ -310,6 +331,31 @@ impl Ledger {
             self.write_progress(Event::RequestFailed, level, now, false);
         }
         self.write_progress(Event::RequestCompleted, self.completed_level(), now, false);
+    }
+
+    /// Whether the body of the answer whose head is there is wanted.
+    fn is_meant(&self, when: &Expression) -> bool {
+        if self.silent {
+            return false;
+        }
+        let now = self.core.clock.now();
+        let (event, level) = (Event::RequestCompleted, self.completed_level());
+        // Its message is not one of the words that are known by now.
+        let head = Head { timestamp: self.core.clock.wall(now), level, event, message: "", logger: LOGGER };
+        self.show_progress(now, true, |progress| {
+            self.facts
+                .show(|facts| when.matches(&Record { head, body: Body::Request { facts, progress: Some(progress) } }))
+        })
+    }
+
+    /// What the body tells of an exception counts where nothing else has told of one.
+    fn finish_capture(&self) {
+        let told = self.capture.borrow_mut().as_mut().and_then(|capture| capture.finish(&self.core.policy));
+        if told.is_some() && self.outcome.get().is_none() && self.exception.borrow().is_none() {
+            // A problem of the client's making is the cause of its answer, and no exception of the application.
+            self.refused.set(self.status.get().is_some_and(|status| status < 500));
+            *self.exception.borrow_mut() = told;
+        }
     }
 
     /// Decides how it ended, where nobody has said so yet.
@@ -352,8 +398,15 @@ impl Ledger {
     }
 
     fn write_progress(&self, event: Event, level: Level, now: Instant, in_flight: bool) {
+        let timestamp = self.core.clock.wall(now);
+        self.show_progress(now, in_flight, |progress| self.write(event, level, timestamp, Some(progress)));
+    }
+
+    /// Shows how it goes on as a record wants it.
+    fn show_progress<R>(&self, now: Instant, in_flight: bool, show: impl FnOnce(&Progress<'_>) -> R) -> R {
         let (exception, answer, user) = (self.exception.borrow(), self.answer.borrow(), self.user.borrow());
         let (upstream, address) = (self.upstream.borrow(), self.upstream_address.borrow());
+        let capture = self.capture.borrow();
         let timings = answer.as_ref().map_or(&[][..], |answer| answer.server_timing.as_slice());
         let timings: Vec<(&str, u64)> = timings.iter().map(|(name, time)| (name.as_str(), *time)).collect();
         let attempts = self.attempts.get();
@@ -379,13 +432,13 @@ impl Ledger {
             reused_connection: self.reused.get(),
             exception_type: exception.as_ref().and_then(Exception::kind),
             exception_message: exception.as_ref().and_then(Exception::message),
-            response_excerpt: None,
+            response_excerpt: capture.as_ref().and_then(Capture::excerpt),
             slow: self.slow.get(),
             in_flight,
             sample_rate: None,
             grpc_status: self.grpc_status.get(),
         };
-        self.write(event, level, self.core.clock.wall(now), Some(&progress));
+        show(&progress)
     }
 
     fn write(&self, event: Event, level: Level, timestamp: u64, progress: Option<&Progress<'_>>) {

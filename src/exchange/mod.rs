@@ -5,6 +5,7 @@
 //! writes the terminal record (see [`ledger`]).
 
 mod answer;
+pub mod capture;
 pub mod client_ip;
 mod facts;
 pub mod id;
@@ -17,6 +18,7 @@ pub mod trace;
 mod tests;
 pub mod user;
 
+pub use capture::CaptureSettings;
 pub use client_ip::TrustedProxies;
 pub(crate) use facts::content_length;
 pub use id::RequestId;

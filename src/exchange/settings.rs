@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use crate::routes::StartMode;
 use crate::secret::Secret;
 
+use super::capture::CaptureSettings;
+
 /// `[identity]` and what `[log]` says about requests.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -27,6 +29,8 @@ pub struct Settings {
     pub slow: Option<Duration>,
     /// `log.labels`.
     pub labels: LabelSettings,
+    /// `log.capture`; `None` is off.
+    pub capture: Option<CaptureSettings>,
 }
 
 impl Default for Settings {
@@ -40,6 +44,7 @@ impl Default for Settings {
             start: StartMode::Always,
             slow: Some(Duration::from_secs(1)),
             labels: LabelSettings::default(),
+            capture: None,
         }
     }
 }

@@ -165,6 +165,7 @@ impl Given {
             detail: self.word(3).unwrap_or_default(),
             excerpt: self.text(0).unwrap_or_default(),
             request_id: self.word(4),
+            suppressed: self.number(1).unwrap_or_default(),
         }
     }
 

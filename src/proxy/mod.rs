@@ -134,6 +134,7 @@ impl Handler for Proxy {
             detail: &refusal.detail,
             excerpt: &refusal.excerpt,
             request_id: Some(id.as_str()),
+            suppressed: 0,
         });
         let Some(status) = refusal.status.and_then(|status| StatusCode::from_u16(status).ok()) else {
             return Vec::new();

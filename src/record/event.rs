@@ -44,6 +44,8 @@ pub enum Event {
     RequestCompleted,
     /// Bytes that are no request.
     RequestRejected,
+    /// Something about a request that honest clients do not do, or a limit that was hit.
+    SecurityEvent,
     /// An output dropped records.
     LogLoss,
     /// Listening.
@@ -63,6 +65,7 @@ impl Event {
             Event::RequestFailed => "request_failed",
             Event::RequestCompleted => "request_completed",
             Event::RequestRejected => "request_rejected",
+            Event::SecurityEvent => "security_event",
             Event::LogLoss => "log_loss",
             Event::ServerStarted => "server_started",
             Event::ServerStopping => "server_stopping",
@@ -78,6 +81,7 @@ impl Event {
             Event::RequestFailed => "Request failed with exception",
             Event::RequestCompleted => "Request completed",
             Event::RequestRejected => "Request rejected",
+            Event::SecurityEvent => "Suspicious request",
             Event::LogLoss => "Log records lost",
             Event::ServerStarted => "Server started",
             Event::ServerStopping => "Server stopping",

@@ -565,6 +565,7 @@ fn a_rejected_head_is_a_record_of_its_own() {
         detail: "",
         excerpt: b"x",
         request_id: Some("r1"),
+        suppressed: 0,
     };
     clean(&Log::around(|log| log.write(RequestRejected, Body::Rejected(&rejected))));
 }

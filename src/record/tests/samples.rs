@@ -156,6 +156,7 @@ pub(in crate::record) fn each(mut check: impl FnMut(&'static str, &Record<'_>)) 
         detail: "a line ends without CR",
         excerpt: b"GET /\x1b[2J\xff",
         request_id: Some("r1"),
+        suppressed: 0,
     };
     let security = Head { logger: "gatelog.security", ..head(Event::RequestRejected, Level::Warning) };
     check("rejected", &Record { head: security, body: Body::Rejected(&rejected) });
@@ -331,6 +332,7 @@ impl Any {
             detail: &self.strings[5],
             excerpt: &self.bytes[0],
             request_id: self.text(6),
+            suppressed: self.number(1).unwrap_or_default(),
         };
         check(&Record { head, body: Body::Rejected(&rejected) });
     }

@@ -96,6 +96,7 @@ fn records_that_are_not_about_a_request() {
         detail: "a line ends without CR",
         excerpt: b"GET /\x1b[2J\xff",
         request_id: None,
+        suppressed: 0,
     };
     let loss = Loss { output: "stdout", count: 3, from_seq: 4, to_seq: 6, reason: "queue_full" };
     let fields = [("address", Value::Text(b"[::]:80")), ("why", Value::Text(b"no route")), ("gone", Value::Null)];
