@@ -94,6 +94,8 @@ pub(super) struct Ledger {
     grpc_status: Cell<Option<u32>>,
     /// The beginning of the answer's body, where that is wanted.
     capture: RefCell<Option<Capture>>,
+    /// What was found suspicious about it, a bit for each.
+    pub(super) suspicions: Cell<u16>,
 }
 
 impl Exchange {
@@ -297,6 +299,7 @@ impl Ledger {
             slow: Cell::default(),
             grpc_status: Cell::default(),
             capture: RefCell::default(),
+            suspicions: Cell::default(),
         }
     }
 

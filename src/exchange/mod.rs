@@ -11,6 +11,7 @@ mod facts;
 pub mod id;
 pub mod ledger;
 pub mod registry;
+pub mod security;
 pub mod settings;
 mod timing;
 pub mod trace;
@@ -23,6 +24,7 @@ pub use client_ip::TrustedProxies;
 pub(crate) use facts::content_length;
 pub use id::RequestId;
 pub use ledger::{Exception, Exchange, WeakExchange};
+pub use security::{Sign, Suspicion};
 pub use settings::{Accept, IdFormat, LabelSettings, RequestIdSettings, Settings, UserSource};
 pub use trace::Trace;
 pub use user::Users;
@@ -48,6 +50,7 @@ use facts::{Context, Facts};
 use id::Origin;
 use ledger::Ledger;
 use registry::{Key, Kind, Registry};
+use security::Budget;
 
 /// The logger of records about requests.
 const LOGGER: &str = "gatelog.request";
@@ -71,6 +74,8 @@ pub struct Exchanges {
     /// Told when the registry has something to wait for, and had nothing before.
     waiting: Notify,
     spare: RefCell<Vec<Memory>>,
+    /// How many security events of a kind may be written.
+    budget: RefCell<Budget>,
     shutting_down: Cell<bool>,
 }
 
@@ -114,6 +119,7 @@ impl Exchanges {
             registry: RefCell::default(),
             waiting: Notify::new(),
             spare: RefCell::default(),
+            budget: RefCell::default(),
             shutting_down: Cell::default(),
         })
     }
@@ -131,10 +137,7 @@ impl Exchanges {
 
     /// Bytes that are no request: one `request_rejected`, under an id that the answer carries.
     pub fn reject(&self, rejected: &Rejected<'_>) {
-        let event = Event::RequestRejected;
-        let timestamp = self.clock.wall(self.clock.now());
-        let head = Head { timestamp, level: Level::Warning, event, message: event.message(), logger: SECURITY_LOGGER };
-        self.intake.record(&Record { head, body: Body::Rejected(rejected) });
+        self.warn(Event::RequestRejected, rejected);
     }
 
     /// A new id for an answer that belongs to no request.
@@ -194,6 +197,13 @@ impl Exchanges {
                 () = self.waiting.notified() => {}
             }
         }
+    }
+
+    /// On [`SECURITY_LOGGER`].
+    fn warn(&self, event: Event, rejected: &Rejected<'_>) {
+        let timestamp = self.clock.wall(self.clock.now());
+        let head = Head { timestamp, level: Level::Warning, event, message: event.message(), logger: SECURITY_LOGGER };
+        self.intake.record(&Record { head, body: Body::Rejected(rejected) });
     }
 
     fn report_due(&self) {

@@ -56,6 +56,12 @@ mod log_loss;
 /// Several outputs at once: gates, formats, and outputs that fail beside healthy ones.
 mod outputs;
 
+/// The beginning of response bodies in the record.
+mod capture;
+
+/// Security events: what is suspicious about requests, and how many records of it there may be.
+mod security;
+
 /// Log files: rotation, reopening, torn tails, full disks.
 mod log_files;
 
