@@ -50,6 +50,7 @@
 //!   last byte: a client that leaves in between is a client that left.
 //! - `exchange` and `proxy` know [`net::Peer`], so that neither needs `listen` for who the client is; `routes` knows the
 //!   record's vocabulary (level, values), so that typed arguments need no third form.
+//! - `exchange` knows [`filter`]: whether a body is captured is asked while its answer passes ([`exchange::capture`]).
 //! - `telemetry` lives in [`app::diagnostics`]: a layer over `tracing` needs the pipeline, which nothing below may know.
 //! - [`secret`] stands below everything: a value that cannot be printed.
 //! - `TCP_DEFER_ACCEPT` is left out: the socket library does not offer it without unsafe code.
