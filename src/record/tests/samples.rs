@@ -223,7 +223,7 @@ impl Any {
             Event::RequestSlow,
             Event::RequestCompleted,
             Event::RequestFailed,
-            Event::RequestRejected,
+            if self.numbers[2].is_multiple_of(2) { Event::RequestRejected } else { Event::SecurityEvent },
             Event::LogLoss,
             Event::Diagnostic,
         ][self.kind];
@@ -236,7 +236,7 @@ impl Any {
         };
         match event {
             Event::RequestStarted => self.request(head, false, check),
-            Event::RequestRejected => self.rejected(head, check),
+            Event::RequestRejected | Event::SecurityEvent => self.rejected(head, check),
             Event::LogLoss => self.loss(head, check),
             Event::Diagnostic => self.free(head, check),
             _ => self.request(head, true, check),
