@@ -93,7 +93,7 @@ pub(super) struct Ledger {
     slow: Cell<bool>,
     grpc_status: Cell<Option<u32>>,
     /// The beginning of the answer's body, where that is wanted.
-    capture: RefCell<Option<Capture>>,
+    capture: RefCell<Option<Box<Capture>>>,
     /// What was found suspicious about it, a bit for each.
     pub(super) suspicions: Cell<u16>,
 }
@@ -181,7 +181,8 @@ impl Exchange {
         *ledger.user.borrow_mut() = ledger.core.users.of_response(headers, ledger.facts.user.as_ref());
         self.enter(Phase::Receive);
         if let Some(settings) = &ledger.core.settings.capture {
-            *ledger.capture.borrow_mut() = Capture::of(settings, headers).filter(|_| ledger.is_meant(&settings.when));
+            let capture = Capture::of(settings, headers).filter(|_| ledger.is_meant(&settings.when));
+            *ledger.capture.borrow_mut() = capture.map(Box::new);
         }
     }
 
@@ -435,7 +436,7 @@ impl Ledger {
             reused_connection: self.reused.get(),
             exception_type: exception.as_ref().and_then(Exception::kind),
             exception_message: exception.as_ref().and_then(Exception::message),
-            response_excerpt: capture.as_ref().and_then(Capture::excerpt),
+            response_excerpt: capture.as_deref().and_then(Capture::excerpt),
             slow: self.slow.get(),
             in_flight,
             sample_rate: None,
