@@ -2,7 +2,7 @@
 //!
 //! The path goes on as it came; this only looks at it. Ordinary paths cost a search for three bytes.
 
-use memchr::memchr3;
+use memchr::{memchr_iter, memchr2, memchr3};
 use percent_encoding::percent_decode;
 
 /// How often a path is decoded: somebody behind us may do it more than once.
@@ -26,7 +26,7 @@ fn look(path: &[u8], at: usize) -> Option<&'static str> {
 /// What a path is that needs no decoding; nothing is wrong before `from`.
 fn plain(path: &[u8], from: usize) -> Option<&'static str> {
     let rest = &path[from..];
-    if memchr::memchr2(b'\\', 0, rest).is_some() {
+    if memchr2(b'\\', 0, rest).is_some() {
         return Some(if rest.contains(&0) { "a NUL in the path" } else { "a backslash in the path" });
     }
     has_dot_dot(rest).then_some("a .. segment in the path")
@@ -34,9 +34,9 @@ fn plain(path: &[u8], from: usize) -> Option<&'static str> {
 
 /// A segment `..`, perhaps with parameters behind it, which some servers cut off before they resolve it.
 fn has_dot_dot(path: &[u8]) -> bool {
-    memchr::memmem::find_iter(path, b"..").any(|at| {
+    memchr_iter(b'.', path).any(|at| {
         let begins = at == 0 || path[at - 1] == b'/';
-        begins && matches!(path.get(at + 2), None | Some(b'/' | b';'))
+        begins && path.get(at + 1) == Some(&b'.') && matches!(path.get(at + 2), None | Some(b'/' | b';'))
     })
 }
 
