@@ -54,6 +54,7 @@
 //!   record's vocabulary (level, values), so that typed arguments need no third form.
 //! - Sampling lives in `exchange` and not in `pipeline`: it is about a request with all its records, of which the pipeline
 //!   sees one at a time. Since a route may have rules of its own, `routes` and `exchange` know `filter`.
+//! - `exchange` knows [`filter`]: whether a body is captured is asked while its answer passes ([`exchange::capture`]).
 //! - `telemetry` lives in [`app::diagnostics`]: a layer over `tracing` needs the pipeline, which nothing below may know.
 //! - [`secret`] stands below everything: a value that cannot be printed.
 //! - `TCP_DEFER_ACCEPT` is left out: the socket library does not offer it without unsafe code.

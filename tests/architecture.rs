@@ -21,6 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("upstream", &["net", "time", "metrics"]),
     // The vocabulary only (levels, typed values, filters of what a route samples): a table knows no request.
     ("routes", &["record", "filter"]),
+    // The filter of `log.capture` is asked while the answer passes.
     ("exchange", &["record", "filter", "routes", "pipeline", "time", "net", "secret"]),
     ("record", &[]),
     ("filter", &["record"]),

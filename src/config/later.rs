@@ -28,7 +28,7 @@ const KEYS: [(&str, &[&str]); 8] = [
     ("upstream", &["balance", "health", "retries"]),
     ("upstream.servers", &["weight", "backup"]),
     ("route", &["timeouts"]),
-    ("log", &["progress", "capture"]),
+    ("log", &["progress"]),
 ];
 
 /// Key and its values.

@@ -5,7 +5,7 @@ use super::reader::Section;
 use super::routes::{pairs, start_mode};
 use super::tree::Entry;
 use super::value::{boolean, choice, header, level_or_off, name, time_limit, token};
-use super::{output, redact, sample};
+use super::{capture, output, redact, sample};
 use crate::exchange::{self, LabelSettings};
 use crate::pipeline;
 use crate::record::{self, Level, Schema};
@@ -24,6 +24,7 @@ pub(super) fn read(
     section.set("slow", &mut exchange.slow, time_limit);
     exchange.labels = labels(section.table_or_empty("labels"));
     exchange.sample = sample::rules(&mut section);
+    exchange.capture = section.table("capture").and_then(capture::read);
     let record = record::Settings {
         service: section.read("service", name),
         environment: section.read("environment", name),

@@ -15,6 +15,7 @@ pub use problem::{Place, Problem, Severity};
 use crate::routes::Table;
 
 mod address;
+mod capture;
 mod environment;
 mod events;
 mod expand;

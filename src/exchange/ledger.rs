@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode};
 
+use crate::filter::Expression;
 use crate::net::Peer;
 use crate::record::json::Fragment;
 use crate::record::{Body, Event, Head, Level, Outcome, Phase, Progress, Record};
@@ -19,6 +20,7 @@ use crate::time::micros;
 
 use super::answer::Answer;
 use super::business::Notes;
+use super::capture::Capture;
 use super::facts::Facts;
 use super::id::RequestId;
 use super::registry::Key;
@@ -96,6 +98,10 @@ pub(super) struct Ledger {
     reused: Cell<Option<bool>>,
     slow: Cell<bool>,
     grpc_status: Cell<Option<u32>>,
+    /// The beginning of the answer's body, where that is wanted.
+    capture: RefCell<Option<Box<Capture>>>,
+    /// What was found suspicious about it, a bit for each.
+    pub(super) suspicions: Cell<u16>,
 }
 
 impl Exchange {
@@ -181,6 +187,22 @@ impl Exchange {
         *ledger.user.borrow_mut() = ledger.core.users.of_response(headers, ledger.facts.user.as_ref());
         ledger.note_response(headers);
         self.enter(Phase::Receive);
+        if let Some(settings) = &ledger.core.settings.capture {
+            let capture = Capture::of(settings, headers).filter(|_| ledger.is_meant(&settings.when));
+            *ledger.capture.borrow_mut() = capture.map(Box::new);
+        }
+    }
+
+    /// Whether [`Exchange::capture`] is to see the answer's body.
+    pub fn captures(&self) -> bool {
+        self.0.capture.borrow().is_some()
+    }
+
+    /// Copies the beginning of the answer's body, of which this is the next piece.
+    pub fn capture(&self, data: &[u8]) {
+        if let Some(capture) = &mut *self.0.capture.borrow_mut() {
+            capture.pass(data);
+        }
     }
 
     /// The upstream reported an exception beside its answer.
@@ -293,6 +315,8 @@ impl Ledger {
             reused: Cell::default(),
             slow: Cell::default(),
             grpc_status: Cell::default(),
+            capture: RefCell::default(),
+            suspicions: Cell::default(),
         }
     }
 
@@ -323,6 +347,7 @@ impl Ledger {
         if !self.slow.get() && threshold.is_some_and(|threshold| self.age(now) >= threshold) {
             self.write_slow(now);
         }
+        self.finish_capture();
         self.conclude();
         if self.silent {
             return;
@@ -403,6 +428,31 @@ impl Ledger {
         }
     }
 
+    /// Whether the body of the answer whose head is there is wanted.
+    fn is_meant(&self, when: &Expression) -> bool {
+        if self.silent {
+            return false;
+        }
+        let now = self.core.clock.now();
+        let (event, level) = (Event::RequestCompleted, self.completed_level());
+        // Its message is not one of the words that are known by now.
+        let head = Head { timestamp: self.core.clock.wall(now), level, event, message: "", logger: LOGGER };
+        self.with_progress(now, true, |progress| {
+            self.facts
+                .show(|facts| when.matches(&Record { head, body: Body::Request { facts, progress: Some(progress) } }))
+        })
+    }
+
+    /// What the body tells of an exception counts where nothing else has told of one.
+    fn finish_capture(&self) {
+        let told = self.capture.borrow_mut().as_mut().and_then(|capture| capture.finish(&self.core.policy));
+        if told.is_some() && self.outcome.get().is_none() && self.exception.borrow().is_none() {
+            // A problem of the client's making is the cause of its answer, and no exception of the application.
+            self.refused.set(self.status.get().is_some_and(|status| status < 500));
+            *self.exception.borrow_mut() = told;
+        }
+    }
+
     /// Decides how it ended, where nobody has said so yet.
     fn conclude(&self) {
         let outcome = match (self.outcome.get(), self.status.get()) {
@@ -448,9 +498,10 @@ impl Ledger {
     }
 
     /// How it goes, or went, as a record wants it.
-    fn with_progress(&self, now: Instant, in_flight: bool, with: impl FnOnce(&mut Progress<'_>)) {
+    fn with_progress<R>(&self, now: Instant, in_flight: bool, with: impl FnOnce(&mut Progress<'_>) -> R) -> R {
         let (exception, answer, user) = (self.exception.borrow(), self.answer.borrow(), self.user.borrow());
         let (upstream, address) = (self.upstream.borrow(), self.upstream_address.borrow());
+        let capture = self.capture.borrow();
         let timings = answer.as_ref().map_or(&[][..], |answer| answer.server_timing.as_slice());
         let timings: Vec<(&str, u64)> = timings.iter().map(|(name, time)| (name.as_str(), *time)).collect();
         let attempts = self.attempts.get();
@@ -476,12 +527,12 @@ impl Ledger {
             reused_connection: self.reused.get(),
             exception_type: exception.as_ref().and_then(Exception::kind),
             exception_message: exception.as_ref().and_then(Exception::message),
-            response_excerpt: None,
+            response_excerpt: capture.as_deref().and_then(Capture::excerpt),
             slow: self.slow.get(),
             in_flight,
             sample_rate: None,
             grpc_status: self.grpc_status.get(),
-        });
+        })
     }
 
     fn offer(&self, head: &Head<'_>, progress: Option<&Progress<'_>>) {

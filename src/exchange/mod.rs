@@ -6,12 +6,14 @@
 
 mod answer;
 pub mod business;
+pub mod capture;
 pub mod client_ip;
 mod facts;
 pub mod id;
 pub mod ledger;
 pub mod registry;
 pub mod sample;
+pub mod security;
 pub mod settings;
 pub mod tally;
 mod timing;
@@ -23,10 +25,12 @@ mod tests;
 pub mod user;
 
 pub use business::settings::{Constant, EventSettings, FieldSource, HeadPlace};
+pub use capture::CaptureSettings;
 pub use client_ip::TrustedProxies;
 pub(crate) use facts::content_length;
 pub use id::RequestId;
 pub use ledger::{Exception, Exchange, WeakExchange};
+pub use security::{Sign, Suspicion};
 pub use settings::{Accept, IdFormat, LabelSettings, RequestIdSettings, Settings, UserSource};
 pub use tally::Tally;
 pub use trace::Trace;
@@ -55,6 +59,7 @@ use id::Origin;
 use ledger::Ledger;
 use registry::{Key, Kind, Registry};
 use sample::Hold;
+use security::Budget;
 
 /// The logger of records about requests.
 const LOGGER: &str = "gatelog.request";
@@ -78,6 +83,8 @@ pub struct Exchanges {
     /// Told when the registry has something to wait for, and had nothing before.
     waiting: Notify,
     spare: RefCell<Vec<Memory>>,
+    /// How many security events of a kind may be written.
+    budget: RefCell<Budget>,
     shutting_down: Cell<bool>,
     tally: Arc<Tally>,
     events: Events,
@@ -125,6 +132,7 @@ impl Exchanges {
             registry: RefCell::default(),
             waiting: Notify::new(),
             spare: RefCell::default(),
+            budget: RefCell::default(),
             shutting_down: Cell::default(),
             tally: Arc::clone(&shared.tally),
             events: Events::new(&shared.settings.events, shared.hash_key.clone()),
@@ -145,10 +153,7 @@ impl Exchanges {
 
     /// Bytes that are no request: one `request_rejected`, under an id that the answer carries.
     pub fn reject(&self, rejected: &Rejected<'_>) {
-        let event = Event::RequestRejected;
-        let timestamp = self.clock.wall(self.clock.now());
-        let head = Head { timestamp, level: Level::Warning, event, message: event.message(), logger: SECURITY_LOGGER };
-        self.intake.record(&Record { head, body: Body::Rejected(rejected) });
+        self.warn(Event::RequestRejected, rejected);
     }
 
     /// A new id for an answer that belongs to no request.
@@ -208,6 +213,13 @@ impl Exchanges {
                 () = self.waiting.notified() => {}
             }
         }
+    }
+
+    /// On [`SECURITY_LOGGER`].
+    fn warn(&self, event: Event, rejected: &Rejected<'_>) {
+        let timestamp = self.clock.wall(self.clock.now());
+        let head = Head { timestamp, level: Level::Warning, event, message: event.message(), logger: SECURITY_LOGGER };
+        self.intake.record(&Record { head, body: Body::Rejected(rejected) });
     }
 
     fn report_due(&self) {

@@ -9,6 +9,7 @@ use crate::routes::{SampleRule, StartMode};
 use crate::secret::Secret;
 
 use super::business::settings::EventSettings;
+use super::capture::CaptureSettings;
 
 /// `[identity]` and what `[log]` says about requests.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct Settings {
     pub sample: Vec<SampleRule>,
     /// `[[event]]`.
     pub events: Vec<EventSettings>,
+    /// `log.capture`; `None` is off.
+    pub capture: Option<CaptureSettings>,
 }
 
 impl Default for Settings {
@@ -48,6 +51,7 @@ impl Default for Settings {
             labels: LabelSettings::default(),
             sample: Vec::new(),
             events: Vec::new(),
+            capture: None,
         }
     }
 }

@@ -59,7 +59,7 @@ enum Kind {
 }
 
 /// As it is written, and what it is in the map.
-const FIELDS: [(&str, &str, Kind); 46] = {
+const FIELDS: [(&str, &str, Kind); 47] = {
     use Kind::*;
     [
         ("timestamp", "timestamp", Moment),
@@ -107,6 +107,7 @@ const FIELDS: [(&str, &str, Kind); 46] = {
         ("labels.X-Tenant", "labels.X-Tenant", Exact),
         ("reason", "reason", Word),
         ("excerpt", "excerpt", Text),
+        ("suppressed", "suppressed", Number),
         ("fields.pk", "fields.pk", Any),
     ]
 };

@@ -5,7 +5,7 @@ use super::value::{Number, Value};
 use crate::record::{Body, Facts, Head, Loss, Outcome, Phase, Progress, Record, Rejected, SCHEMA};
 
 /// Every field, in the order of the record.
-pub(super) static FIELDS: [Field; 64] = {
+pub(super) static FIELDS: [Field; 65] = {
     use Kind::*;
     [
         head("timestamp", Moment, |head| Value::Moment(head.timestamp)),
@@ -94,13 +94,16 @@ pub(super) static FIELDS: [Field; 64] = {
         group("tls", Word, Group::Tls).settled(),
         field("grpc_status", Number, |record| Some(Value::whole(progress(record)?.grpc_status?))),
         group("labels", Exact, Group::Labels).settled(),
-        // Of rejected heads.
+        // Of rejected heads and suspicious requests.
         field("reason", Word, |record| match record.body {
             Body::Loss(loss) => Some(Value::text(loss.reason)),
             _ => Some(Value::text(rejected(record)?.reason)),
         }),
         field("detail", Text, |record| present(rejected(record)?.detail.as_bytes())),
         group("excerpt", Text, Group::Excerpt),
+        field("suppressed", Number, |record| {
+            Some(Value::whole(rejected(record)?.suppressed)).filter(|count| *count != Value::whole(0_u64))
+        }),
         // Of losses.
         field("output", Exact, |record| Some(Value::text(loss(record)?.output))),
         field("count", Number, |record| Some(Value::whole(loss(record)?.count))),

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 
 use http_body::Body as _;
 
-use crate::exchange::{Exception, Exchange};
+use crate::exchange::{Exception, Exchange, Sign, Suspicion};
 use crate::listen::{Client, Limits};
 use crate::upstream::{
     Answering, BodyCoding, Connection, Outgoing, ResponseBody, ResponseHead, SendError, Upstream, Watch, exchange,
@@ -20,7 +20,7 @@ use super::body::{Body, RequestBody};
 use super::failure::{BodyError, Failure, Refused};
 use super::headers::{self, Way};
 use super::respond::NAME;
-use super::{Proxy, host_of, response};
+use super::{Proxy, host_of, response, traversal};
 
 /// Passes through proxies of this name before a request counts as caught in a loop: several in a row are ordinary.
 const MAX_PASSES: usize = 8;
@@ -35,6 +35,9 @@ impl Proxy {
         head: &mut Parts,
         body: Incoming,
     ) -> Result<Response<Body>, Failure> {
+        if let Some(detail) = traversal::suspicion(head.uri.path().as_bytes()) {
+            exchange.suspect(&Suspicion { sign: Sign::PathTraversal, detail, excerpt: head.uri.path().as_bytes() });
+        }
         measure(head, &self.limits).map_err(Failure::Refused)?;
         let admitted = admit(head, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
         if passes(&head.headers, NAME) > MAX_PASSES {

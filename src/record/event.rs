@@ -46,6 +46,8 @@ pub enum Event {
     RequestCompleted,
     /// Bytes that are no request.
     RequestRejected,
+    /// Something about a request that honest clients do not do, or a limit that was hit.
+    SecurityEvent,
     /// An output dropped records.
     LogLoss,
     /// Sampling left requests out.
@@ -83,6 +85,7 @@ impl Event {
             Event::RequestFailed => "request_failed",
             Event::RequestCompleted => "request_completed",
             Event::RequestRejected => "request_rejected",
+            Event::SecurityEvent => "security_event",
             Event::LogLoss => "log_loss",
             Event::LogSampled => "log_sampled",
             Event::ServerStarted => "server_started",
@@ -100,6 +103,7 @@ impl Event {
             Event::RequestFailed => "Request failed with exception",
             Event::RequestCompleted => "Request completed",
             Event::RequestRejected => "Request rejected",
+            Event::SecurityEvent => "Suspicious request",
             Event::LogLoss => "Log records lost",
             Event::LogSampled => "Requests left out by sampling",
             Event::ServerStarted => "Server started",

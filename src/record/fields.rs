@@ -251,6 +251,7 @@ fn rejection<'a>(rejected: &Rejected<'a>, visit: &mut impl FnMut(Field, Content<
     visit(Field::Detail, str_or_absent(Some(rejected.detail).filter(|detail| !detail.is_empty())));
     let excerpt = &rejected.excerpt[..rejected.excerpt.len().min(EXCERPT)];
     visit(Field::Excerpt, if excerpt.is_empty() { Content::Absent } else { Content::Visible(excerpt) });
+    visit(Field::Suppressed, whole_or_absent(Some(rejected.suppressed).filter(|count| *count > 0)));
 }
 
 fn loss<'a>(loss: &Loss<'a>, visit: &mut impl FnMut(Field, Content<'a>)) {

@@ -61,6 +61,11 @@ mod sampling;
 
 /// Business events: which requests have one, and what its fields hold.
 mod business;
+/// The beginning of response bodies in the record.
+mod capture;
+
+/// Security events: what is suspicious about requests, and how many records of it there may be.
+mod security;
 
 /// Log files: rotation, reopening, torn tails, full disks.
 mod log_files;

@@ -48,7 +48,7 @@ impl Demand {
     pub(super) fn of(event: &str) -> Demand {
         let (must, may) = match event {
             "request_completed" => ([HEAD, REQUEST, COMPLETED], OPTIONAL),
-            "request_rejected" => ([HEAD, REJECTED, NONE], OPTIONAL),
+            "request_rejected" | "security_event" => ([HEAD, REJECTED, NONE], OPTIONAL),
             "log_loss" => ([HEAD, LOSS, NONE], NONE),
             "log_sampled" => ([HEAD, SAMPLED, NONE], NONE),
             event if event.starts_with("request_") => ([HEAD, REQUEST, NONE], OPTIONAL),

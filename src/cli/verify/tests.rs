@@ -145,7 +145,7 @@ fn broken(lines: &[String], expected: &str) {
     assert_eq!((report.problems, report.exit_code()), (1, 1), "{text}");
 }
 
-use Event::{Diagnostic, RequestCompleted, RequestFailed, RequestRejected, RequestSlow, RequestStarted};
+use Event::{Diagnostic, RequestCompleted, RequestFailed, RequestRejected, RequestSlow, RequestStarted, SecurityEvent};
 
 #[test]
 fn a_clean_log_is_clean() {
@@ -575,8 +575,12 @@ fn a_rejected_head_is_a_record_of_its_own() {
         detail: "",
         excerpt: b"x",
         request_id: Some("r1"),
+        suppressed: 0,
     };
     clean(&Log::around(|log| log.write(RequestRejected, Body::Rejected(&rejected))));
+    let suppressed = record::Rejected { request_id: None, suppressed: 7, ..rejected };
+    clean(&Log::around(|log| log.write(SecurityEvent, Body::Rejected(&suppressed))));
+    clean(&Log::around(|log| log.write(SecurityEvent, Body::Rejected(&rejected))));
 }
 
 #[test]

@@ -233,3 +233,15 @@ fn the_file_is_the_named_one_else_the_one_here_else_none() {
     // It is there, so that running without it would not be what was meant.
     assert_eq!(chosen(None, &unreadable), Some("gatelog.toml".into()));
 }
+
+#[test]
+fn bodies_are_captured_only_where_that_is_asked_for() {
+    assert!(config("").exchange.capture.is_none());
+    assert!(config("[log]\ncapture = { response_body = \"off\" }").exchange.capture.is_none());
+    let capture = config("[log]\ncapture = {}").exchange.capture.unwrap();
+    assert_eq!((capture.response_body, capture.when), (4096, "status>=500".parse().unwrap()));
+    assert_eq!(capture.content_types, ["application/problem+json", "application/json", "text/plain"]);
+    let more = "[log.capture]\nresponse_body = 100\nwhen = \"route:x level>=error word\"\ncontent_types = [\"Text/*\"]";
+    let capture = config(more).exchange.capture.unwrap();
+    assert_eq!((capture.response_body, capture.content_types), (100, vec!["text/*".to_owned()]));
+}

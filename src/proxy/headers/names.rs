@@ -32,6 +32,20 @@ pub(super) enum Special {
     Via,
 }
 
+impl Special {
+    /// The name of a field that speaks of the client in the name of a proxy before us.
+    pub(super) const fn forwarding_name(self) -> Option<&'static str> {
+        match self {
+            Special::Forwarded => Some("forwarded"),
+            Special::ForwardedFor => Some("x-forwarded-for"),
+            Special::ForwardedHost => Some("x-forwarded-host"),
+            Special::ForwardedProto => Some("x-forwarded-proto"),
+            Special::RealIp => Some("x-real-ip"),
+            _ => None,
+        }
+    }
+}
+
 /// What becomes of a field of this name.
 pub(super) fn fate(name: &str) -> Fate {
     match name {
