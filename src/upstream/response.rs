@@ -100,7 +100,7 @@ fn parse(head: &Bytes, method: &Method, memory: &mut HeaderMap) -> Result<Respon
     let notes = Notes::of(response.headers)?;
     let framing = notes.framing(status, method, minor)?;
     let headers = if status.is_informational() { HeaderMap::new() } else { std::mem::take(memory) };
-    let headers = fill(headers, head, response.headers)?;
+    let headers = fill(headers, head, response.headers, &notes)?;
     Ok(ResponseHead { status, keep_alive: notes.keeps_alive(minor) && framing != Framing::Close, headers, framing })
 }
 
@@ -108,11 +108,16 @@ fn parse(head: &Bytes, method: &Method, memory: &mut HeaderMap) -> Result<Respon
 const ADDED: usize = 3;
 
 /// Values are slices of the head's bytes, not copies.
-fn fill(mut headers: HeaderMap, head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, UpstreamError> {
+fn fill(
+    mut headers: HeaderMap,
+    head: &Bytes,
+    fields: &[httparse::Header<'_>],
+    notes: &Notes,
+) -> Result<HeaderMap, UpstreamError> {
     headers.clear();
     headers.reserve(fields.len() + ADDED);
     for field in fields {
-        if is_connection(field) && Notes::default().note_connection(field.value) {
+        if !notes.names_fields && is_connection(field) {
             continue;
         }
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| UpstreamError::Head("a field name"))?;
@@ -134,6 +139,8 @@ struct Notes {
     chunked: bool,
     close: bool,
     keep_alive: bool,
+    /// `Connection` names other fields.
+    names_fields: bool,
 }
 
 impl Notes {
@@ -143,7 +150,7 @@ impl Notes {
             match field.name.len() {
                 14 if field.name.eq_ignore_ascii_case("content-length") => notes.note_length(field.value)?,
                 17 if field.name.eq_ignore_ascii_case("transfer-encoding") => notes.note_coding(field.value)?,
-                10 if is_connection(field) => drop(notes.note_connection(field.value)),
+                10 if is_connection(field) => notes.note_connection(field.value),
                 _ => {}
             }
         }
@@ -167,14 +174,14 @@ impl Notes {
         Ok(())
     }
 
-    /// Returns whether the field names no other one: then it is about this connection alone.
-    fn note_connection(&mut self, value: &[u8]) -> bool {
-        value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).fold(true, |plain, option| {
-            let (close, keep) = (option.eq_ignore_ascii_case(b"close"), option.eq_ignore_ascii_case(b"keep-alive"));
-            self.close |= close;
-            self.keep_alive |= keep;
-            plain && (close || keep)
-        })
+    fn note_connection(&mut self, value: &[u8]) {
+        for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            match option.len() {
+                5 if option.eq_ignore_ascii_case(b"close") => self.close = true,
+                10 if option.eq_ignore_ascii_case(b"keep-alive") => self.keep_alive = true,
+                _ => self.names_fields = true,
+            }
+        }
     }
 
     fn framing(&self, status: StatusCode, method: &Method, minor_version: u8) -> Result<Framing, UpstreamError> {

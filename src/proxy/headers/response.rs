@@ -14,7 +14,10 @@ pub fn pass_response(headers: &mut HeaderMap, way: &Way<'_>) {
     }
     way.exchanges.users().strip_response(headers);
     headers.append(header::VIA, HeaderValue::from_static("1.1 gatelog"));
-    headers.insert(way.exchanges.settings().request_id.header.clone(), way.exchange.id().to_header());
+    let mut id = way.exchange.id().to_header();
+    // Never sent twice: not worth a place in HPACK's table, and the eviction of another (RFC 7541 §7.1.3).
+    id.set_sensitive(true);
+    headers.insert(way.exchanges.settings().request_id.header.clone(), id);
 }
 
 /// Ordinarily there is one, a plain `Connection: keep-alive`.
