@@ -1,7 +1,7 @@
 //! A syslog receiver: RFC 5424 over a unix socket, UDP (RFC 5426), TCP (RFC 6587, counted octets) and TLS (RFC 5425).
 //!
 //! The head of a message needs what a line in a text format may not tell (severity, event, request id), so that the layout
-//! writes it in front of each line on the request's core ([`crate::record::syslog`]); [`message`] makes the rest.
+//! writes it in front of each line on the request's core ([`crate::record::syslog`]); `message` makes the rest.
 //!
 //! Syslog acknowledges nothing: a message counts as delivered once the system has taken it. What lay in the buffers of a
 //! connection that breaks is lost without anybody knowing; only datagrams to a unix socket are refused while nobody reads.
