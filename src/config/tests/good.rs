@@ -1,6 +1,8 @@
 //! What loads, and as what.
 
 use super::*;
+use crate::pipeline::{Auth, Compression, Format, HttpBody, OutputKind, OutputSettings, SyslogAddress};
+use crate::record::Level;
 
 /// A working configuration with more behind it.
 fn config(more: &str) -> Config {
@@ -76,27 +78,54 @@ fn the_shipped_files_load_without_a_word() {
     }
 }
 
+/// The outputs of the Django example.
+fn django_outputs() -> Vec<OutputSettings> {
+    load_shipped("django-logging.toml", false).config.unwrap().pipeline.outputs
+}
+
 #[test]
 fn a_django_projects_logging_is_written_down_one_to_one() {
-    use crate::pipeline::{Compression, Format};
-    use crate::record::Level;
-    let pipeline = load_shipped("django-logging.toml", false).config.unwrap().pipeline;
-    let said: Vec<_> =
-        pipeline.outputs.iter().map(|output| (output.name.as_str(), output.format, output.level)).collect();
+    let outputs = django_outputs();
+    let said: Vec<_> = outputs.iter().map(|it| (it.name.as_str(), it.kind.as_str(), it.format, it.level)).collect();
     let handlers = [
-        ("console", Format::Simple, None),
-        ("app", Format::Verbose, None),
-        ("errors", Format::Verbose, Some(Level::Error)),
-        ("security", Format::Verbose, Some(Level::Warning)),
+        ("console", "stdout", Format::Simple, None),
+        ("app", "file", Format::Verbose, None),
+        ("errors", "file", Format::Verbose, Some(Level::Error)),
+        ("security", "file", Format::Verbose, Some(Level::Warning)),
+        ("collector", "http", Format::Auto, Some(Level::Warning)),
+        ("syslog", "syslog", Format::Simple, Some(Level::Error)),
     ];
     assert_eq!(said, handlers);
-    let rotations: Vec<_> = pipeline.outputs.iter().filter_map(|output| output.kind.file()?.rotate).collect();
+    let filtered: Vec<_> = outputs.iter().filter(|it| it.filter.is_some()).map(|it| it.name.as_str()).collect();
+    assert_eq!(filtered, ["security"]);
+}
+
+#[test]
+fn a_django_projects_files_are_rotated_as_its_handlers_do() {
+    let outputs = django_outputs();
+    let rotations: Vec<_> = outputs.iter().filter_map(|output| output.kind.file()?.rotate).collect();
     let said: Vec<_> = rotations.iter().map(|rotate| (rotate.size, rotate.every, rotate.keep)).collect();
     let (megabytes, day) = (Some(10 << 20), Some(Duration::from_secs(86_400)));
     assert_eq!(said, [(megabytes, None, 5), (None, day, 30), (megabytes, None, 10)]);
     assert_eq!(rotations[1].compress, Some(Compression::Gzip));
-    let filtered: Vec<_> = pipeline.outputs.iter().map(|output| output.filter.is_some()).collect();
-    assert_eq!(filtered, [false, false, false, true]);
+}
+
+#[test]
+fn a_django_projects_collector_and_syslog_are_told_what_their_handlers_were() {
+    let outputs = django_outputs();
+    let [.., collector, syslog] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let OutputKind::Http(http) = &collector.kind else { panic!("{collector:?}") };
+    assert_eq!(
+        (&http.body, http.request.endpoint.to_string().as_str()),
+        (&HttpBody::Logs, "https://logs.example.com/ingest")
+    );
+    let Auth::Bearer(token) = &http.request.auth else { panic!("{http:?}") };
+    assert_eq!(token.expose(), "0123456789abcdef", "from LOG_API_KEY");
+    let delivery = &http.delivery;
+    assert_eq!((delivery.batch.records, delivery.batch.wait), (100, Duration::from_secs(5)));
+    assert!(delivery.spool.as_ref().is_some_and(|spool| spool.path.ends_with("logs/spool")));
+    let OutputKind::Syslog(syslog) = &syslog.kind else { panic!("{syslog:?}") };
+    assert_eq!((&syslog.address, syslog.facility), (&SyslogAddress::Unix("/dev/log".into()), 16));
 }
 
 #[test]
