@@ -6,6 +6,9 @@
 //! have it. A blank or an opening bracket in the user's name is escaped too, which Apache does not do: a name must not be able
 //! to shift the columns behind it, nor to look like the time.
 //!
+//! `tests/real/readers` has goaccess (`--log-format=COMBINED`) and lnav read it. lnav 0.11 ends the user agent at the first
+//! escaped quote: its pattern for access logs knows no escapes, whoever writes them.
+//!
 //! Only `request_completed` has a line, since readers of this format take every line for a request. So a `log_loss` is not
 //! told here, but by the output's counters and by any output of another format.
 
