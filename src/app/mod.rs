@@ -2,7 +2,9 @@
 
 mod core;
 pub mod diagnostics;
+mod difference;
 pub mod preflight;
+pub mod reload;
 pub mod signals;
 
 use std::io::{self, IsTerminal};
@@ -22,16 +24,16 @@ use crate::listen::accept::{bind, is_taken};
 use crate::listen::{ConnectionCount, ListenSettings, Stage, TlsVersion};
 use crate::net::tls::{self, TlsFileError};
 use crate::pipeline::announce::Announcer;
-use crate::pipeline::{Format, Levels, OutputKind, OutputSettings, Port, Stamp};
+use crate::pipeline::{Format, OutputKind, OutputSettings, Stamp};
 use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
 use crate::secret::Secret;
-pub use crate::sinks::Reopener;
 use crate::sinks::{self, Outputs};
 use crate::upstream;
 
 use self::core::Core;
 use self::preflight::Ready;
+pub use self::reload::{Control, Reloaded};
 
 /// How long the outputs may take to write what waits once everything else has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -72,8 +74,7 @@ pub struct App {
     cores: Vec<JoinHandle<io::Result<()>>>,
     ended: mpsc::Receiver<()>,
     stage: watch::Sender<Stage>,
-    announcer: Arc<Announcer>,
-    outputs: Outputs,
+    control: Arc<Control>,
     grace: Duration,
 }
 
@@ -99,9 +100,7 @@ impl App {
         let listeners = Bound::all(&config.listeners, worker_count(config))?;
         let clients = client_tls(config)?;
         crate::proxy::Upstreams::new(&config.upstreams, &clients, &Default::default())?;
-        let (ports, outputs, stamp) = start_outputs(config)?;
-        let levels = Levels::new(&config.pipeline);
-        let announcer = Arc::new(Announcer::new(levels.clone(), &ports, &stamp));
+        let control = Arc::new(start_outputs(config)?);
         let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
         let setup = core::Setup {
             exchange: exchange::Shared {
@@ -110,9 +109,6 @@ impl App {
                 table: Arc::new(table),
                 hash_key: hash_key.clone(),
             },
-            levels,
-            ports,
-            stamp,
             limits: config.limits.clone(),
             upstreams: config.upstreams.clone(),
             clients,
@@ -120,15 +116,16 @@ impl App {
         };
         let (stage, stages) = watch::channel(Stage::Open);
         let (end, ended) = mpsc::channel(1);
-        announce_start(&announcer, config, &listeners);
+        announce_start(control.announcer(), config, &listeners);
         let addresses = listeners.addresses();
         let setup = Arc::new(setup);
         let cores = listeners.per_core.into_iter().enumerate().map(|(index, listeners)| {
-            let core = Core { setup: Arc::clone(&setup), listeners, stages: stages.clone(), ended: end.clone() };
+            let (stages, generations) = (stages.clone(), control.generations());
+            let core = Core { setup: Arc::clone(&setup), listeners, stages, generations, ended: end.clone() };
             core.spawn(index).map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
-        Ok(App { addresses, cores, ended, stage, announcer, outputs, grace: config.shutdown_grace })
+        Ok(App { addresses, cores, ended, stage, control, grace: config.shutdown_grace })
     }
 
     /// Where it listens, and whether TLS is spoken there.
@@ -138,12 +135,12 @@ impl App {
 
     /// Says something about gatelog itself, through all outputs.
     pub fn announcer(&self) -> &Arc<Announcer> {
-        &self.announcer
+        self.control.announcer()
     }
 
-    /// What has the files of all outputs opened again.
-    pub fn reopener(&self) -> Reopener {
-        self.outputs.reopener()
+    /// What can be asked of it while it serves.
+    pub fn control(&self) -> &Arc<Control> {
+        &self.control
     }
 
     /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
@@ -153,6 +150,7 @@ impl App {
             () = stop => false,
             _ = self.ended.recv() => true,
         };
+        self.control.close();
         self.announce_stop("draining");
         self.stage.send_replace(Stage::Draining);
         let drained = tokio::select! {
@@ -171,20 +169,19 @@ impl App {
     }
 
     /// Waits for the serving threads, then for the outputs: nothing that was said is left unwritten if it can be helped.
-    fn finish(self, ending: Ending) -> Ending {
+    fn finish(mut self, ending: Ending) -> Ending {
         let mut failed = ending == Ending::Failed;
-        for core in self.cores {
+        for core in self.cores.drain(..) {
             failed |= !matches!(core.join(), Ok(Ok(())));
         }
-        let fields = [("stage", Value::Text(b"stopped"))];
-        self.announcer.announce(Event::ServerStopping, Level::Info, &fields);
-        self.outputs.finish(crate::time::monotonic() + LAST_WORDS);
+        self.announce_stop("stopped");
+        self.control.finish(crate::time::monotonic() + LAST_WORDS);
         if failed { Ending::Failed } else { ending }
     }
 
     fn announce_stop(&self, stage: &str) {
         let fields = [("stage", Value::Text(stage.as_bytes()))];
-        self.announcer.announce(Event::ServerStopping, Level::Info, &fields);
+        self.control.announcer().announce(Event::ServerStopping, Level::Info, &fields);
     }
 }
 
@@ -261,12 +258,15 @@ fn client_tls(config: &Config) -> Result<Vec<Option<Arc<ClientConfig>>>, StartEr
 }
 
 /// The outputs, and the way to each of them.
-fn start_outputs(config: &Config) -> Result<(Vec<Port>, Outputs, Stamp), StartError> {
+fn start_outputs(config: &Config) -> Result<Control, StartError> {
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
-    let settings = &config.pipeline.outputs;
-    let ports: Vec<Port> = settings.iter().map(|output| Port::new(output, format(output))).collect();
-    let outputs = Outputs::start(settings, &ports, &stamp)?;
-    Ok((ports, outputs, stamp))
+    let outputs = Outputs::start(&settled(&config.pipeline.outputs), &stamp)?;
+    Ok(Control::new(config.clone(), outputs, stamp))
+}
+
+/// Outputs whose formats are what `Auto` stands for where they are.
+fn settled(outputs: &[OutputSettings]) -> Vec<OutputSettings> {
+    outputs.iter().map(|output| OutputSettings { format: format(output), ..output.clone() }).collect()
 }
 
 fn format(output: &OutputSettings) -> Format {

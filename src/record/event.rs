@@ -50,6 +50,10 @@ pub enum Event {
     ServerStarted,
     /// Draining.
     ServerStopping,
+    /// The configuration was read again and is in force.
+    ConfigReloaded,
+    /// The configuration was read again and is no good; the one before stays.
+    ConfigRefused,
     /// gatelog about itself.
     Diagnostic,
 }
@@ -66,6 +70,8 @@ impl Event {
             Event::LogLoss => "log_loss",
             Event::ServerStarted => "server_started",
             Event::ServerStopping => "server_stopping",
+            Event::ConfigReloaded => "config_reloaded",
+            Event::ConfigRefused => "config_refused",
             Event::Diagnostic => "diagnostic",
         }
     }
@@ -81,6 +87,8 @@ impl Event {
             Event::LogLoss => "Log records lost",
             Event::ServerStarted => "Server started",
             Event::ServerStopping => "Server stopping",
+            Event::ConfigReloaded => "Configuration reloaded",
+            Event::ConfigRefused => "Configuration refused",
             Event::Diagnostic => "",
         }
     }

@@ -7,11 +7,12 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use crate::pipeline::{Batch, Health, Port, Queue, Reason, Stamp};
 
+use super::handover::{DRAIN, Handover, Predecessor, lose};
 use super::sequence::Sequence;
 use super::trouble::Trouble;
 
@@ -40,15 +41,42 @@ pub trait Target: Send + 'static {
     fn finish(&mut self) {}
 }
 
-/// Starts the writer thread of an output.
+/// A writer thread that waits for its word.
+#[derive(Debug)]
+pub struct Started {
+    thread: Predecessor,
+    begin: Sender<Option<Predecessor>>,
+}
+
+impl Started {
+    /// Lets it begin, once the writer before at the same place has ended. One that is dropped instead ends, and has
+    /// touched nothing.
+    pub fn begin(self, before: Option<Predecessor>) -> Predecessor {
+        // It waits for this and cannot have ended.
+        let _ = self.begin.send(before);
+        self.thread
+    }
+}
+
+/// Starts the writer thread of an output. It ends once the queue is closed and empty, or was closed [`DRAIN`] ago.
 ///
 /// # Errors
 /// When there are no more threads.
-pub fn start(target: impl Target, port: &Port, stamp: &Stamp) -> io::Result<JoinHandle<()>> {
-    let writer = Writer::new(target, port, stamp);
-    let thread = std::thread::Builder::new().name(format!("log-{}", port.name)).spawn(|| writer.run())?;
+pub fn start(target: impl Target, port: &Port, stamp: &Stamp) -> io::Result<Started> {
+    let mut writer = Writer::new(target, port, stamp);
+    let (begin, word) = mpsc::channel();
+    let work = move || {
+        let Ok(before) = word.recv() else { return Handover::default() };
+        let handover = Handover::wait(before, &writer.queue, &writer.health, writer.drain);
+        if handover.before.is_some() {
+            return handover;
+        }
+        writer.take_over(handover);
+        writer.run()
+    };
+    let thread = std::thread::Builder::new().name(format!("log-{}", port.name)).spawn(work)?;
     port.queue.attach(thread.thread().clone());
-    Ok(thread)
+    Ok(Started { thread, begin })
 }
 
 struct Writer<T> {
@@ -69,6 +97,8 @@ struct Writer<T> {
     lines: u64,
     /// Records that failed writes have lost and that nobody was told of yet, and why.
     lost: Vec<(Reason, u64)>,
+    /// How long it still writes once its queue is closed.
+    drain: Duration,
 }
 
 impl<T: Target> Writer<T> {
@@ -85,24 +115,45 @@ impl<T: Target> Writer<T> {
             jumps: Vec::new(),
             lines: 0,
             lost: Vec::new(),
+            drain: DRAIN,
         }
     }
 
-    fn run(mut self) {
+    /// Goes on where the writer before has ended.
+    fn take_over(&mut self, handover: Handover) {
+        let (rest, numbers) = handover.torn;
+        self.sequence.go_on(handover.next);
+        self.lost = handover.lost;
+        self.carried = (rest.len(), numbers);
+        self.out = rest;
+    }
+
+    fn run(mut self) -> Handover {
         loop {
             // Read before the queue is emptied: whatever was pushed before the close is then seen.
             let closed = self.queue.is_closed();
             self.drain();
             if closed {
-                return self.target.finish();
+                return self.finish();
             }
             self.queue.park(PARK);
         }
     }
 
+    fn finish(mut self) -> Handover {
+        self.tell_lost();
+        self.write();
+        self.target.finish();
+        Handover { next: self.sequence.next(), lost: self.lost, torn: (self.out, self.carried.1), before: None }
+    }
+
     fn drain(&mut self) {
         self.tend();
         while let Some(mut batch) = self.queue.pop() {
+            if self.queue.is_closed_since(self.drain) {
+                self.give_up(batch);
+                continue;
+            }
             self.tell_lost();
             self.tell(batch.lost, Reason::QueueFull);
             self.number(&mut batch);
@@ -116,6 +167,14 @@ impl<T: Target> Writer<T> {
         self.tell(untold, Reason::QueueFull);
         self.write();
         self.queue.set_digits(self.sequence.digits());
+    }
+
+    /// There was no time for these records any more.
+    fn give_up(&mut self, batch: Batch) {
+        let lines = batch.lines.len() as u64;
+        self.health.count_dropped(Reason::Shutdown, lines);
+        lose(&mut self.lost, Reason::QueueFull, batch.lost);
+        lose(&mut self.lost, Reason::Shutdown, lines);
     }
 
     /// Lines that have room for their numbers are not copied: their batch is what is written next.
@@ -182,7 +241,7 @@ impl<T: Target> Writer<T> {
         let whole = memchr::memchr_iter(b'\n', &self.out[..written]).count() as u64;
         self.health.count_written(whole, written as u64);
         self.health.count_dropped(reason, self.lines - kept);
-        self.lose(lost, reason);
+        lose(&mut self.lost, reason, lost);
         self.out.truncate(written + rest);
         self.out.drain(..written);
         self.carried = (self.out.len(), of_torn);
@@ -202,14 +261,6 @@ impl<T: Target> Writer<T> {
             self.sequence.unwrite(numbers);
             self.health.count_dropped(Reason::WriteFailed, 1);
             self.lost.insert(0, (Reason::WriteFailed, numbers));
-        }
-    }
-
-    fn lose(&mut self, count: u64, reason: Reason) {
-        match self.lost.last_mut() {
-            Some((last, sum)) if *last == reason => *sum += count,
-            _ if count > 0 => self.lost.push((reason, count)),
-            _ => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -40,23 +41,34 @@ pub(in crate::sinks) struct Family {
 pub(in crate::sinks) struct Compressor {
     thread: Thread,
     stop: Arc<AtomicBool>,
+    families: Sender<Vec<Family>>,
 }
 
 impl Compressor {
-    /// Begins with what is there.
-    pub(in crate::sinks) fn start(mut families: Vec<Family>) -> io::Result<Compressor> {
+    /// A thread that has nothing to do yet.
+    pub(in crate::sinks) fn start() -> io::Result<Compressor> {
         let stop = Arc::new(AtomicBool::new(false));
+        let (families, given) = mpsc::channel();
         let stopped = Arc::clone(&stop);
         let work = move || {
             // Without it the work is done all the same.
             let _ = rustix::process::nice(NICE);
+            let mut families: Vec<Family> = Vec::new();
             while !stopped.load(Ordering::Acquire) {
+                families = given.try_iter().last().unwrap_or(families);
                 families.iter_mut().for_each(|family| family.compress(&stopped));
                 std::thread::park_timeout(AGAIN);
             }
         };
         let thread = std::thread::Builder::new().name("log-compress".into()).spawn(work)?.thread().clone();
-        Ok(Compressor { thread, stop })
+        Ok(Compressor { thread, stop, families })
+    }
+
+    /// Has the closed files of these logs compressed from now on, and no others; begins with what is there.
+    pub(in crate::sinks) fn compress(&self, families: Vec<Family>) {
+        // Without its thread there is nobody to do it, which the thread's own panic has told.
+        let _ = self.families.send(families);
+        self.thread.unpark();
     }
 
     /// Wakes it when a file was closed.

@@ -58,7 +58,9 @@ pub struct LogFile {
     create_directories: bool,
     json: bool,
     schedule: Schedule,
-    /// `None` where nothing is rotated.
+    /// Closed files that stay; `None` where nothing is rotated.
+    keep: Option<usize>,
+    /// `None` where nothing is rotated, or the file was never open yet.
     archive: Option<Archive>,
     open: Option<OpenFile>,
     trouble: Trouble,
@@ -67,6 +69,8 @@ pub struct LogFile {
     compressor: Option<Thread>,
     now: Now,
     looked: u64,
+    /// Not looked after yet: a line that was begun by somebody else cannot go on in it.
+    fresh: bool,
     /// When a rotation was not possible last.
     refused: Option<u64>,
 }
@@ -85,24 +89,40 @@ struct OpenFile {
 }
 
 impl LogFile {
-    /// Opens the file, and makes it and its folders where that is asked for. It is opened again soon after `reopen` was
-    /// set; `compressor` is woken when a file was closed.
+    /// Opens the file, and makes it and its folders where that is asked for.
     ///
     /// # Errors
-    /// Those of the file system, and [`ErrorKind::NotFound`] for accounts that are not known.
+    /// Those of the file system, and those of [`LogFile::unopened`].
     pub fn open(
         settings: &FileSettings,
         port: &Port,
         reopen: Arc<AtomicBool>,
         compressor: Option<Thread>,
     ) -> io::Result<LogFile> {
-        let mut file = LogFile {
+        let mut file = LogFile::unopened(settings, port, reopen, compressor)?;
+        file.open = Some(file.open_all()?);
+        Ok(file)
+    }
+
+    /// A file that is opened when it is looked after first. It is opened again soon after `reopen` was set; `compressor`
+    /// is woken when a file was closed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for accounts that are not known.
+    pub fn unopened(
+        settings: &FileSettings,
+        port: &Port,
+        reopen: Arc<AtomicBool>,
+        compressor: Option<Thread>,
+    ) -> io::Result<LogFile> {
+        Ok(LogFile {
             path: settings.path.clone(),
             mode: settings.mode,
             owner: owner(settings)?,
             create_directories: settings.create_directories,
             json: port.format == Format::Json,
             schedule: Schedule::new(settings.rotate.as_ref()),
+            keep: settings.rotate.as_ref().map(|rotate| rotate.keep),
             archive: None,
             open: None,
             trouble: Trouble::new(port),
@@ -110,13 +130,18 @@ impl LogFile {
             compressor,
             now: Box::new(time::wall_now),
             looked: 0,
+            fresh: true,
             refused: None,
-        };
-        file.open = Some(file.open_path()?);
-        if let Some(rotate) = &settings.rotate {
-            file.archive = Some(Archive::open(file.folder(), base(&settings.path)?, rotate.keep)?);
+        })
+    }
+
+    /// Opens the file, and finds those that were closed before.
+    fn open_all(&mut self) -> io::Result<OpenFile> {
+        let open = self.open_path()?;
+        if let Some(keep) = self.keep.filter(|_| self.archive.is_none()) {
+            self.archive = Some(Archive::open(self.folder(), base(&self.path)?, keep)?);
         }
-        Ok(file)
+        Ok(open)
     }
 
     fn folder(&self) -> &Path {
@@ -147,7 +172,7 @@ impl LogFile {
     /// Opens the path again. Returns whether it still leads to the same file.
     fn reopen(&mut self) -> bool {
         let same = |open: &OpenFile, id| open.id == id;
-        match self.open_path() {
+        match self.open_all() {
             Ok(new) if self.open.as_ref().is_some_and(|open| same(open, new.id)) => true,
             Ok(new) => {
                 self.leave_whole();
@@ -284,17 +309,18 @@ impl Target for LogFile {
     fn tend(&mut self) -> bool {
         let now = (self.now)();
         let told = self.reopen.swap(false, Ordering::AcqRel);
+        let known = !std::mem::take(&mut self.fresh);
         let same = match () {
             () if told => self.reopen(),
             () if now.abs_diff(self.looked) >= LOOK => self.look(),
-            () => return true,
+            () => return known,
         };
         self.looked = now;
         // A quiet log is closed in time too.
         if self.is_due(now, 0) {
             self.rotate(now);
         }
-        same
+        same && known
     }
 
     fn finish(&mut self) {

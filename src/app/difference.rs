@@ -1,0 +1,77 @@
+//! What differs between two configurations: what a reload puts in force at once, and what waits for the next start.
+
+use crate::config::Config;
+use crate::exchange;
+use crate::listen::ListenSettings;
+use crate::record;
+use crate::routes;
+use crate::upstream;
+
+/// The keys whose new values are in force after a reload, beside the outputs.
+pub(super) fn changed_now(before: &Config, after: &Config) -> Vec<&'static str> {
+    let (one, other) = (&before.record, &after.record);
+    differing([
+        ("log.level", before.pipeline.level != after.pipeline.level),
+        ("log.loggers", before.pipeline.loggers != after.pipeline.loggers),
+        ("log.service", one.service != other.service),
+        ("log.environment", one.environment != other.environment),
+        ("log.schema", one.schema != other.schema),
+        ("log.nulls", one.nulls != other.nulls),
+    ])
+}
+
+/// The keys and tables whose new values are in force after the next start only.
+pub(super) fn changed_later(before: &Config, after: &Config) -> Vec<&'static str> {
+    // Taken apart as a whole: a setting that is added must be asked for here.
+    let Config { workers, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, pipeline: _ } = after;
+    let identity = |exchange: &exchange::Settings| exchange::Settings {
+        start: before.exchange.start,
+        slow: before.exchange.slow,
+        labels: before.exchange.labels.clone(),
+        ..exchange.clone()
+    };
+    differing([
+        ("workers", before.workers != *workers),
+        ("shutdown_grace", before.shutdown_grace != *shutdown_grace),
+        ("listen", unplaced_listeners(&before.listeners) != unplaced_listeners(listeners)),
+        ("limits", before.limits != *limits),
+        ("identity", before.exchange != identity(exchange)),
+        ("log.start", before.exchange.start != exchange.start),
+        ("log.slow", before.exchange.slow != exchange.slow),
+        ("log.labels", before.exchange.labels != exchange.labels),
+        ("log.redact", before.record.redact != record.redact),
+        ("upstream", unplaced_upstreams(&before.upstreams) != unplaced_upstreams(upstreams)),
+        ("route", unplaced_routes(&before.routes) != unplaced_routes(routes)),
+    ])
+}
+
+/// What every record carries: as the new configuration says, but for what is settled when a request is captured.
+pub(super) fn record_settings(before: &Config, after: &Config) -> record::Settings {
+    record::Settings { redact: before.record.redact.clone(), ..after.record.clone() }
+}
+
+fn differing<const COUNT: usize>(keys: [(&'static str, bool); COUNT]) -> Vec<&'static str> {
+    keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+}
+
+/// Settings without what says where they stand in the file: lines that moved are no change.
+fn unplaced_listeners(listeners: &[ListenSettings]) -> Vec<ListenSettings> {
+    listeners.iter().map(|listener| ListenSettings { origin: 0, ..listener.clone() }).collect()
+}
+
+fn unplaced_upstreams(upstreams: &[upstream::Settings]) -> Vec<upstream::Settings> {
+    upstreams.iter().map(|upstream| upstream::Settings { origin: 0, ..upstream.clone() }).collect()
+}
+
+fn unplaced_routes(settings: &routes::Settings) -> routes::Settings {
+    fn unplaced(route: &routes::RouteSettings) -> routes::RouteSettings {
+        let nested = route.nested.iter().map(unplaced).collect();
+        routes::RouteSettings { origin: 0, nested, ..route.clone() }
+    }
+    let converter =
+        |converter: &routes::ConverterSettings| routes::ConverterSettings { origin: 0, ..converter.clone() };
+    routes::Settings {
+        converters: settings.converters.iter().map(converter).collect(),
+        routes: settings.routes.iter().map(unplaced).collect(),
+    }
+}

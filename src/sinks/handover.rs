@@ -1,0 +1,85 @@
+//! One place, one writer at a time: who is to write where somebody else still does waits until that one has ended, and goes
+//! on with its stream. So lines never mix, and numbers have no gap.
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::pipeline::{Health, Queue, Reason};
+
+/// A queue that was closed so long ago is written no further: what still waits is lost and told as such.
+pub const DRAIN: Duration = Duration::from_secs(30);
+/// The longest wait between two looks at whether the writer before has ended.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What a writer leaves to the next one at its place.
+#[derive(Debug)]
+pub struct Handover {
+    /// The number that the next line gets.
+    pub next: u64,
+    /// Records that were lost and that nobody was told of yet, and why.
+    pub lost: Vec<(Reason, u64)>,
+    /// The rest of a line that was written in part, and the numbers that this line has used up.
+    pub torn: (Vec<u8>, u64),
+    /// The writer before, if it has not ended: then `next` and `torn` are its to say.
+    pub before: Option<Predecessor>,
+}
+
+/// A writer that ends, or has ended.
+pub type Predecessor = JoinHandle<Handover>;
+
+impl Default for Handover {
+    fn default() -> Self {
+        Handover { next: 1, lost: Vec::new(), torn: (Vec::new(), 0), before: None }
+    }
+}
+
+impl Handover {
+    /// Waits for the writer before. Where that one hangs, `queue` is closed meanwhile and [`DRAIN`] is over, what waits in
+    /// the queue is lost, and the handover itself says that there still is one before.
+    pub fn wait(before: Option<Predecessor>, queue: &Queue, health: &Health, drain: Duration) -> Handover {
+        let mut handover = Handover { before, ..Handover::default() };
+        while let Some(before) = handover.before.take() {
+            if !has_ended(&before, queue, drain) {
+                handover.before = Some(before);
+                handover.give_up(queue, health);
+                break;
+            }
+            // One that has panicked leaves nothing.
+            let mut earlier = before.join().unwrap_or_default();
+            earlier.lost.append(&mut handover.lost);
+            handover = earlier;
+        }
+        handover
+    }
+
+    fn give_up(&mut self, queue: &Queue, health: &Health) {
+        while let Some(batch) = queue.pop() {
+            health.count_dropped(Reason::Shutdown, batch.lines.len() as u64);
+            lose(&mut self.lost, Reason::QueueFull, batch.lost);
+            lose(&mut self.lost, Reason::Shutdown, batch.lines.len() as u64);
+        }
+        lose(&mut self.lost, Reason::QueueFull, queue.take_untold());
+    }
+}
+
+/// Adds records to those that nobody was told of yet.
+pub fn lose(lost: &mut Vec<(Reason, u64)>, reason: Reason, count: u64) {
+    match lost.last_mut() {
+        Some((last, sum)) if *last == reason => *sum += count,
+        _ if count > 0 => lost.push((reason, count)),
+        _ => {}
+    }
+}
+
+/// Waits for its end; false when that takes too long.
+fn has_ended(before: &Predecessor, queue: &Queue, drain: Duration) -> bool {
+    let mut look = Duration::from_micros(100);
+    while !before.is_finished() {
+        if queue.is_closed_since(drain) {
+            return false;
+        }
+        std::thread::sleep(look);
+        look = (look * 2).min(LOOK);
+    }
+    true
+}
