@@ -37,6 +37,11 @@ pub trait Target: Send + 'static {
         true
     }
 
+    /// Whether the rest of a line that the target before it at the same place took in part can follow in this one.
+    fn can_go_on(&self) -> bool {
+        true
+    }
+
     /// Nothing more will come.
     fn finish(&mut self) {}
 }
@@ -126,6 +131,9 @@ impl<T: Target> Writer<T> {
         self.lost = handover.lost;
         self.carried = (rest.len(), numbers);
         self.out = rest;
+        if !self.target.can_go_on() {
+            self.forget_torn();
+        }
     }
 
     fn run(mut self) -> Handover {
@@ -253,9 +261,15 @@ impl<T: Target> Writer<T> {
     }
 
     fn tend(&mut self) {
+        if !self.target.tend() {
+            self.forget_torn();
+        }
+    }
+
+    /// What a torn line began in is gone, and the line with it.
+    fn forget_torn(&mut self) {
         let (carried, numbers) = self.carried;
-        if !self.target.tend() && carried > 0 {
-            // What its line began in is gone, and the line with it.
+        if carried > 0 {
             self.out.drain(..carried);
             self.carried = (0, 0);
             self.sequence.unwrite(numbers);

@@ -69,8 +69,6 @@ pub struct LogFile {
     compressor: Option<Thread>,
     now: Now,
     looked: u64,
-    /// Not looked after yet: a line that was begun by somebody else cannot go on in it.
-    fresh: bool,
     /// When a rotation was not possible last.
     refused: Option<u64>,
 }
@@ -130,7 +128,6 @@ impl LogFile {
             compressor,
             now: Box::new(time::wall_now),
             looked: 0,
-            fresh: true,
             refused: None,
         })
     }
@@ -309,18 +306,22 @@ impl Target for LogFile {
     fn tend(&mut self) -> bool {
         let now = (self.now)();
         let told = self.reopen.swap(false, Ordering::AcqRel);
-        let known = !std::mem::take(&mut self.fresh);
         let same = match () {
             () if told => self.reopen(),
             () if now.abs_diff(self.looked) >= LOOK => self.look(),
-            () => return known,
+            () => return true,
         };
         self.looked = now;
         // A quiet log is closed in time too.
         if self.is_due(now, 0) {
             self.rotate(now);
         }
-        same && known
+        same
+    }
+
+    fn can_go_on(&self) -> bool {
+        // Whatever is torn when a file is opened is ended before anything else.
+        false
     }
 
     fn finish(&mut self) {
