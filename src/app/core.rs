@@ -5,6 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -35,6 +36,14 @@ pub(super) struct Generation {
     /// Counted from 1.
     pub(super) number: u64,
     pub(super) routing: Routing,
+    /// Cores that go by it.
+    pub(super) taken: AtomicUsize,
+}
+
+impl Generation {
+    pub(super) fn new(number: u64, routing: Routing) -> Generation {
+        Generation { number, routing, taken: AtomicUsize::new(0) }
+    }
 }
 
 /// What all cores are built from, and what stays while they run.
@@ -133,6 +142,7 @@ async fn take_generations(intake: Rc<Intake>, mut generations: watch::Receiver<A
     while generations.changed().await.is_ok() {
         let generation = Arc::clone(&generations.borrow_and_update());
         intake.swap(&generation.routing);
+        generation.taken.fetch_add(1, Ordering::Release);
     }
 }
 

@@ -3,6 +3,7 @@
 //! What can change is one value, the [`Generation`], which every core takes between two records. Nothing on a core waits for
 //! any of this: outputs are opened and left here and on their own threads.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,15 @@ use crate::config::{Config, Problem, Severity};
 use crate::pipeline::{Announcer, Levels, Port, Routing, Stamp};
 use crate::record::{Event, Level, Value};
 use crate::sinks::{Changes, Outputs, Prepared, StartError};
+use crate::time;
 
 /// Problems that are told one by one; of more only the number is.
 const TOLD: usize = 100;
 /// An output that was left and has not ended after this time is told of.
 const HANGS: Duration = Duration::from_secs(10);
+/// How long it is waited for every core to go by a new configuration, and how often that is looked at.
+const TAKEN: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(1);
 
 /// What can be asked of a proxy while it serves.
 #[derive(Debug)]
@@ -55,7 +60,7 @@ impl Control {
     pub(super) fn new(config: Config, outputs: Outputs, stamp: Stamp) -> Control {
         let routing = Routing { levels: Levels::new(&config.pipeline), ports: outputs.ports(), stamp };
         let announcer = Arc::new(Announcer::new(&routing));
-        let generations = watch::Sender::new(Arc::new(Generation { number: 1, routing }));
+        let generations = watch::Sender::new(Arc::new(Generation::new(1, routing)));
         Control { announcer, generations, state: Mutex::new(State { config, outputs, closed: false }) }
     }
 
@@ -75,29 +80,42 @@ impl Control {
     }
 
     /// Puts a configuration in force that was read and looked through, or says what is wrong with it and leaves the one
-    /// before as it is. Never waits for an output.
-    pub fn reload(&self, ready: Option<Ready>, problems: &[Problem]) -> Reloaded {
+    /// before as it is. Never waits for an output; once all cores go by the new one, the log says so.
+    pub async fn reload(&self, ready: Option<Ready>, problems: &[Problem]) -> Reloaded {
+        let report = match self.try_take(ready, problems) {
+            Ok(report) => report,
+            Err(outcome) => return outcome,
+        };
+        let generation = Arc::clone(&self.generations.borrow());
+        self.all_have(&generation).await;
+        let is_new = |port: &Port| report.changes.begin.iter().any(|name| **name == *port.name);
+        report.announce(&announcer_of(&generation.routing, |port| !is_new(port)), None);
+        Reloaded::Taken
+    }
+
+    fn try_take(&self, ready: Option<Ready>, problems: &[Problem]) -> Result<Report, Reloaded> {
         let mut state = self.state();
         if state.closed {
-            return Reloaded::Ignored;
+            return Err(Reloaded::Ignored);
         }
         tell(problems);
         let taken = match ready {
-            Some(ready) => self.take(&mut state, ready.config).map_err(|error| {
-                let error = anyhow::Error::from(error);
-                tracing::error!(target: "gatelog.proxy", "the configuration cannot be reloaded: {error:#}");
-                1
-            }),
+            Some(ready) => self.take(&mut state, ready.config).map_err(|error| tell_failure(error, problems)),
             None => Err(count(problems, Severity::Error)),
         };
-        match taken {
-            Ok(()) => Reloaded::Taken,
-            Err(errors) => {
-                let errors = ("errors", Value::Unsigned(errors));
-                let fields = [errors, ("warnings", Value::Unsigned(count(problems, Severity::Warning)))];
-                self.announcer.announce(Event::ConfigRefused, Level::Error, &fields);
-                Reloaded::Refused
-            }
+        taken.map_err(|errors| {
+            let errors = ("errors", Value::Unsigned(errors));
+            let fields = [errors, ("warnings", Value::Unsigned(count(problems, Severity::Warning)))];
+            self.announcer.announce(Event::ConfigRefused, Level::Error, &fields);
+            Reloaded::Refused
+        })
+    }
+
+    /// Waits until every core goes by this generation. One that is held up must not hold up who waits.
+    async fn all_have(&self, generation: &Generation) {
+        let since = time::monotonic();
+        while generation.taken.load(Ordering::Acquire) < self.generations.receiver_count() && since.elapsed() < TAKEN {
+            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -124,35 +142,20 @@ impl Control {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, state: &mut State, config: Config) -> Result<(), StartError> {
+    fn take(&self, state: &mut State, config: Config) -> Result<Report, StartError> {
         let before = Arc::clone(&self.generations.borrow());
-        let now = changed_now(&state.config, &config);
-        let later = changed_later(&state.config, &config);
+        let (now, later) = (changed_now(&state.config, &config), changed_later(&state.config, &config));
         let record = record_settings(&state.config, &config);
         let stamp = Stamp { instance: before.routing.stamp.instance.clone(), record };
         let restamped = stamp.record != before.routing.stamp.record;
         let prepared = state.outputs.prepare(&settled(&config.pipeline.outputs), &stamp, restamped)?;
         let ports = prepared.ports(&state.outputs);
         let next = Routing { levels: Levels::new(&config.pipeline), ports, stamp };
-        let number = before.number + 1;
-        let report = Report { number, now: &now, later: &later, changes: prepared.changes() };
-        self.announce(&report, &before.routing, &next);
+        let report = Report { number: before.number + 1, now, later, changes: prepared.changes().clone() };
+        report.announce_streams(&before.routing, &next);
         (state.config.pipeline, state.config.record) = (config.pipeline, next.stamp.record.clone());
-        self.swap(&mut state.outputs, prepared, Generation { number, routing: next });
-        Ok(())
-    }
-
-    /// Streams that end are told so, as far as they are not cut off; those that begin have the record of it first.
-    fn announce(&self, report: &Report<'_>, before: &Routing, next: &Routing) {
-        let Changes { begin, end, .. } = report.changes;
-        let is_of = |port: &Port, names: &[String]| names.iter().any(|name| **name == *port.name);
-        let part = |routing: &Routing, is_meant: &dyn Fn(&Port) -> bool| {
-            let ports = routing.ports.iter().filter(|port| is_meant(port)).cloned().collect();
-            Announcer::new(&Routing { ports, ..routing.clone() })
-        };
-        report.announce(&part(before, &|port| is_of(port, end)), Some("ends"));
-        report.announce(&part(next, &|port| is_of(port, begin)), Some("begins"));
-        report.announce(&part(next, &|port| !is_of(port, begin)), None);
+        self.swap(&mut state.outputs, prepared, Generation::new(report.number, next));
+        Ok(report)
     }
 
     fn swap(&self, outputs: &mut Outputs, prepared: Prepared, generation: Generation) {
@@ -164,16 +167,23 @@ impl Control {
 }
 
 /// What a `config_reloaded` says.
-struct Report<'a> {
+struct Report {
     number: u64,
-    now: &'a [&'static str],
-    later: &'a [&'static str],
-    changes: &'a Changes,
+    now: Vec<&'static str>,
+    later: Vec<&'static str>,
+    changes: Changes,
 }
 
-impl Report<'_> {
+impl Report {
+    /// Streams that end are told so, and those that begin have it before anything else.
+    fn announce_streams(&self, before: &Routing, next: &Routing) {
+        let is_of = |port: &Port, names: &[String]| names.iter().any(|name| **name == *port.name);
+        self.announce(&announcer_of(before, |port| is_of(port, &self.changes.end)), Some("ends"));
+        self.announce(&announcer_of(next, |port| is_of(port, &self.changes.begin)), Some("begins"));
+    }
+
     fn announce(&self, announcer: &Announcer, stream: Option<&str>) {
-        let Changes { added, removed, changed, .. } = self.changes;
+        let Changes { added, removed, changed, .. } = &self.changes;
         let names = [added, removed, changed].map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
         let [added, removed, changed] = &names;
         let mut fields = vec![("generation", Value::Unsigned(self.number))];
@@ -182,14 +192,26 @@ impl Report<'_> {
             ("outputs_added", added),
             ("outputs_removed", removed),
             ("outputs_changed", changed),
-            ("changed", self.now),
-            ("at_next_start", self.later),
+            ("changed", &self.now),
+            ("at_next_start", &self.later),
         ];
-        fields.extend(
-            lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| (name, Value::List(list))),
-        );
+        let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+        fields.extend(lists.map(|(name, list)| (name, Value::List(list))));
         announcer.announce(Event::ConfigReloaded, Level::Info, &fields);
     }
+}
+
+/// A way to some of the outputs.
+fn announcer_of(routing: &Routing, is_meant: impl Fn(&Port) -> bool) -> Announcer {
+    let ports = routing.ports.iter().filter(|port| is_meant(port)).cloned().collect();
+    Announcer::new(&Routing { ports, ..routing.clone() })
+}
+
+/// The configuration is good, and yet an output cannot be opened. Returns how many errors there are.
+fn tell_failure(error: StartError, problems: &[Problem]) -> u64 {
+    let StartError { output, source: error } = error;
+    tracing::error!(target: "gatelog.proxy", output, %error, "an output cannot be started: nothing is put in force");
+    count(problems, Severity::Error) + 1
 }
 
 fn count(problems: &[Problem], severity: Severity) -> u64 {

@@ -72,7 +72,7 @@ async fn reload(mut requests: Requests, read: Arc<Read>, control: Arc<Control>) 
     loop {
         requests.next().await;
         let (ready, problems) = read_aside(Arc::clone(&read)).await;
-        if control.reload(ready, &problems) == Reloaded::Taken {
+        if control.reload(ready, &problems).await == Reloaded::Taken {
             let control = Arc::clone(&control);
             tokio::spawn(async move { control.tell_hanging().await });
         }
