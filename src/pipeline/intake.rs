@@ -235,4 +235,51 @@ mod tests {
         intake.flush_last(Duration::from_millis(1));
         assert_eq!((health.dropped()[0], queue.take_untold()), (2, 2));
     }
+
+    fn routing(ports: &[&Port]) -> Routing {
+        let stamp = Stamp { instance: "i".into(), record: Default::default() };
+        Routing {
+            levels: Levels::new(&Default::default()),
+            ports: ports.iter().map(|port| (*port).clone()).collect(),
+            stamp,
+        }
+    }
+
+    fn say(intake: &Intake) {
+        let event = Event::ServerStarted;
+        let head = Head { timestamp: 0, level: Level::Info, event, message: "m", logger: "gatelog.proxy" };
+        intake.record(&Record { head, body: Body::Fields(&[]) });
+    }
+
+    fn lines(queue: &Queue) -> usize {
+        std::iter::from_fn(|| queue.pop()).map(|batch| batch.lines.len()).sum()
+    }
+
+    #[test]
+    fn records_before_a_swap_go_to_the_outputs_before_and_those_after_it_to_the_outputs_after() {
+        let [kept, gone, new] = [0; 3].map(|_| Port::new(&OutputSettings::default(), Format::Json));
+        let queues = [&kept, &gone, &new].map(|port| Arc::clone(&port.queue));
+        let intake = Intake::new(&routing(&[&gone, &kept]));
+        say(&intake);
+        intake.swap(&routing(&[&new, &kept]));
+        drop((kept, gone, new));
+        assert!(queues[1].is_closed(), "nobody can offer anything to it any more");
+        assert_eq!(queues[0].waiting_batches(), 0, "what gathers for it goes on gathering");
+        say(&intake);
+        intake.flush();
+        assert_eq!(queues.each_ref().map(|queue| lines(queue)), [2, 1, 1]);
+        assert!(!queues[0].is_closed() && !queues[2].is_closed());
+    }
+
+    #[test]
+    fn last_lines_for_an_output_that_is_no_more_wait_until_its_queue_has_room() {
+        let (intake, queue, _) = full();
+        intake.swap(&routing(&[]));
+        assert!(intake.flush(), "they are still there");
+        assert!(!queue.is_closed());
+        assert_eq!(lines(&queue), 1);
+        assert!(!intake.flush());
+        assert_eq!(lines(&queue), 1);
+        assert!(queue.is_closed());
+    }
 }

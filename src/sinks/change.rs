@@ -20,12 +20,16 @@ pub struct Prepared {
 enum Next {
     /// Goes on as it is: its place among those that run.
     Kept(usize),
-    New {
-        settings: OutputSettings,
-        port: Port,
-        started: Started,
-        reopen: Reopen,
-    },
+    New(Box<New>),
+}
+
+/// An output that has not begun.
+#[derive(Debug)]
+struct New {
+    settings: OutputSettings,
+    port: Port,
+    started: Started,
+    reopen: Reopen,
 }
 
 /// How one set of outputs differs from the one before: names, in the order of the configuration.
@@ -79,7 +83,7 @@ impl Prepared {
     pub fn ports(&self, running: &Outputs) -> Vec<Port> {
         let port = |next: &Next| match next {
             Next::Kept(at) => running.running[*at].port.clone(),
-            Next::New { port, .. } => port.clone(),
+            Next::New(new) => new.port.clone(),
         };
         self.next.iter().map(port).collect()
     }
@@ -118,7 +122,7 @@ impl Outputs {
         let health = health.map(|output| Arc::clone(&output.port.health)).unwrap_or_default();
         let port = Port::counting(settings, settings.format, health);
         let (started, reopen) = self.open(settings, &port, stamp, self.is_taken(&settings.kind))?;
-        Ok(Next::New { settings: settings.clone(), port, started, reopen })
+        Ok(Next::New(Box::new(New { settings: settings.clone(), port, started, reopen })))
     }
 
     /// Whether somebody writes there, or still does.
@@ -137,7 +141,8 @@ impl Outputs {
         for next in prepared.next {
             let output = match next {
                 Next::Kept(at) => before[at].take(),
-                Next::New { settings, port, started, reopen } => {
+                Next::New(new) => {
+                    let New { settings, port, started, reopen } = *new;
                     let writer = started.begin(self.predecessor(&settings.kind));
                     Some(Output { settings, port, writer, reopen })
                 }

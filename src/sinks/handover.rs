@@ -83,3 +83,59 @@ fn has_ended(before: &Predecessor, queue: &Queue, drain: Duration) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{Batch, OutputSettings, Written};
+    use std::sync::Arc;
+    use std::sync::mpsc::{Sender, channel};
+
+    /// A writer that ends when it is told to.
+    fn writer(handover: Handover) -> (Predecessor, Sender<()>) {
+        let (end, ended) = channel();
+        let work = move || {
+            // A test that has failed drops its end.
+            let _ = ended.recv();
+            handover
+        };
+        (std::thread::spawn(work), end)
+    }
+
+    fn queue(health: &Arc<Health>, lines: usize) -> Queue {
+        let queue = Queue::new(&OutputSettings::default(), Arc::clone(health));
+        let mut batch = Batch::default();
+        (0..lines).for_each(|_| {
+            batch.bytes.push(b'\n');
+            batch.close_line(Written::Plain);
+        });
+        queue.push(batch).expect("room");
+        queue
+    }
+
+    #[test]
+    fn who_comes_next_goes_on_where_the_one_before_has_ended() {
+        let health = Arc::default();
+        let (before, end) = writer(Handover { next: 8, ..Handover::default() });
+        end.send(()).expect("it waits");
+        let handover = Handover::wait(Some(before), &queue(&health, 3), &health, DRAIN);
+        assert_eq!((handover.next, handover.lost, handover.before.is_none()), (8, vec![], true));
+    }
+
+    #[test]
+    fn who_waits_in_vain_leaves_its_losses_and_the_one_that_hangs_to_the_next() {
+        let health = Arc::default();
+        let (hanging, end) = writer(Handover { next: 8, lost: vec![(Reason::DiskFull, 2)], ..Handover::default() });
+        let closed = queue(&health, 3);
+        closed.close();
+        let vain = Handover::wait(Some(hanging), &closed, &health, Duration::ZERO);
+        assert!(vain.before.is_some());
+        assert_eq!(health.dropped()[Reason::Shutdown as usize], 3);
+        end.send(()).expect("it waits");
+        let (vain, vain_end) = writer(vain);
+        drop(vain_end);
+        let handover = Handover::wait(Some(vain), &queue(&health, 1), &health, DRAIN);
+        assert_eq!(handover.next, 8);
+        assert_eq!(handover.lost, [(Reason::DiskFull, 2), (Reason::Shutdown, 3)]);
+    }
+}

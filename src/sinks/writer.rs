@@ -7,7 +7,7 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use crate::pipeline::{Batch, Health, Port, Queue, Reason, Stamp};
@@ -50,7 +50,7 @@ pub trait Target: Send + 'static {
 #[derive(Debug)]
 pub struct Started {
     thread: Predecessor,
-    begin: Sender<Option<Predecessor>>,
+    begin: SyncSender<Option<Predecessor>>,
 }
 
 impl Started {
@@ -69,7 +69,7 @@ impl Started {
 /// When there are no more threads.
 pub fn start(target: impl Target, port: &Port, stamp: &Stamp) -> io::Result<Started> {
     let mut writer = Writer::new(target, port, stamp);
-    let (begin, word) = mpsc::channel();
+    let (begin, word) = sync_channel(1);
     let work = move || {
         let Ok(before) = word.recv() else { return Handover::default() };
         let handover = Handover::wait(before, &writer.queue, &writer.health, writer.drain);

@@ -7,9 +7,8 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -41,33 +40,36 @@ pub(in crate::sinks) struct Family {
 pub(in crate::sinks) struct Compressor {
     thread: Thread,
     stop: Arc<AtomicBool>,
-    families: Sender<Vec<Family>>,
+    given: Given,
 }
+
+/// The logs that are its work from now on, until it has taken them.
+type Given = Arc<Mutex<Option<Vec<Family>>>>;
 
 impl Compressor {
     /// A thread that has nothing to do yet.
     pub(in crate::sinks) fn start() -> io::Result<Compressor> {
         let stop = Arc::new(AtomicBool::new(false));
-        let (families, given) = mpsc::channel();
+        let given = Given::default();
+        let taken = Arc::clone(&given);
         let stopped = Arc::clone(&stop);
         let work = move || {
             // Without it the work is done all the same.
             let _ = rustix::process::nice(NICE);
             let mut families: Vec<Family> = Vec::new();
             while !stopped.load(Ordering::Acquire) {
-                families = given.try_iter().last().unwrap_or(families);
+                families = take(&taken).unwrap_or(families);
                 families.iter_mut().for_each(|family| family.compress(&stopped));
                 std::thread::park_timeout(AGAIN);
             }
         };
         let thread = std::thread::Builder::new().name("log-compress".into()).spawn(work)?.thread().clone();
-        Ok(Compressor { thread, stop, families })
+        Ok(Compressor { thread, stop, given })
     }
 
     /// Has the closed files of these logs compressed from now on, and no others; begins with what is there.
     pub(in crate::sinks) fn compress(&self, families: Vec<Family>) {
-        // Without its thread there is nobody to do it, which the thread's own panic has told.
-        let _ = self.families.send(families);
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(families);
         self.thread.unpark();
     }
 
@@ -75,6 +77,10 @@ impl Compressor {
     pub(in crate::sinks) fn waker(&self) -> Thread {
         self.thread.clone()
     }
+}
+
+fn take(given: &Given) -> Option<Vec<Family>> {
+    given.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl Drop for Compressor {
