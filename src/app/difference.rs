@@ -75,3 +75,46 @@ fn unplaced_routes(settings: &routes::Settings) -> routes::Settings {
         routes: settings.routes.iter().map(unplaced).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let upstream = "[[upstream]]\nname = \"app\"\nservers = [\"http://127.0.0.1:1\"]\n";
+        let loaded = crate::config::fuzz(format!("{text}\n{upstream}").as_bytes());
+        loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.problems))
+    }
+
+    fn later(before: &str, after: &str) -> Vec<&'static str> {
+        changed_later(&config(before), &config(after))
+    }
+
+    #[test]
+    fn lines_that_moved_are_no_change() {
+        let (routes, listen) =
+            ("[[route]]\nprefix = \"x/\"\nroute = [{ path = \"a\" }]\n", "[[listen]]\naddress = \"127.0.0.1:1\"\n");
+        let outputs = "[[log.output]]\ntype = \"file\"\npath = \"a\"\n";
+        assert!(later(&format!("{routes}{listen}"), &format!("{outputs}{listen}{routes}")).is_empty());
+    }
+
+    #[test]
+    fn what_waits_for_the_next_start_is_named() {
+        assert_eq!(later("", "workers = 3\n[limits]\nheader_count = 7"), ["workers", "limits"]);
+        assert_eq!(later("[identity]\ntrace = false", "[log]\nslow = \"3s\""), ["identity", "log.slow"]);
+        assert_eq!(later("", "[[route]]\npath = \"a\"\n[log.redact]\nquery = [\"+x\"]"), ["log.redact", "route"]);
+    }
+
+    #[test]
+    fn what_is_in_force_at_once_is_named() {
+        let now = changed_now(&config("[log]\nlevel = \"debug\""), &config("[log]\nservice = \"s\"\nnulls = true"));
+        assert_eq!(now, ["log.level", "log.service", "log.nulls"]);
+    }
+
+    #[test]
+    fn what_is_captured_stays_as_it_was() {
+        let (before, after) = (config(""), config("[log]\nservice = \"s\"\nredact = { query = [\"+x\"] }"));
+        let settled = record_settings(&before, &after);
+        assert_eq!((settled.service.as_deref(), settled.redact), (Some("s"), before.record.redact.clone()));
+    }
+}
