@@ -128,7 +128,7 @@ impl Outputs {
     /// Whether somebody writes there, or still does.
     fn is_taken(&self, kind: &OutputKind) -> bool {
         self.running.iter().any(|output| is_one_place(&output.settings.kind, kind))
-            || self.left.iter().any(|left| !left.writer.is_finished() && is_one_place(&left.settings.kind, kind))
+            || self.left.iter().any(|left| !left.writer.thread.is_finished() && is_one_place(&left.settings.kind, kind))
     }
 
     /// Takes what was prepared for these outputs. Those before that do not go on write what waits once nobody holds a
@@ -163,7 +163,7 @@ impl Outputs {
     fn forget(&mut self) {
         let mut over = self.left.len().saturating_sub(PLACES);
         self.left.retain(|left| {
-            let forgotten = over > 0 && left.writer.is_finished();
+            let forgotten = over > 0 && left.writer.thread.is_finished();
             over -= usize::from(forgotten);
             !forgotten
         });

@@ -1,6 +1,7 @@
 //! One place, one writer at a time: who is to write where somebody else still does waits until that one has ended, and goes
 //! on with its stream. So lines never mix, and numbers have no gap.
 
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,7 +26,13 @@ pub struct Handover {
 }
 
 /// A writer that ends, or has ended.
-pub type Predecessor = JoinHandle<Handover>;
+#[derive(Debug)]
+pub struct Predecessor {
+    /// Ends a little later than it writes: bringing a file to the disk takes its time, which nobody else needs to wait for.
+    pub thread: JoinHandle<()>,
+    /// What it leaves, once it has written its last line.
+    pub left: Receiver<Handover>,
+}
 
 impl Default for Handover {
     fn default() -> Self {
@@ -39,13 +46,11 @@ impl Handover {
     pub fn wait(before: Option<Predecessor>, queue: &Queue, health: &Health, drain: Duration) -> Handover {
         let mut handover = Handover { before, ..Handover::default() };
         while let Some(before) = handover.before.take() {
-            if !has_ended(&before, queue, drain) {
+            let Some(mut earlier) = before.wait(queue, drain) else {
                 handover.before = Some(before);
                 handover.give_up(queue, health);
                 break;
-            }
-            // One that has panicked leaves nothing.
-            let mut earlier = before.join().unwrap_or_default();
+            };
             earlier.lost.append(&mut handover.lost);
             handover = earlier;
         }
@@ -71,17 +76,21 @@ pub fn lose(lost: &mut Vec<(Reason, u64)>, reason: Reason, count: u64) {
     }
 }
 
-/// Waits for its end; false when that takes too long.
-fn has_ended(before: &Predecessor, queue: &Queue, drain: Duration) -> bool {
-    let mut look = Duration::from_micros(100);
-    while !before.is_finished() {
-        if queue.is_closed_since(drain) {
-            return false;
+impl Predecessor {
+    /// Waits for what it leaves; `None` when that takes too long.
+    fn wait(&self, queue: &Queue, drain: Duration) -> Option<Handover> {
+        let mut look = Duration::from_micros(100);
+        loop {
+            match self.left.try_recv() {
+                Ok(handover) => return Some(handover),
+                // One that has panicked leaves nothing.
+                Err(TryRecvError::Disconnected) => return Some(Handover::default()),
+                Err(TryRecvError::Empty) if queue.is_closed_since(drain) => return None,
+                Err(TryRecvError::Empty) => std::thread::sleep(look),
+            }
+            look = (look * 2).min(LOOK);
         }
-        std::thread::sleep(look);
-        look = (look * 2).min(LOOK);
     }
-    true
 }
 
 #[cfg(test)]
@@ -89,17 +98,18 @@ mod tests {
     use super::*;
     use crate::pipeline::{Batch, OutputSettings, Written};
     use std::sync::Arc;
-    use std::sync::mpsc::{Sender, channel};
+    use std::sync::mpsc::{SyncSender, sync_channel};
 
     /// A writer that ends when it is told to.
-    fn writer(handover: Handover) -> (Predecessor, Sender<()>) {
-        let (end, ended) = channel();
+    fn writer(handover: Handover) -> (Predecessor, SyncSender<()>) {
+        let (end, ended) = sync_channel(1);
+        let (leave, left) = sync_channel(1);
         let work = move || {
             // A test that has failed drops its end.
             let _ = ended.recv();
-            handover
+            let _ = leave.send(handover);
         };
-        (std::thread::spawn(work), end)
+        (Predecessor { thread: std::thread::spawn(work), left }, end)
     }
 
     fn queue(health: &Arc<Health>, lines: usize) -> Queue {

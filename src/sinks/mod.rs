@@ -96,7 +96,7 @@ impl Outputs {
     pub fn reopen(&self) {
         for output in &self.running {
             output.reopen.store(true, Ordering::Release);
-            output.writer.thread().unpark();
+            output.writer.thread.thread().unpark();
         }
     }
 
@@ -107,7 +107,7 @@ impl Outputs {
 
     /// The names of those that were left so long ago and still have not ended.
     pub fn hanging(&self, since: Duration) -> Vec<String> {
-        let hangs = |left: &&Left| left.queue.is_closed_since(since) && !left.writer.is_finished();
+        let hangs = |left: &&Left| left.queue.is_closed_since(since) && !left.writer.thread.is_finished();
         self.left.iter().filter(hangs).map(|left| left.settings.name.clone()).collect()
     }
 
@@ -116,7 +116,7 @@ impl Outputs {
         self.running.iter().for_each(|output| output.port.queue.close());
         let running = self.running.iter().map(|output| &output.writer);
         let writers: Vec<&Predecessor> = running.chain(self.left.iter().map(|left| &left.writer)).collect();
-        while writers.iter().any(|writer| !writer.is_finished()) && time::monotonic() < until {
+        while writers.iter().any(|writer| !writer.thread.is_finished()) && time::monotonic() < until {
             std::thread::sleep(POLL);
         }
         self.compressor = None;

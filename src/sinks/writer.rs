@@ -49,7 +49,7 @@ pub trait Target: Send + 'static {
 /// A writer thread that waits for its word.
 #[derive(Debug)]
 pub struct Started {
-    thread: Predecessor,
+    writer: Predecessor,
     begin: SyncSender<Option<Predecessor>>,
 }
 
@@ -59,7 +59,7 @@ impl Started {
     pub fn begin(self, before: Option<Predecessor>) -> Predecessor {
         // It waits for this and cannot have ended.
         let _ = self.begin.send(before);
-        self.thread
+        self.writer
     }
 }
 
@@ -70,18 +70,23 @@ impl Started {
 pub fn start(target: impl Target, port: &Port, stamp: &Stamp) -> io::Result<Started> {
     let mut writer = Writer::new(target, port, stamp);
     let (begin, word) = sync_channel(1);
+    let (leave, left) = sync_channel(1);
     let work = move || {
-        let Ok(before) = word.recv() else { return Handover::default() };
+        let Ok(before) = word.recv() else { return };
         let handover = Handover::wait(before, &writer.queue, &writer.health, writer.drain);
+        // Nobody writes there again once the process is ending.
         if handover.before.is_some() {
-            return handover;
+            let _ = leave.send(handover);
+        } else {
+            writer.take_over(handover);
+            let (mut target, handover) = writer.run();
+            let _ = leave.send(handover);
+            target.finish();
         }
-        writer.take_over(handover);
-        writer.run()
     };
     let thread = std::thread::Builder::new().name(format!("log-{}", port.name)).spawn(work)?;
     port.queue.attach(thread.thread().clone());
-    Ok(Started { thread, begin })
+    Ok(Started { writer: Predecessor { thread, left }, begin })
 }
 
 struct Writer<T> {
@@ -136,7 +141,7 @@ impl<T: Target> Writer<T> {
         }
     }
 
-    fn run(mut self) -> Handover {
+    fn run(mut self) -> (T, Handover) {
         loop {
             // Read before the queue is emptied: whatever was pushed before the close is then seen.
             let closed = self.queue.is_closed();
@@ -148,11 +153,11 @@ impl<T: Target> Writer<T> {
         }
     }
 
-    fn finish(mut self) -> Handover {
+    fn finish(mut self) -> (T, Handover) {
         self.tell_lost();
         self.write();
-        self.target.finish();
-        Handover { next: self.sequence.next(), lost: self.lost, torn: (self.out, self.carried.1), before: None }
+        let torn = (self.out, self.carried.1);
+        (self.target, Handover { next: self.sequence.next(), lost: self.lost, torn, before: None })
     }
 
     fn drain(&mut self) {
