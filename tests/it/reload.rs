@@ -99,11 +99,11 @@ fn of_requests(records: &[Record]) -> Vec<(String, String)> {
     records.iter().filter(|record| !record.text("request_id").is_empty()).map(key).collect()
 }
 
-/// The reloads of the test under load: one file is there in turns, one changes its settings and keeps its path, one
-/// stays as it is, and two exchange their paths.
 /// Room for what comes while a loaded disk is busy: this test is about reloads, not about queues that are full.
 const BIG: &str = "queue = \"64MB\"";
 
+/// The reloads of the test under load: one file is there in turns, one changes its settings and keeps its path, one
+/// stays as it is, and two exchange their paths.
 fn variant(at: usize) -> String {
     let even = at.is_multiple_of(2);
     let turn = if even { file("even", BIG) } else { file("odd", BIG) };
