@@ -25,6 +25,7 @@ fn table(pattern: impl Fn(usize) -> Pattern) -> Table {
         slow: None,
         level: None,
         start: None,
+        sample: None,
         log: true,
         upstream: None,
         labels: Vec::new(),

@@ -1,7 +1,10 @@
-//! The only door to the file system: whole small files, with a limit on how much of one is read, and what can be done
-//! with a path ([`paths`]).
+//! The only door to the file system: whole small files, with a limit on how much of one is read, what can be done with a
+//! path ([`paths`]), and folders that belong to one process ([`Folder`]).
 
+mod folder;
 pub mod paths;
+
+pub use folder::Folder;
 
 use std::fs::File;
 use std::io::{self, Read};

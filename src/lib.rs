@@ -21,7 +21,8 @@
 //! 3. [`upstream`] chooses a server and drives the HTTP/1.1 exchange with it in the request's own task
 //!    ([`upstream::call`]); what a response may be is decided strictly ([`upstream::response`]).
 //! 4. [`exchange`] holds the facts. Handler, request body, response body and connection share one ledger
-//!    ([`exchange::ledger`]); its `Drop` writes `request_completed`. [`routes`] says which view of the application a path is.
+//!    ([`exchange::ledger`]); its `Drop` writes `request_completed`, unless sampling leaves the whole request out
+//!    ([`exchange::sample`]), and the business events that mean it ([`exchange::business`]). [`routes`] says which view of the application a path is.
 //! 5. [`record`] is what is written, and [`filter`] the one language that says which records are meant; [`pipeline`] asks
 //!    each output's level and filter, encodes once for each format, and takes it from the core without waiting; [`sinks`]
 //!    write it, each at its own pace ([`sinks::writer`], [`sinks::file`]).
@@ -38,7 +39,8 @@
 //! - Nothing on the request path waits for a consumer of the log: [`pipeline::Intake`] takes no lock that one holds, does no
 //!   I/O, and drops and counts when a queue is full (unless the user asks for `when_full = "block"`, and then for no longer
 //!   than `block_at_most`).
-//! - No request is without its terminal record, and none has two: it is written by ownership, not by remembering.
+//! - No request is without its terminal record, and none has two: it is written by ownership, not by remembering. What
+//!   sampling leaves out has no record at all, and is counted in `log_sampled`.
 //! - No head that could be read in two ways goes anywhere, in either direction.
 //! - No body is collected. No queue, buffer, head, loop or cache is without a limit.
 //! - No module below [`app`] reads the environment or a clock of its own ([`time`] is the only one that does); files are
@@ -54,6 +56,9 @@
 //!   last byte: a client that leaves in between is a client that left.
 //! - `exchange` and `proxy` know [`net::Peer`], so that neither needs `listen` for who the client is; `routes` knows the
 //!   record's vocabulary (level, values), so that typed arguments need no third form.
+//! - Sampling lives in `exchange` and not in `pipeline`: it is about a request with all its records, of which the pipeline
+//!   sees one at a time. Since a route may have rules of its own, `routes` and `exchange` know `filter`.
+//! - `exchange` knows [`filter`]: whether a body is captured is asked while its answer passes ([`exchange::capture`]).
 //! - `telemetry` lives in [`app::diagnostics`]: a layer over `tracing` needs the pipeline, which nothing below may know.
 //! - [`secret`] stands below everything: a value that cannot be printed.
 //! - `TCP_DEFER_ACCEPT` is left out: the socket library does not offer it without unsafe code.

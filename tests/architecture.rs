@@ -19,12 +19,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("listen", &["net", "time", "metrics"]),
     ("proxy", &["listen", "exchange", "upstream", "routes", "net", "record", "time", "metrics"]),
     ("upstream", &["net", "time", "metrics"]),
-    // The vocabulary only (levels, typed values): a table knows no request.
-    ("routes", &["record"]),
-    ("exchange", &["record", "routes", "pipeline", "time", "net", "secret"]),
+    // The vocabulary only (levels, typed values, filters of what a route samples): a table knows no request.
+    ("routes", &["record", "filter"]),
+    // The filter of `log.capture` is asked while the answer passes.
+    ("exchange", &["record", "filter", "routes", "pipeline", "time", "net", "secret"]),
     ("record", &[]),
     ("filter", &["record"]),
-    ("pipeline", &["record", "filter", "metrics", "time"]),
+    ("pipeline", &["record", "filter", "metrics", "time", "secret"]),
     ("sinks", &["record", "filter", "pipeline", "disk", "net", "time", "metrics", "secret"]),
     ("analyze", &["record", "filter", "net", "time", "metrics"]),
     ("alert", &["record", "filter", "net", "time", "metrics", "analyze", "secret"]),

@@ -41,12 +41,13 @@ fn the_corpus_keeps_every_promise() {
 /// A target, and what it says of its bytes: how far they came.
 type Target = (&'static str, fn(&[u8]) -> usize);
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 6] = [
     ("head", fuzz::head::run),
     ("response", |data| usize::from(fuzz::response::run(data))),
     ("config", |data| usize::from(fuzz::config::run(data))),
     ("filter", |data| usize::from(fuzz::filter::run(data))),
     ("redact", |data| usize::from(fuzz::redact::run(data))),
+    ("spool", fuzz::spool::run),
 ];
 
 /// The files of a corpus, cut, joined, doubled and with bytes changed: where a fuzzer begins.

@@ -91,12 +91,13 @@ impl Core {
         runtime.spawn_local(send_posted(Rc::clone(&outbox)));
         runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
         runtime.spawn_local(watch_thresholds(Rc::clone(&exchanges)));
-        runtime.spawn_local(sweep(Rc::clone(&proxy)));
+        runtime.spawn_local(sweep(Rc::clone(&proxy), Rc::clone(&exchanges)));
         runtime.spawn_local(take_generations(Rc::clone(&intake), self.generations));
         let served = runtime.block_on(serve(self.listeners, &self.setup, proxy, outbox, self.stages));
         exchanges.shut_down();
         // Whatever still runs is let go here, and writes how it ended.
         drop(runtime);
+        exchanges.tell_suppressed(true);
         intake.flush_last(LAST_WORDS);
         served
     }
@@ -174,9 +175,10 @@ async fn watch_thresholds(exchanges: Rc<Exchanges>) {
     exchanges.watch_thresholds().await;
 }
 
-async fn sweep(proxy: Rc<Proxy>) {
+async fn sweep(proxy: Rc<Proxy>, exchanges: Rc<Exchanges>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         proxy.upstreams().sweep();
+        exchanges.tell_suppressed(false);
     }
 }

@@ -28,6 +28,9 @@ pub(super) fn changed_later(before: &Config, after: &Config) -> Vec<&'static str
         start: before.exchange.start,
         slow: before.exchange.slow,
         labels: before.exchange.labels.clone(),
+        sample: before.exchange.sample.clone(),
+        events: before.exchange.events.clone(),
+        capture: before.exchange.capture.clone(),
         ..exchange.clone()
     };
     differing([
@@ -39,6 +42,9 @@ pub(super) fn changed_later(before: &Config, after: &Config) -> Vec<&'static str
         ("log.start", before.exchange.start != exchange.start),
         ("log.slow", before.exchange.slow != exchange.slow),
         ("log.labels", before.exchange.labels != exchange.labels),
+        ("log.sample", before.exchange.sample != exchange.sample),
+        ("event", before.exchange.events != exchange.events),
+        ("log.capture", before.exchange.capture != exchange.capture),
         ("log.redact", before.record.redact != record.redact),
         ("upstream", unplaced_upstreams(&before.upstreams) != unplaced_upstreams(upstreams)),
         ("route", unplaced_routes(&before.routes) != unplaced_routes(routes)),
@@ -102,6 +108,12 @@ mod tests {
     fn what_waits_for_the_next_start_is_named() {
         assert_eq!(later("", "workers = 3\n[limits]\nheader_count = 7"), ["workers", "limits"]);
         assert_eq!(later("[identity]\ntrace = false", "[log]\nslow = \"3s\""), ["identity", "log.slow"]);
+        assert_eq!(
+            later("", "[log]\nsample = [{ rate = 0.5 }]\n[[event]]\nname = \"e\"\nwhen = \"path:/e\""),
+            ["log.sample", "event"]
+        );
+        assert_eq!(later("", "[log.capture]\nresponse_body = 100\nwhen = \"status:500\""), ["log.capture"]);
+        assert_eq!(later("", "[[route]]\npath = \"a\"\nsample = [{ rate = 0.5 }]"), ["route"]);
         assert_eq!(later("", "[[route]]\npath = \"a\"\n[log.redact]\nquery = [\"+x\"]"), ["log.redact", "route"]);
     }
 

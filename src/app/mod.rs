@@ -1,5 +1,6 @@
 //! Composition root: what is configured becomes what runs, wired in the order in which a request flows.
 
+mod account;
 mod core;
 pub mod diagnostics;
 mod difference;
@@ -19,12 +20,12 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
-use crate::exchange;
+use crate::exchange::{self, Tally};
 use crate::listen::accept::{bind, is_taken};
 use crate::listen::{ConnectionCount, ListenSettings, Stage, TlsVersion};
 use crate::net::tls::{self, TlsFileError};
 use crate::pipeline::announce::Announcer;
-use crate::pipeline::{Format, OutputKind, OutputSettings, Stamp};
+use crate::pipeline::{Format, HttpBody, OutputKind, OutputSettings, Stamp};
 use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
 use crate::secret::Secret;
@@ -75,6 +76,8 @@ pub struct App {
     ended: mpsc::Receiver<()>,
     stage: watch::Sender<Stage>,
     control: Arc<Control>,
+    /// What requests left behind beside their records.
+    tally: Arc<Tally>,
     grace: Duration,
 }
 
@@ -101,6 +104,7 @@ impl App {
         let clients = client_tls(config)?;
         crate::proxy::Upstreams::new(&config.upstreams, &clients, &Default::default())?;
         let control = Arc::new(start_outputs(config)?);
+        let tally = Arc::new(Tally::new(&config.exchange.events));
         let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
         let setup = core::Setup {
             exchange: exchange::Shared {
@@ -108,6 +112,7 @@ impl App {
                 policy: Policy::new(&config.record.redact, &hash_key),
                 table: Arc::new(table),
                 hash_key: hash_key.clone(),
+                tally: Arc::clone(&tally),
             },
             limits: config.limits.clone(),
             upstreams: config.upstreams.clone(),
@@ -125,7 +130,7 @@ impl App {
             core.spawn(index).map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
-        Ok(App { addresses, cores, ended, stage, control, grace: config.shutdown_grace })
+        Ok(App { addresses, cores, ended, stage, control, tally, grace: config.shutdown_grace })
     }
 
     /// Where it listens, and whether TLS is spoken there.
@@ -143,12 +148,19 @@ impl App {
         &self.control
     }
 
+    /// What is counted beside the records: requests that sampling left out, fields that business events lacked.
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+
     /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
     /// `shutdown_grace` or until `hurry` is done, then what still runs is cut off; each of them has its record.
     pub async fn serve(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Ending {
+        let account = account::Account { tally: &self.tally, announcer: self.control.announcer() };
         let failed = tokio::select! {
             () = stop => false,
             _ = self.ended.recv() => true,
+            () = account.tell_often() => false,
         };
         self.control.close();
         self.announce_stop("draining");
@@ -174,6 +186,7 @@ impl App {
         for core in self.cores.drain(..) {
             failed |= !matches!(core.join(), Ok(Ok(())));
         }
+        account::Account { tally: &self.tally, announcer: self.control.announcer() }.tell();
         self.announce_stop("stopped");
         self.control.finish(crate::time::monotonic() + LAST_WORDS);
         if failed { Ending::Failed } else { ending }
@@ -271,6 +284,9 @@ fn settled(outputs: &[OutputSettings]) -> Vec<OutputSettings> {
 
 fn format(output: &OutputSettings) -> Format {
     match (output.format, &output.kind) {
+        (_, OutputKind::Otlp(_)) => Format::Otel,
+        (_, OutputKind::Http(http)) if http.body == HttpBody::Logs => Format::Native,
+        (format, OutputKind::Syslog(_)) => format.for_syslog(),
         (Format::Auto, OutputKind::Stdout) if io::stdout().is_terminal() => Format::Pretty,
         (Format::Auto, _) => Format::Json,
         (format, _) => format,

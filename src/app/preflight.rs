@@ -8,9 +8,10 @@ use std::net::SocketAddr;
 
 use crate::config::{self, Config, Environment, Places, Problem, Severity, Source};
 use crate::net::tls::{self, Role, TlsFileError};
-use crate::pipeline::FileSettings;
+use crate::pipeline::{FileSettings, OutputKind, SyslogAddress};
 use crate::routes::Table;
 use crate::sinks::file;
+use crate::sinks::peer::{self, NetworkError};
 use crate::{listen, upstream};
 
 /// What can be served.
@@ -40,7 +41,35 @@ pub type Resolve<'a> = &'a dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
     let listeners = config.listeners.iter().filter_map(|listener| certificate(listener, places));
     let upstreams = config.upstreams.iter().flat_map(|upstream| servers(upstream, places, resolve));
-    listeners.chain(upstreams).chain(log_files(config, places)).collect()
+    let collectors = config.pipeline.outputs.iter().filter_map(|output| output_tls(&output.kind, places));
+    listeners.chain(upstreams).chain(log_files(config, places)).chain(collectors).collect()
+}
+
+/// The authorities and the client certificate of an output over a network. Its name may come to resolve later: it is tried
+/// again and again anyway.
+fn output_tls(kind: &OutputKind, places: &Places) -> Option<Problem> {
+    let (origin, peer) = match kind {
+        OutputKind::Http(http) => (http.request.origin, &http.request.peer),
+        OutputKind::Otlp(otlp) => (otlp.request.origin, &otlp.request.peer),
+        OutputKind::Syslog(syslog) => match &syslog.address {
+            SyslogAddress::Tcp(peer) => (syslog.origin, peer),
+            SyslogAddress::Udp(_) | SyslogAddress::Unix(_) => return None,
+        },
+        OutputKind::Stdout | OutputKind::File(_) => return None,
+    };
+    match peer::dialer(peer).err()? {
+        NetworkError::TlsFile(error) => Some(file_problem(places, origin, client_key(error.role), &error)),
+        error => Some(places.error(origin, "server_name", error.to_string(), "write a name or an address")),
+    }
+}
+
+/// The key that names a file of a TLS client.
+fn client_key(role: Role) -> &'static str {
+    match role {
+        Role::Certificate => "certificate",
+        Role::Key => "key",
+        Role::Authorities => "ca",
+    }
 }
 
 /// Log files that cannot be written, and two that are one.
@@ -108,12 +137,7 @@ fn client_tls(upstream: &upstream::Settings, places: &Places) -> Option<Problem>
     let upstream::TlsSettings { ca, identity, .. } = &upstream.tls;
     let identity = identity.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
     let error = tls::client_config(ca.as_deref(), identity).err()?;
-    let field = match error.role {
-        Role::Certificate => "certificate",
-        Role::Key => "key",
-        Role::Authorities => "ca",
-    };
-    Some(file_problem(places, upstream.origin, field, &error))
+    Some(file_problem(places, upstream.origin, client_key(error.role), &error))
 }
 
 /// A file at fault, at the key that names it.

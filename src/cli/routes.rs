@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Write};
 
 use crate::record::{Value, json};
-use crate::routes::{Match, Route, Table};
+use crate::routes::{Match, Route, SampleRule, Table};
 
 /// Lists the routes in the order in which they are tried: pattern, name, methods, and what they override.
 ///
@@ -82,6 +82,11 @@ fn remarks(route: &Route) -> String {
         None => "slow=off".to_owned(),
     }));
     remarks.extend(overrides.level.map(|level| format!("level={}", level.as_str().to_ascii_lowercase())));
+    remarks.extend(overrides.sample.as_deref().map(|rules| match rules {
+        [] => "sample=off".to_owned(),
+        [SampleRule { filter: None, rate }] => format!("sample={rate}"),
+        rules => format!("sample={} rules", rules.len()),
+    }));
     remarks.extend((!overrides.log).then(|| "log=false".to_owned()));
     remarks.extend(overrides.upstream.as_ref().map(|upstream| format!("upstream={upstream}")));
     remarks.extend(overrides.labels.iter().map(|(name, value)| format!("{name}={value}")));
@@ -165,6 +170,7 @@ mod tests {
             slow: Some(None),
             level: None,
             start: None,
+            sample: None,
             log: true,
             upstream: None,
             labels: vec![("team".into(), "a".into())],

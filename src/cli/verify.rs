@@ -8,6 +8,9 @@
 //! Only what is certain is reported. A client may send the same request id twice, so that for ids that gatelog did not
 //! mint only the counts must agree; a `log_loss` excuses as many missing ends as it names records.
 //!
+//! Requests that sampling left out have no record at all, so that nothing about them is open; they are summed up from
+//! `log_sampled`.
+//!
 //! What no log can show is that its tail is gone, when that tail is whole requests of which nothing else stands in it; so
 //! an instance that has a `server_started` must have its `server_stopping`, or a `config_reloaded` that says that the stream
 //! ends here (`"stream":"ends"`): the output was taken out. Requests that were open then have their ends elsewhere, also
@@ -77,6 +80,8 @@ pub struct Report {
     pub open: u64,
     /// Records that `log_loss` names.
     pub lost: u64,
+    /// Requests that sampling left out with all their records, as `log_sampled` counts them.
+    pub sampled: u64,
     /// Lines that a killed process or a dying disk left unfinished, and that were ended as such (`"torn":true`).
     pub torn: u64,
     /// Everything that breaks a promise, or is no record.
@@ -228,6 +233,9 @@ impl<'o, W: Write> Verifier<'o, W> {
             "server_started" => self.instances[instance].began = Some(place),
             "server_stopping" => self.instances[instance].ended = true,
             "config_reloaded" => self.reloaded(line, instance),
+            "log_sampled" => {
+                self.report.sampled = self.report.sampled.saturating_add(line.whole("count").unwrap_or_default());
+            }
             "request_rejected" => {}
             event if event.starts_with("request_") => {
                 self.report.completed += u64::from(event == "request_completed");

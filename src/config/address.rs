@@ -73,7 +73,7 @@ fn no_url(text: &str) -> Complaint {
 }
 
 /// A name or address in lower case, if it is one.
-fn host_name(text: &str) -> Option<String> {
+pub(super) fn host_name(text: &str) -> Option<String> {
     ServerName::try_from(text).ok().map(|_| text.to_ascii_lowercase())
 }
 

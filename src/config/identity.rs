@@ -5,7 +5,8 @@ use http::HeaderName;
 use super::address;
 use super::finding::{Complaint, quoted};
 use super::reader::Section;
-use super::tree::{Node, Value};
+use super::secret;
+use super::tree::Node;
 use super::value::{boolean, choice, header, name, token};
 use crate::exchange::{Accept, IdFormat, RequestIdSettings, Settings, UserSource};
 use crate::secret::Secret;
@@ -117,11 +118,7 @@ fn flag(section: &mut Section<'_>, key: &'static str, default: bool, belongs: bo
 /// `"text"`, `{ env = "NAME" }` or `{ file = "PATH" }`.
 fn hash_key(section: &mut Section<'_>) -> Option<Secret> {
     let at = section.at("hash_key");
-    let node = section.take("hash_key")?;
-    let secret = match node.value {
-        Value::Table(table) => referenced(section.reader.section(section.name("hash_key"), at, table))?,
-        _ => section.reader.judge(&section.name("hash_key"), node, |node| node.text().map(Secret::new))?,
-    };
+    let secret = secret::read(section, "hash_key")?;
     if secret.expose().len() < SHORTEST_KEY {
         let hint = "at least 16 characters, such as the output of: openssl rand -base64 32";
         section.reader.error(at, "`identity.hash_key`: the key is too short to keep a hash from being guessed", hint);
@@ -132,19 +129,3 @@ fn hash_key(section: &mut Section<'_>) -> Option<Secret> {
 
 /// Characters; 16 of them, well chosen, cannot be tried out.
 const SHORTEST_KEY: usize = 16;
-
-/// A secret that stands in a variable or in a file of its own. A newline at the end of a file is not part of it.
-fn referenced(mut section: Section<'_>) -> Option<Secret> {
-    let environment = section.reader.environment;
-    let variable = section.read("env", |node| {
-        let name = node.text()?;
-        let value = environment.variable(name).map(Secret::new);
-        value.ok_or_else(|| Complaint::new(format!("the variable {} is not set", quoted(name)), "set it"))
-    });
-    let file = section.take("file").and_then(|node| {
-        let (name, reader) = (section.name("file"), section.reader);
-        let (_, bytes) = reader.judge(&name, node, |node| reader.file(&node))?;
-        Some(Secret::new(String::from_utf8_lossy(&bytes).trim_end()))
-    });
-    variable.or(file)
-}

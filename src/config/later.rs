@@ -20,17 +20,16 @@ pub(super) fn not_yet(name: &str) -> Complaint {
 }
 
 /// Section and its keys.
-const KEYS: [(&str, &[&str]); 9] = [
-    ("", &["event", "store", "alerts", "admin"]),
+const KEYS: [(&str, &[&str]); 8] = [
+    ("", &["store", "alerts", "admin"]),
     ("listen", &["proxy_protocol", "certificate"]),
     ("listen.tls", &["acme"]),
     ("limits", &["body_min_rate", "connections_per_ip", "requests_per_second", "burst"]),
     ("upstream", &["balance", "health", "retries"]),
     ("upstream.servers", &["weight", "backup"]),
-    ("route", &["sample", "timeouts"]),
-    ("log", &["progress", "capture", "sample"]),
-    ("log.output", &["address", "facility", "endpoint", "token", "batch", "spool"]),
+    ("route", &["timeouts"]),
+    ("log", &["progress"]),
 ];
 
 /// Key and its values.
-const VALUES: [(&str, &[&str]); 1] = [("log.output.type", &["syslog", "http", "otlp", "clickhouse", "tracing"])];
+const VALUES: [(&str, &[&str]); 1] = [("log.output.type", &["clickhouse", "tracing"])];

@@ -5,7 +5,7 @@ use super::reader::Section;
 use super::routes::{pairs, start_mode};
 use super::tree::Entry;
 use super::value::{boolean, choice, header, level_or_off, name, time_limit, token};
-use super::{output, redact};
+use super::{capture, output, redact, sample};
 use crate::exchange::{self, LabelSettings};
 use crate::pipeline;
 use crate::record::{self, Level, Schema};
@@ -23,6 +23,8 @@ pub(super) fn read(
     }
     section.set("slow", &mut exchange.slow, time_limit);
     exchange.labels = labels(section.table_or_empty("labels"));
+    exchange.sample = sample::rules(&mut section);
+    exchange.capture = section.table("capture").and_then(capture::read);
     let record = record::Settings {
         service: section.read("service", name),
         environment: section.read("environment", name),
@@ -39,8 +41,6 @@ pub(super) fn read(
     (record, pipeline)
 }
 
-const SCHEMAS: [(&str, Schema); 3] = [("native", Schema::Native), ("otel", Schema::Otel), ("ecs", Schema::Ecs)];
-
 /// `log.labels`.
 fn labels(mut section: Section<'_>) -> LabelSettings {
     LabelSettings {
@@ -49,6 +49,8 @@ fn labels(mut section: Section<'_>) -> LabelSettings {
         fixed: section.table("static").map(pairs).unwrap_or_default(),
     }
 }
+
+const SCHEMAS: [(&str, Schema); 3] = [("native", Schema::Native), ("otel", Schema::Otel), ("ecs", Schema::Ecs)];
 
 /// `log.loggers`: levels by dotted name.
 fn loggers(mut section: Section<'_>) -> Vec<(String, Option<Level>)> {

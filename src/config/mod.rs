@@ -15,7 +15,9 @@ pub use problem::{Place, Problem, Severity};
 use crate::routes::Table;
 
 mod address;
+mod capture;
 mod environment;
+mod events;
 mod expand;
 mod filter;
 mod finding;
@@ -31,6 +33,8 @@ mod reader;
 mod redact;
 mod resolve;
 mod routes;
+mod sample;
+mod secret;
 mod source;
 mod tree;
 mod unknown;

@@ -3,6 +3,9 @@
 //! What every output has is read here; each kind has a reader of its own below for its own keys.
 
 mod file;
+mod http;
+mod network;
+mod syslog;
 
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use super::reader::Section;
 use super::source::At;
 use super::tree::Node;
 use super::value::{choice, duration, level, size};
-use crate::pipeline::{Format, OutputKind, OutputSettings, WhenFull};
+use crate::pipeline::{Format, OutputKind, OutputSettings, SpoolSettings, WhenFull};
 
 /// Every `[[log.output]]`; `None` where there is none.
 pub(super) fn outputs(section: &mut Section<'_>) -> Option<Vec<OutputSettings>> {
@@ -51,6 +54,7 @@ fn output(mut section: Section<'_>) -> Option<Output> {
     let named = section.has("name").then(|| section.at("name"));
     let mut settings = OutputSettings { name: String::new(), ..OutputSettings::default() };
     section.set("name", &mut settings.name, name);
+    let format = section.at("format");
     section.set("format", &mut settings.format, |node| choice(node, &FORMATS));
     settings.level = section.read("level", level);
     settings.filter = filter(&mut section, "filter");
@@ -59,7 +63,11 @@ fn output(mut section: Section<'_>) -> Option<Output> {
     settings.kind = match kind {
         Type::Stdout => OutputKind::Stdout,
         Type::File => OutputKind::File(file::read(&mut section)?),
+        Type::Syslog => OutputKind::Syslog(syslog::read(&mut section)?),
+        Type::Http => OutputKind::Http(http::read(&mut section)?),
+        Type::Otlp => OutputKind::Otlp(http::read_otlp(&mut section)?),
     };
+    check_format(&section, &settings, format);
     Some(Output { settings, at, named, path })
 }
 
@@ -68,9 +76,30 @@ fn output(mut section: Section<'_>) -> Option<Output> {
 enum Type {
     Stdout,
     File,
+    Syslog,
+    Http,
+    Otlp,
 }
 
-const TYPES: [(&str, Type); 2] = [("stdout", Type::Stdout), ("file", Type::File)];
+const TYPES: [(&str, Type); 5] = [
+    ("stdout", Type::Stdout),
+    ("file", Type::File),
+    ("syslog", Type::Syslog),
+    ("http", Type::Http),
+    ("otlp", Type::Otlp),
+];
+
+/// Collectors take JSON, and colours are for terminals.
+fn check_format(section: &Section<'_>, settings: &OutputSettings, at: At) {
+    let (what, hint) = match (&settings.kind, settings.format) {
+        (OutputKind::Http(_) | OutputKind::Otlp(_), format) if !matches!(format, Format::Auto | Format::Json) => {
+            ("what is sent to a collector is JSON", "take `format` out")
+        }
+        (OutputKind::Syslog(_), Format::Pretty) => ("its colours are for terminals", "write \"simple\" or \"json\""),
+        _ => return,
+    };
+    section.reader.error(at, format!("`log.output.format`: {what}"), hint);
+}
 
 const FORMATS: [(&str, Format); 7] = [
     ("auto", Format::Auto),
@@ -118,7 +147,13 @@ fn clash(section: &Section<'_>, first: &Output, second: &Output) -> bool {
             let message = format!("two outputs write to {}", quoted(&other.path.to_string_lossy()));
             contradiction(second.path, first.path, message, mixed)
         }
-        _ => false,
+        (first_kind, second_kind) => match (spool(first_kind), spool(second_kind)) {
+            (Some(one), Some(other)) if file::is_same(&one.path, &other.path) => {
+                let message = format!("two outputs have their spool in {}", quoted(&other.path.to_string_lossy()));
+                contradiction(second.at, first.at, message, "give each a folder of its own")
+            }
+            _ => false,
+        },
     };
     let name = if let (Some(at), Some(other)) = (second.named, first.named)
         && first.settings.name == second.settings.name
@@ -129,6 +164,11 @@ fn clash(section: &Section<'_>, first: &Output, second: &Output) -> bool {
         false
     };
     target || name
+}
+
+/// The spool of an output, where it has one.
+fn spool(kind: &OutputKind) -> Option<&SpoolSettings> {
+    kind.delivery()?.spool.as_ref()
 }
 
 /// An output without a name has its type for one, with a number where that is taken.

@@ -109,6 +109,11 @@ impl<'r> Section<'r> {
         self.entries.iter().flatten().any(|entry| entry.name == key)
     }
 
+    /// The value of a key, not yet taken, for whoever reads it by its type.
+    pub(super) fn value(&self, key: &str) -> Option<&Value> {
+        self.entries.iter().flatten().find(|entry| entry.name == key).map(|entry| &entry.node.value)
+    }
+
     /// Takes a key out, well formed or not.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Node> {
         self.known.push(key);

@@ -7,7 +7,7 @@ use super::finding::{Complaint, quoted};
 use super::reader::Section;
 use super::tree::Node;
 use super::value::{boolean, header, name};
-use crate::exchange::{self, UserSource};
+use crate::exchange::{self, FieldSource, HeadPlace, UserSource};
 use crate::record::RedactSettings;
 use crate::upstream;
 
@@ -108,7 +108,14 @@ fn is_written(name: &str, exchange: &exchange::Settings, upstreams: &[upstream::
         let headers: [&HeaderName; 2] = [&upstream.exception_headers.kind, &upstream.exception_headers.message];
         headers
     });
+    let events = exchange.events.iter().flat_map(|event| &event.fields).any(|(_, source)| match source {
+        FieldSource::Head { place: HeadPlace::RequestHeader(header) | HeadPlace::ResponseHeader(header), .. } => {
+            header == name
+        }
+        _ => false,
+    });
     WRITTEN.contains(&name)
+        || events
         || users
         || exchange.request_id.header == name
         || exchange.labels.request_headers.iter().chain(exceptions).any(|header| header == name)

@@ -10,7 +10,7 @@ use super::reader::{Reader, Section};
 use super::source::{At, Kind};
 use super::tree::{self, Node};
 use super::value::{duration, is_off};
-use super::{Config, Environment, Loaded, Places, Source, identity, listen, log, overrides, routes, upstream};
+use super::{Config, Environment, Loaded, Places, Source, events, identity, listen, log, overrides, routes, upstream};
 use crate::exchange;
 use crate::routes::Table;
 
@@ -73,6 +73,7 @@ fn read(mut root: Section<'_>, arguments: &[String]) -> (Config, Option<Table>) 
     let mut exchange = exchange::Settings::default();
     identity::read(root.table_or_empty("identity"), &mut exchange);
     let upstreams = upstream::upstreams(&mut root, arguments);
+    exchange.events = events::read(&mut root);
     let (record, pipeline) = log::read(root.table_or_empty("log"), &mut exchange, &upstreams);
     let routes = routes::read(&mut root);
     routes::check_upstreams(reader, &routes.routes, &upstreams);

@@ -3,6 +3,7 @@
 
 use super::finding::{Complaint, Finding, Scope, quoted};
 use super::reader::{Reader, Section};
+use super::sample;
 use super::source::At;
 use super::tree::{Entry, Node, Value};
 use super::value::{boolean, choice, duration, level, name, text, time_limit, token};
@@ -72,6 +73,7 @@ fn route(mut section: Section<'_>) -> Option<RouteSettings> {
         slow: section.read("slow", time_limit),
         level: section.read("level", level),
         start: section.take("start").and_then(|node| start_mode(section.reader, &section.name("start"), node)),
+        sample: sample::of_route(&mut section),
         log: section.read("log", boolean).unwrap_or(true),
         upstream: section.read("upstream", name),
         labels: section.table("labels").map(pairs).unwrap_or_default(),

@@ -177,6 +177,17 @@ impl Node {
         number.ok_or_else(|| self.wrong_type("a whole number", "write it in digits, without quotes"))
     }
 
+    /// Any number.
+    pub(super) fn number(&self) -> Result<f64, Complaint> {
+        let number = match &self.value {
+            Value::Integer(number) => Some(*number as f64),
+            Value::Float(number) => Some(*number),
+            Value::Untyped(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        number.ok_or_else(|| self.wrong_type("a number", "write it in digits, without quotes"))
+    }
+
     /// `true` or `false`.
     pub(super) fn boolean(&self) -> Result<bool, Complaint> {
         let yes = match &self.value {

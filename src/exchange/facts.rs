@@ -158,7 +158,8 @@ impl Facts {
         }
     }
 
-    fn addresses(&self) -> (&str, &str) {
+    /// The client and its peer, as they are written.
+    pub(super) fn addresses(&self) -> (&str, &str) {
         match &self.addresses {
             Some(addresses) => (&addresses.client, &addresses.peer),
             None => (&self.peer.ip_text, &self.peer.address_text),

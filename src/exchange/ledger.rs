@@ -7,21 +7,24 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode};
 
+use crate::filter::Expression;
 use crate::net::Peer;
 use crate::record::json::Fragment;
-use crate::record::{Event, Head, Level, Outcome, Phase, Progress};
+use crate::record::{Body, Event, Head, Level, Outcome, Phase, Progress, Record};
 use crate::routes::Route;
 use crate::time::micros;
 
 use super::answer::Answer;
+use super::business::Notes;
+use super::capture::Capture;
 use super::facts::Facts;
 use super::id::RequestId;
 use super::registry::Key;
+use super::sample::{self, Hold};
 use super::timing::Moments;
 use super::trace::Trace;
 use super::{Exchanges, LOGGER, Memory};
@@ -69,8 +72,12 @@ pub(super) struct Ledger {
     pub(super) fragment: Fragment,
     /// Nothing is written about it (`log = false`).
     pub(super) silent: bool,
+    /// What business events want of it.
+    pub(super) notes: Option<Notes>,
     pub(super) start: Instant,
     pub(super) keys: Cell<[Option<Key>; 2]>,
+    /// Whether it may be left out.
+    pub(super) hold: Cell<Hold>,
     moments: Cell<Moments>,
     phase: Cell<Phase>,
     /// The answer has reached the client, or what of it could.
@@ -85,12 +92,16 @@ pub(super) struct Ledger {
     answer: RefCell<Option<Answer>>,
     user: RefCell<Option<Vec<u8>>>,
     responder: Cell<Option<&'static str>>,
-    upstream: RefCell<Option<Arc<str>>>,
-    upstream_address: RefCell<Option<Arc<str>>>,
+    upstream: RefCell<Option<Rc<str>>>,
+    upstream_address: RefCell<Option<Rc<str>>>,
     attempts: Cell<u32>,
     reused: Cell<Option<bool>>,
     slow: Cell<bool>,
     grpc_status: Cell<Option<u32>>,
+    /// The beginning of the answer's body, where that is wanted.
+    capture: RefCell<Option<Box<Capture>>>,
+    /// What was found suspicious about it, a bit for each.
+    pub(super) suspicions: Cell<u16>,
 }
 
 impl Exchange {
@@ -125,44 +136,44 @@ impl Exchange {
     }
 
     /// It goes to this upstream.
-    pub fn chosen(&self, upstream: &Arc<str>) {
-        *self.0.upstream.borrow_mut() = Some(Arc::clone(upstream));
+    pub fn chosen(&self, upstream: &Rc<str>) {
+        *self.0.upstream.borrow_mut() = Some(Rc::clone(upstream));
         self.enter(Phase::Queue);
     }
 
     /// A server of the upstream is tried, over a connection that is there already or a new one.
-    pub fn attempt(&self, address: &Arc<str>, reused: bool) {
-        *self.0.upstream_address.borrow_mut() = Some(Arc::clone(address));
+    pub fn attempt(&self, address: &Rc<str>, reused: bool) {
+        *self.0.upstream_address.borrow_mut() = Some(Rc::clone(address));
         self.0.attempts.set(self.0.attempts.get() + 1);
         self.0.reused.set(Some(reused));
         if !reused {
-            self.moment(|moments, now| *moments = Moments { connecting: Some(now), ..Moments::default() });
+            self.moment(None, |moments, now| *moments = Moments { connecting: Some(now), ..Moments::default() });
             self.enter(Phase::Connect);
         }
     }
 
     /// TCP stands; the TLS handshake with the server begins.
     pub fn securing(&self) {
-        self.moment(|moments, now| moments.securing = Some(now));
+        self.moment(None, |moments, now| moments.securing = Some(now));
     }
 
-    /// The request is being written.
-    pub fn sending(&self) {
-        self.moment(|moments, now| (moments.sending, moments.sent) = (Some(now), None));
+    /// The request is being written, from the moment on that is returned.
+    pub fn sending(&self) -> Instant {
         self.enter(Phase::Send);
+        self.moment(None, |moments, now| (moments.sending, moments.sent) = (Some(now), None))
     }
 
-    /// The request's last byte is written, at the moment that is returned.
-    pub fn sent(&self) -> Instant {
+    /// The request's last byte is written: `at` this moment, or now. Returns when.
+    pub fn sent(&self, at: Option<Instant>) -> Instant {
         if self.0.phase.get() == Phase::Send {
             self.enter(Phase::Wait);
         }
-        self.moment(|moments, now| moments.sent = Some(now))
+        self.moment(at, |moments, now| moments.sent = Some(now))
     }
 
     /// The response's first byte is read, at the moment that is returned.
     pub fn first_byte(&self) -> Instant {
-        self.moment(|moments, now| moments.answered = moments.answered.or(Some(now)))
+        self.moment(None, |moments, now| moments.answered = moments.answered.or(Some(now)))
     }
 
     /// The upstream's response head is there, and goes to the client.
@@ -174,7 +185,24 @@ impl Exchange {
         ledger.grpc_status.set(answer.grpc_status);
         *ledger.answer.borrow_mut() = Some(answer);
         *ledger.user.borrow_mut() = ledger.core.users.of_response(headers, ledger.facts.user.as_ref());
+        ledger.note_response(headers);
         self.enter(Phase::Receive);
+        if let Some(settings) = &ledger.core.settings.capture {
+            let capture = Capture::of(settings, headers).filter(|_| ledger.is_meant(&settings.when));
+            *ledger.capture.borrow_mut() = capture.map(Box::new);
+        }
+    }
+
+    /// Whether [`Exchange::capture`] is to see the answer's body.
+    pub fn captures(&self) -> bool {
+        self.0.capture.borrow().is_some()
+    }
+
+    /// Copies the beginning of the answer's body, of which this is the next piece.
+    pub fn capture(&self, data: &[u8]) {
+        if let Some(capture) = &mut *self.0.capture.borrow_mut() {
+            capture.pass(data);
+        }
     }
 
     /// The upstream reported an exception beside its answer.
@@ -187,6 +215,7 @@ impl Exchange {
         self.0.status.set(Some(status.as_u16()));
         self.0.responder.set(Some("gatelog"));
         *self.0.answer.borrow_mut() = Some(Answer::of(headers));
+        self.0.note_response(headers);
     }
 
     /// It cannot end well any more. The first failure is the cause; what follows from it changes nothing.
@@ -235,9 +264,9 @@ impl Exchange {
         self.0.phase.set(phase);
     }
 
-    fn moment(&self, note: impl FnOnce(&mut Moments, Instant)) -> Instant {
+    fn moment(&self, at: Option<Instant>, note: impl FnOnce(&mut Moments, Instant)) -> Instant {
         let mut moments = self.0.moments.get();
-        let now = self.0.core.clock.now();
+        let now = at.unwrap_or_else(|| self.0.core.clock.now());
         note(&mut moments, now);
         self.0.moments.set(moments);
         now
@@ -251,15 +280,23 @@ impl fmt::Debug for Exchange {
 }
 
 impl Ledger {
-    pub(super) fn open(core: Rc<Exchanges>, facts: Facts, fragment: Fragment, start: Instant) -> Ledger {
+    pub(super) fn open(
+        core: Rc<Exchanges>,
+        facts: Facts,
+        fragment: Fragment,
+        notes: Option<Notes>,
+        start: Instant,
+    ) -> Ledger {
         let silent = facts.route().is_some_and(|route| !route.overrides.log);
         Ledger {
             core,
             facts,
             fragment,
             silent,
+            notes,
             start,
             keys: Cell::default(),
+            hold: Cell::new(Hold::Free),
             moments: Cell::default(),
             phase: Cell::new(Phase::ReadRequest),
             delivered: Cell::default(),
@@ -278,18 +315,24 @@ impl Ledger {
             reused: Cell::default(),
             slow: Cell::default(),
             grpc_status: Cell::default(),
+            capture: RefCell::default(),
+            suspicions: Cell::default(),
         }
     }
 
     /// Writes `request_started`, dated when the head was read.
     pub(super) fn write_started(&self) {
+        if matches!(self.hold.get(), Hold::Held(_)) {
+            self.hold.set(Hold::Free);
+        }
         let at = self.core.clock.wall(self.start);
-        self.write(Event::RequestStarted, Level::Info, at, None);
+        self.offer(&head(Event::RequestStarted, Level::Info, at), None);
     }
 
     /// Writes `request_slow`; it still runs.
     pub(super) fn write_slow(&self, now: Instant) {
         self.slow.set(true);
+        self.release(now);
         self.write_progress(Event::RequestSlow, Level::Warning, now, true);
     }
 
@@ -304,13 +347,110 @@ impl Ledger {
         if !self.slow.get() && threshold.is_some_and(|threshold| self.age(now) >= threshold) {
             self.write_slow(now);
         }
+        self.finish_capture();
         self.conclude();
+        if self.silent {
+            return;
+        }
         if self.exception.borrow().is_some() && !self.refused.get() {
+            self.release(now);
             let critical = self.outcome.get() == Some(Outcome::Internal);
             let level = if critical { Level::Critical } else { Level::Error };
             self.write_progress(Event::RequestFailed, level, now, false);
         }
-        self.write_progress(Event::RequestCompleted, self.completed_level(), now, false);
+        self.complete(now);
+    }
+
+    fn note_response(&self, headers: &HeaderMap) {
+        if let Some(notes) = &self.notes {
+            self.core.events.respond(notes, headers, &self.core.policy);
+        }
+    }
+
+    /// Writes `request_completed`, unless sampling leaves the request out, and the business events that mean it.
+    fn complete(&self, now: Instant) {
+        let head = head(Event::RequestCompleted, self.completed_level(), self.core.clock.wall(now));
+        self.with_progress(now, false, |progress| {
+            if self.hold.get() == Hold::Free || self.is_taken(&head, progress, now) {
+                self.offer(&head, Some(progress));
+            } else {
+                self.core.tally.leave_out();
+            }
+            if let Some(notes) = &self.notes {
+                self.facts.show(|facts| {
+                    let completed = Record { head, body: Body::Request { facts, progress: Some(progress) } };
+                    self.core.events.write(&completed, notes, &self.core.intake, &self.core.tally);
+                });
+            }
+        });
+    }
+
+    /// Whether a rule of sampling may leave it out when it ends well, as far as its head tells.
+    pub(super) fn may_be_left_out(&self) -> bool {
+        let rules = self.core.sample_rules(self.facts.route());
+        if rules.is_empty() || self.silent {
+            return false;
+        }
+        self.hold.set(Hold::Taken);
+        let draw = sample::draw(self.facts.id.as_str());
+        self.facts.show(|facts| {
+            let body = Body::Request { facts, progress: None };
+            sample::may_leave_out(rules, draw, &Record { head: sample::last_head(), body })
+        })
+    }
+
+    /// Whether it is written, as one of many where rules are about the like of it: the record then says the rate.
+    fn is_taken(&self, head: &Head<'_>, progress: &mut Progress<'_>, now: Instant) -> bool {
+        let route = self.facts.route();
+        let limit = sample::limit(self.core.slow_threshold(route));
+        if sample::is_ordinary(head.level, progress, limit) {
+            let rules = self.core.sample_rules(route);
+            let rate = self.facts.show(|facts| {
+                let body = Body::Request { facts, progress: Some(progress) };
+                sample::rate(rules, &Record { head: *head, body })
+            });
+            let passed_over = |rate| sample::draw(self.facts.id.as_str()) >= rate;
+            if self.hold.get() != Hold::Taken && rate.is_some_and(passed_over) {
+                return false;
+            }
+            progress.sample_rate = rate.filter(|rate| *rate < 1.0);
+        }
+        self.release(now);
+        true
+    }
+
+    /// It will be written: its started record need not be held back any longer.
+    fn release(&self, now: Instant) {
+        if let Hold::Held(Some(after)) = self.hold.replace(Hold::Free)
+            && self.age(now) >= after
+        {
+            self.write_started();
+        }
+    }
+
+    /// Whether the body of the answer whose head is there is wanted.
+    fn is_meant(&self, when: &Expression) -> bool {
+        if self.silent {
+            return false;
+        }
+        let now = self.core.clock.now();
+        let (event, level) = (Event::RequestCompleted, self.completed_level());
+        // Its message is not one of the words that are known by now.
+        let head = Head { timestamp: self.core.clock.wall(now), level, event, message: "", logger: LOGGER };
+        self.with_progress(now, true, |progress| {
+            self.facts
+                .show(|facts| when.matches(&Record { head, body: Body::Request { facts, progress: Some(progress) } }))
+        })
+    }
+
+    /// What the body tells of an exception counts where nothing else has told of one.
+    fn finish_capture(&self) {
+        let told = self.capture.borrow_mut().as_mut().and_then(|capture| capture.finish(&self.core.policy));
+        if told.is_some() && self.outcome.get().is_none() && self.exception.borrow().is_none() {
+            // A problem of the client's making is the cause of its answer, and no exception of the application.
+            self.refused.set(self.status.get().is_some_and(|status| status < 500));
+            *self.exception.borrow_mut() = told;
+        }
     }
 
     /// Decides how it ended, where nobody has said so yet.
@@ -353,12 +493,19 @@ impl Ledger {
     }
 
     fn write_progress(&self, event: Event, level: Level, now: Instant, in_flight: bool) {
+        let head = head(event, level, self.core.clock.wall(now));
+        self.with_progress(now, in_flight, |progress| self.offer(&head, Some(progress)));
+    }
+
+    /// How it goes, or went, as a record wants it.
+    fn with_progress<R>(&self, now: Instant, in_flight: bool, with: impl FnOnce(&mut Progress<'_>) -> R) -> R {
         let (exception, answer, user) = (self.exception.borrow(), self.answer.borrow(), self.user.borrow());
         let (upstream, address) = (self.upstream.borrow(), self.upstream_address.borrow());
+        let capture = self.capture.borrow();
         let timings = answer.as_ref().map_or(&[][..], |answer| answer.server_timing.as_slice());
         let timings: Vec<(&str, u64)> = timings.iter().map(|(name, time)| (name.as_str(), *time)).collect();
         let attempts = self.attempts.get();
-        let progress = Progress {
+        with(&mut Progress {
             user_id: user.as_deref(),
             request_size: self.request_size.get(),
             status_code: self.status.get(),
@@ -380,22 +527,23 @@ impl Ledger {
             reused_connection: self.reused.get(),
             exception_type: exception.as_ref().and_then(Exception::kind),
             exception_message: exception.as_ref().and_then(Exception::message),
-            response_excerpt: None,
+            response_excerpt: capture.as_deref().and_then(Capture::excerpt),
             slow: self.slow.get(),
             in_flight,
             sample_rate: None,
             grpc_status: self.grpc_status.get(),
-        };
-        self.write(event, level, self.core.clock.wall(now), Some(&progress));
+        })
     }
 
-    fn write(&self, event: Event, level: Level, timestamp: u64, progress: Option<&Progress<'_>>) {
-        if self.silent {
-            return;
+    fn offer(&self, head: &Head<'_>, progress: Option<&Progress<'_>>) {
+        if !self.silent {
+            self.core.intake.request(head, &self.fragment, progress, &|with| self.facts.show(with));
         }
-        let head = Head { timestamp, level, event, message: event.message(), logger: LOGGER };
-        self.core.intake.request(&head, &self.fragment, progress, &|with| self.facts.show(with));
     }
+}
+
+fn head(event: Event, level: Level, timestamp: u64) -> Head<'static> {
+    Head { timestamp, level, event, message: event.message(), logger: LOGGER }
 }
 
 impl Drop for Ledger {

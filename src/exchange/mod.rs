@@ -5,23 +5,34 @@
 //! writes the terminal record (see [`ledger`]).
 
 mod answer;
+pub mod business;
+pub mod capture;
 pub mod client_ip;
 mod facts;
 pub mod id;
 pub mod ledger;
 pub mod registry;
+pub mod sample;
+pub mod security;
 pub mod settings;
+pub mod tally;
 mod timing;
 pub mod trace;
+#[cfg(test)]
+mod sample_tests;
 #[cfg(test)]
 mod tests;
 pub mod user;
 
+pub use business::settings::{Constant, EventSettings, FieldSource, HeadPlace};
+pub use capture::CaptureSettings;
 pub use client_ip::TrustedProxies;
 pub(crate) use facts::content_length;
 pub use id::RequestId;
 pub use ledger::{Exception, Exchange, WeakExchange};
+pub use security::{Sign, Suspicion};
 pub use settings::{Accept, IdFormat, LabelSettings, RequestIdSettings, Settings, UserSource};
+pub use tally::Tally;
 pub use trace::Trace;
 pub use user::Users;
 
@@ -39,13 +50,16 @@ use crate::pipeline::Intake;
 use crate::record::json::Fragment;
 use crate::record::redact::Policy;
 use crate::record::{Body, Event, Head, Level, Record, Rejected};
-use crate::routes::{Route, StartMode, Table};
+use crate::routes::{Route, SampleRule, StartMode, Table};
 use crate::time::Clock;
 
+use business::{Events, Notes};
 use facts::{Context, Facts};
 use id::Origin;
 use ledger::Ledger;
 use registry::{Key, Kind, Registry};
+use sample::Hold;
+use security::Budget;
 
 /// The logger of records about requests.
 const LOGGER: &str = "gatelog.request";
@@ -69,7 +83,11 @@ pub struct Exchanges {
     /// Told when the registry has something to wait for, and had nothing before.
     waiting: Notify,
     spare: RefCell<Vec<Memory>>,
+    /// How many security events of a kind may be written.
+    budget: RefCell<Budget>,
     shutting_down: Cell<bool>,
+    tally: Arc<Tally>,
+    events: Events,
 }
 
 /// What a request leaves behind for the next.
@@ -96,6 +114,8 @@ pub struct Shared {
     pub table: Arc<Table>,
     /// The key for hashes of user ids, the same on every core.
     pub hash_key: ring::hmac::Key,
+    /// What is counted beside the records.
+    pub tally: Arc<Tally>,
 }
 
 impl Exchanges {
@@ -112,7 +132,10 @@ impl Exchanges {
             registry: RefCell::default(),
             waiting: Notify::new(),
             spare: RefCell::default(),
+            budget: RefCell::default(),
             shutting_down: Cell::default(),
+            tally: Arc::clone(&shared.tally),
+            events: Events::new(&shared.settings.events, shared.hash_key.clone()),
         })
     }
 
@@ -122,17 +145,15 @@ impl Exchanges {
         let Memory { mut fragment, texts } = self.spare.borrow_mut().pop().unwrap_or_default();
         let facts = self.capture(peer, head, start, texts);
         facts.show(|facts| self.intake.fragment(facts, &mut fragment));
-        let ledger = Rc::new(Ledger::open(Rc::clone(self), facts, fragment, start));
+        let notes = self.notes(&facts, head);
+        let ledger = Rc::new(Ledger::open(Rc::clone(self), facts, fragment, notes, start));
         self.watch(&ledger);
         Exchange(ledger)
     }
 
     /// Bytes that are no request: one `request_rejected`, under an id that the answer carries.
     pub fn reject(&self, rejected: &Rejected<'_>) {
-        let event = Event::RequestRejected;
-        let timestamp = self.clock.wall(self.clock.now());
-        let head = Head { timestamp, level: Level::Warning, event, message: event.message(), logger: SECURITY_LOGGER };
-        self.intake.record(&Record { head, body: Body::Rejected(rejected) });
+        self.warn(Event::RequestRejected, rejected);
     }
 
     /// A new id for an answer that belongs to no request.
@@ -194,6 +215,13 @@ impl Exchanges {
         }
     }
 
+    /// On [`SECURITY_LOGGER`].
+    fn warn(&self, event: Event, rejected: &Rejected<'_>) {
+        let timestamp = self.clock.wall(self.clock.now());
+        let head = Head { timestamp, level: Level::Warning, event, message: event.message(), logger: SECURITY_LOGGER };
+        self.intake.record(&Record { head, body: Body::Rejected(rejected) });
+    }
+
     fn report_due(&self) {
         let now = self.clock.now();
         loop {
@@ -217,11 +245,25 @@ impl Exchanges {
         Facts::capture(head, peer, id, trace, user, &context, memory)
     }
 
+    /// What business events want of the request's head, if there are any that may mean it.
+    fn notes(&self, facts: &Facts, head: &Parts) -> Option<Notes> {
+        if !self.events.are_wanted(&self.intake) || facts.route().is_some_and(|route| !route.overrides.log) {
+            return None;
+        }
+        facts.show(|facts| {
+            let body = Body::Request { facts, progress: None };
+            self.events.begin(&Record { head: sample::last_head(), body }, head, &self.policy)
+        })
+    }
+
     /// Enters it where it is watched, and writes its started record or arranges for it.
     fn watch(&self, ledger: &Rc<Ledger>) {
         let route = ledger.facts.route();
-        let slow = self.enter(Kind::Slow, self.slow_threshold(route), ledger);
-        let start = match route.and_then(|route| route.overrides.start).unwrap_or(self.settings.start) {
+        let threshold = self.slow_threshold(route);
+        let slow = self.enter(Kind::Slow, threshold, ledger);
+        let mode = route.and_then(|route| route.overrides.start).unwrap_or(self.settings.start);
+        let start = match mode {
+            _ if ledger.may_be_left_out() => self.withhold(mode, threshold, ledger),
             StartMode::Always => {
                 ledger.write_started();
                 None
@@ -230,6 +272,20 @@ impl Exchanges {
             StartMode::After(threshold) => Some(self.enter(Kind::Start, Some(threshold), ledger)),
         };
         ledger.keys.set([Some(slow), start]);
+    }
+
+    /// Arranges for the started record of a request that may be left out: to be written when it becomes slow, or when it
+    /// has been held back for long enough.
+    fn withhold(&self, mode: StartMode, slow: Option<Duration>, ledger: &Rc<Ledger>) -> Option<Key> {
+        let limit = sample::limit(slow);
+        let after = match mode {
+            StartMode::Always => Some(Duration::ZERO),
+            StartMode::Never => None,
+            StartMode::After(threshold) => Some(threshold),
+        };
+        ledger.hold.set(Hold::Held(after.filter(|after| *after <= limit)));
+        let due = after?.max(limit);
+        (slow != Some(due)).then(|| self.enter(Kind::Start, Some(due), ledger))
     }
 
     fn enter(&self, kind: Kind, threshold: Option<Duration>, ledger: &Rc<Ledger>) -> Key {
@@ -242,6 +298,11 @@ impl Exchanges {
 
     fn slow_threshold(&self, route: Option<&Route>) -> Option<Duration> {
         route.and_then(|route| route.overrides.slow).unwrap_or(self.settings.slow)
+    }
+
+    /// What is said about how many requests like this one are written.
+    fn sample_rules<'a>(&'a self, route: Option<&'a Route>) -> &'a [SampleRule] {
+        route.and_then(|route| route.overrides.sample.as_deref()).unwrap_or(&self.settings.sample)
     }
 
     fn is_shutting_down(&self) -> bool {

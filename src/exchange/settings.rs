@@ -5,8 +5,11 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 
-use crate::routes::StartMode;
+use crate::routes::{SampleRule, StartMode};
 use crate::secret::Secret;
+
+use super::business::settings::EventSettings;
+use super::capture::CaptureSettings;
 
 /// `[identity]` and what `[log]` says about requests.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +30,12 @@ pub struct Settings {
     pub slow: Option<Duration>,
     /// `log.labels`.
     pub labels: LabelSettings,
+    /// `log.sample`.
+    pub sample: Vec<SampleRule>,
+    /// `[[event]]`.
+    pub events: Vec<EventSettings>,
+    /// `log.capture`; `None` is off.
+    pub capture: Option<CaptureSettings>,
 }
 
 impl Default for Settings {
@@ -40,6 +49,9 @@ impl Default for Settings {
             start: StartMode::Always,
             slow: Some(Duration::from_secs(1)),
             labels: LabelSettings::default(),
+            sample: Vec::new(),
+            events: Vec::new(),
+            capture: None,
         }
     }
 }

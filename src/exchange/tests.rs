@@ -14,14 +14,14 @@ use crate::record::json::splice;
 use crate::record::{Outcome, Phase};
 
 /// A core of its own, and the queue that its records end in.
-struct Core {
-    exchanges: Rc<Exchanges>,
-    intake: Rc<Intake>,
+pub(super) struct Core {
+    pub(super) exchanges: Rc<Exchanges>,
+    pub(super) intake: Rc<Intake>,
     queue: Arc<Queue>,
 }
 
 impl Core {
-    fn new(settings: Settings) -> Core {
+    pub(super) fn new(settings: Settings) -> Core {
         let port = Port::new(&OutputSettings::default(), Format::Json);
         let queue = Arc::clone(&port.queue);
         let stamp = Stamp { instance: "i".into(), record: Default::default() };
@@ -29,18 +29,22 @@ impl Core {
             Rc::new(Intake::new(&Routing { levels: Levels::new(&Default::default()), ports: vec![port], stamp }));
         let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key of the test");
         let policy = Policy::new(&Default::default(), &hash_key);
-        let shared = Shared { settings, policy, table: Arc::new(Table::empty()), hash_key };
+        let shared = Shared { settings, policy, table: Arc::new(Table::empty()), hash_key, tally: Default::default() };
         Core { exchanges: Exchanges::new(&shared, Rc::clone(&intake), Clock::system()), intake, queue }
     }
 
     fn begin(&self) -> Exchange {
-        let head = Request::builder().uri("/a?token=secret").header("host", "x").body(()).expect("a request");
+        self.begin_with(Request::builder().uri("/a?token=secret").header("host", "x"))
+    }
+
+    pub(super) fn begin_with(&self, head: http::request::Builder) -> Exchange {
+        let head = head.body(()).expect("a request");
         let peer = Rc::new(Peer::new("192.0.2.1:4000".parse().expect("an address"), None));
         self.exchanges.begin(&peer, &head.into_parts().0)
     }
 
     /// All records so far, as they would be written.
-    fn records(&self) -> Vec<Value> {
+    pub(super) fn records(&self) -> Vec<Value> {
         self.intake.flush();
         let mut records = Vec::new();
         while let Some(batch) = self.queue.pop() {

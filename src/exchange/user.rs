@@ -5,7 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ring::hmac;
 
 use crate::record::redact::keyed_hash;
@@ -70,15 +70,17 @@ impl Users {
         })
     }
 
-    /// Takes off an untrusted peer's request what only an authenticating proxy may say.
-    pub fn strip_request(&self, headers: &mut HeaderMap, trusted: bool) {
+    /// Takes off an untrusted peer's request what only an authenticating proxy may say. Returns something of it.
+    pub fn strip_request(&self, headers: &mut HeaderMap, trusted: bool) -> Option<(HeaderName, HeaderValue)> {
+        let mut stripped = None;
         for source in &self.sources {
             if let UserSource::RequestHeader { name, trusted: true } = source
                 && !trusted
             {
-                headers.remove(name);
+                stripped = headers.remove(name).map(|value| (name.clone(), value)).or(stripped);
             }
         }
+        stripped
     }
 
     fn request_source(&self, source: &UserSource, headers: &HeaderMap, trusted: bool) -> Option<Vec<u8>> {
@@ -131,7 +133,6 @@ fn jwt_claim(headers: &HeaderMap, claim: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     fn users(sources: Vec<UserSource>) -> Users {
         Users::new(sources, hmac::Key::new(hmac::HMAC_SHA256, b"a key of the test"))
@@ -154,8 +155,8 @@ mod tests {
         assert_eq!(users.of_request(&headers, true).map(|user| user.id), Some(b"ada".to_vec()));
         assert!(users.of_request(&headers, false).is_none());
         let mut untrusted = headers.clone();
-        users.strip_request(&mut untrusted, false);
-        assert!(untrusted.is_empty());
+        let stripped = users.strip_request(&mut untrusted, false);
+        assert!(stripped.is_some_and(|(_, value)| value == "ada") && untrusted.is_empty());
     }
 
     #[test]

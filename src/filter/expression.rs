@@ -107,7 +107,7 @@ impl Node {
         }
     }
 
-    fn matches(&self, record: &impl Source) -> bool {
+    pub(super) fn matches(&self, record: &impl Source) -> bool {
         match self {
             Node::All(nodes) => nodes.iter().all(|node| node.matches(record)),
             Node::Any(nodes) => nodes.iter().any(|node| node.matches(record)),

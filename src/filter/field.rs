@@ -12,6 +12,8 @@ pub struct Field {
     pub short: Option<&'static str>,
     /// What it holds.
     pub kind: Kind,
+    /// Once the head of a request is read, it is the same in all records about it.
+    pub(super) settled: bool,
     /// Where it stands in a record.
     pub(super) read: Read,
 }

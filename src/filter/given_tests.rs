@@ -165,6 +165,7 @@ impl Given {
             detail: self.word(3).unwrap_or_default(),
             excerpt: self.text(0).unwrap_or_default(),
             request_id: self.word(4),
+            suppressed: self.number(1).unwrap_or_default(),
         }
     }
 
@@ -330,6 +331,7 @@ fn put_rejected(map: &mut Map, rejected: &Rejected<'_>) {
     put(map, "detail", text(Some(rejected.detail.as_bytes()).filter(|detail| !detail.is_empty())));
     let shown = rejected.excerpt.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'");
     put(map, "excerpt", Some(Datum::Text(shown)).filter(|_| !rejected.excerpt.is_empty()));
+    put(map, "suppressed", number(Some(rejected.suppressed).filter(|count| *count > 0)));
 }
 
 /// A free field; what the table knows under that name has the table's type.

@@ -56,6 +56,7 @@ mod condition;
 mod error;
 mod expression;
 mod field;
+mod foretell;
 mod json;
 mod moment;
 mod operand;

@@ -172,6 +172,7 @@ mod tests {
                 detail: "",
                 excerpt: bytes,
                 request_id: None,
+                suppressed: 0,
             };
             let (event, level) = (Event::RequestRejected, Level::Warning);
             let head = Head { timestamp: 0, level, event, message: "", logger: "gatelog.security" };

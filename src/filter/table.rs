@@ -5,15 +5,15 @@ use super::value::{Number, Value};
 use crate::record::{Body, Facts, Head, Loss, Outcome, Phase, Progress, Record, Rejected, SCHEMA};
 
 /// Every field, in the order of the record.
-pub(super) static FIELDS: [Field; 64] = {
+pub(super) static FIELDS: [Field; 65] = {
     use Kind::*;
     [
         head("timestamp", Moment, |head| Value::Moment(head.timestamp)),
         head("level", Level, |head| Value::Level(head.level)),
-        head("event", Word, |head| Value::text(head.event.as_str())),
-        head("message", Text, |head| Value::text(head.message)),
-        head("logger", Word, |head| Value::text(head.logger)),
-        head("schema", Number, |_| Value::whole(SCHEMA)),
+        head("event", Word, |head| Value::text(head.event.as_str())).settled(),
+        head("message", Text, |head| Value::text(head.message)).settled(),
+        head("logger", Word, |head| Value::text(head.logger)).settled(),
+        head("schema", Number, |_| Value::whole(SCHEMA)).settled(),
         written("seq", Number),
         written("instance", Exact),
         written("service", Exact),
@@ -21,24 +21,26 @@ pub(super) static FIELDS: [Field; 64] = {
         field("request_id", Exact, |record| match record.body {
             Body::Rejected(rejected) => Some(Value::text(rejected.request_id?)),
             _ => Some(Value::text(facts(record)?.request_id)),
-        }),
+        })
+        .settled(),
         field("request_id_origin", Choice(&["generated", "client", "replaced"]), |record| {
             Some(Value::text(facts(record)?.request_id_origin))
-        }),
-        field("trace_id", Word, |record| Some(Value::text(facts(record)?.trace_id?))),
-        field("span_id", Word, |record| Some(Value::text(facts(record)?.span_id?))),
-        field("parent_span_id", Word, |record| Some(Value::text(facts(record)?.parent_span_id?))),
-        field("method", Word, |record| Some(Value::text(facts(record)?.method))),
-        field("scheme", Choice(&["http", "https"]), |record| Some(Value::text(facts(record)?.scheme))),
-        field("host", Word, |record| Some(Value::Text(facts(record)?.host?))),
+        })
+        .settled(),
+        field("trace_id", Word, |record| Some(Value::text(facts(record)?.trace_id?))).settled(),
+        field("span_id", Word, |record| Some(Value::text(facts(record)?.span_id?))).settled(),
+        field("parent_span_id", Word, |record| Some(Value::text(facts(record)?.parent_span_id?))).settled(),
+        field("method", Word, |record| Some(Value::text(facts(record)?.method))).settled(),
+        field("scheme", Choice(&["http", "https"]), |record| Some(Value::text(facts(record)?.scheme))).settled(),
+        field("host", Word, |record| Some(Value::Text(facts(record)?.host?))).settled(),
         // A record leaves an empty one out.
-        field("path", Exact, |record| present(facts(record)?.path)),
-        field("query", Exact, |record| Some(Value::Text(facts(record)?.query?))),
-        field("http_version", Word, |record| Some(Value::text(facts(record)?.http_version))),
-        field("view_name", Exact, |record| Some(Value::text(facts(record)?.view_name))),
-        group("view_args", Any, Group::Args),
-        group("view_kwargs", Any, Group::Kwargs),
-        group("route", Exact, Group::Route),
+        field("path", Exact, |record| present(facts(record)?.path)).settled(),
+        field("query", Exact, |record| Some(Value::Text(facts(record)?.query?))).settled(),
+        field("http_version", Word, |record| Some(Value::text(facts(record)?.http_version))).settled(),
+        field("view_name", Exact, |record| Some(Value::text(facts(record)?.view_name))).settled(),
+        group("view_args", Any, Group::Args).settled(),
+        group("view_kwargs", Any, Group::Kwargs).settled(),
+        group("route", Exact, Group::Route).settled(),
         field("user_id", Exact, |record| {
             let told = progress(record).and_then(|progress| progress.user_id);
             Some(Value::Text(told.or(facts(record)?.user_id)?))
@@ -48,15 +50,17 @@ pub(super) static FIELDS: [Field; 64] = {
             Body::Rejected(rejected) => Some(Value::text(rejected.ip_address?)),
             _ => Some(Value::text(facts(record)?.ip_address?)),
         })
-        .short("ip"),
+        .short("ip")
+        .settled(),
         field("peer_address", Peer, |record| match record.body {
             Body::Rejected(rejected) => Some(Value::text(rejected.peer_address?)),
             _ => Some(Value::text(facts(record)?.peer_address?)),
-        }),
-        field("user_agent", Text, |record| Some(Value::Text(facts(record)?.user_agent?))),
-        field("referer", Exact, |record| Some(Value::Text(facts(record)?.referer?))),
-        field("content_type", Word, |record| Some(Value::Text(facts(record)?.content_type?))),
-        field("content_length", Size, |record| Some(Value::whole(facts(record)?.content_length?))),
+        })
+        .settled(),
+        field("user_agent", Text, |record| Some(Value::Text(facts(record)?.user_agent?))).settled(),
+        field("referer", Exact, |record| Some(Value::Text(facts(record)?.referer?))).settled(),
+        field("content_type", Word, |record| Some(Value::Text(facts(record)?.content_type?))).settled(),
+        field("content_length", Size, |record| Some(Value::whole(facts(record)?.content_length?))).settled(),
         field("request_size", Size, |record| Some(Value::whole(progress(record)?.request_size))),
         field("status_code", Status, |record| match record.body {
             Body::Rejected(rejected) => Some(Value::whole(rejected.status_code?)),
@@ -87,16 +91,19 @@ pub(super) static FIELDS: [Field; 64] = {
         field("sample_rate", Number, |record| {
             Some(Value::Number(self::Number::fraction(progress(record)?.sample_rate?)?))
         }),
-        group("tls", Word, Group::Tls),
+        group("tls", Word, Group::Tls).settled(),
         field("grpc_status", Number, |record| Some(Value::whole(progress(record)?.grpc_status?))),
-        group("labels", Exact, Group::Labels),
-        // Of rejected heads.
+        group("labels", Exact, Group::Labels).settled(),
+        // Of rejected heads and suspicious requests.
         field("reason", Word, |record| match record.body {
             Body::Loss(loss) => Some(Value::text(loss.reason)),
             _ => Some(Value::text(rejected(record)?.reason)),
         }),
         field("detail", Text, |record| present(rejected(record)?.detail.as_bytes())),
         group("excerpt", Text, Group::Excerpt),
+        field("suppressed", Number, |record| {
+            Some(Value::whole(rejected(record)?.suppressed)).filter(|count| *count != Value::whole(0_u64))
+        }),
         // Of losses.
         field("output", Exact, |record| Some(Value::text(loss(record)?.output))),
         field("count", Number, |record| Some(Value::whole(loss(record)?.count))),
@@ -128,7 +135,8 @@ const fn equal(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// `route:*` asks for this one alone: a request that matched no route has a view name all the same, `unknown`.
-pub(super) static PATTERN: Field = field("route", Kind::Exact, |record| Some(Value::text(facts(record)?.route?)));
+pub(super) static PATTERN: Field =
+    field("route", Kind::Exact, |record| Some(Value::text(facts(record)?.route?))).settled();
 
 /// Where a field stands in a record.
 #[derive(Debug, Clone, Copy)]
@@ -179,24 +187,29 @@ pub(super) fn parts(field: &Field) -> Parts {
 }
 
 const fn head(name: &'static str, kind: Kind, read: for<'a> fn(&Head<'a>) -> Value<'a>) -> Field {
-    Field { name, short: None, kind, read: Read::Head(read) }
+    Field { name, short: None, kind, settled: false, read: Read::Head(read) }
 }
 
 const fn field(name: &'static str, kind: Kind, read: for<'a> fn(&Record<'a>) -> Option<Value<'a>>) -> Field {
-    Field { name, short: None, kind, read: Read::One(read) }
+    Field { name, short: None, kind, settled: false, read: Read::One(read) }
 }
 
 const fn group(name: &'static str, kind: Kind, group: Group) -> Field {
-    Field { name, short: None, kind, read: Read::Group(group) }
+    Field { name, short: None, kind, settled: false, read: Read::Group(group) }
 }
 
 const fn written(name: &'static str, kind: Kind) -> Field {
-    Field { name, short: None, kind, read: Read::Written }
+    Field { name, short: None, kind, settled: false, read: Read::Written }
 }
 
 impl Field {
     const fn short(mut self, short: &'static str) -> Field {
         self.short = Some(short);
+        self
+    }
+
+    const fn settled(mut self) -> Field {
+        self.settled = true;
         self
     }
 }

@@ -259,6 +259,7 @@ fn other_records_have_their_own_fields() {
         detail: "",
         excerpt: b"GET /\xff\n",
         request_id: None,
+        suppressed: 0,
     };
     let record = Record { head: head(Event::RequestRejected), body: Body::Rejected(&rejected) };
     let all = "reason:bare_lf status:400 ip:192.0.2.0/24 -detail:* excerpt:\"\\\\xff\\\\n\" -excerpt:\"/ \" -request_id:* -path:*";

@@ -1,11 +1,14 @@
-//! What both sides of the proxy need of the network: streams that may speak TLS, its files, and the chunked coding.
+//! What both sides of the proxy and the outputs need of the network: connections and streams that may speak TLS, its
+//! files, and the chunked coding.
 
 pub mod chunked;
+pub mod dial;
 pub mod outbox;
 pub mod peer;
 pub mod stream;
 pub mod tls;
 
+pub use dial::Dialer;
 pub use outbox::Outbox;
 pub use peer::{Peer, TlsSession};
 pub use stream::Stream;

@@ -6,8 +6,9 @@ use crate::record::combined::Combined;
 use crate::record::django::{Django, Style};
 use crate::record::json::{Encoder, Renamed};
 use crate::record::logfmt::Logfmt;
+use crate::record::syslog::Preface;
 use crate::record::text::Pretty;
-use crate::record::{Record, Schema};
+use crate::record::{self, Record, Schema};
 
 use super::{Format, Stamp};
 
@@ -37,6 +38,8 @@ pub enum Layout {
     Django(Django),
     /// For people; it shows no numbers.
     Pretty(Pretty),
+    /// Another one, with the head of a syslog message in front of each line.
+    Syslog(Preface, Box<Layout>),
 }
 
 impl Layout {
@@ -53,6 +56,12 @@ impl Layout {
             Format::Verbose => Layout::Django(Django::new(Style::Verbose, std::process::id())),
             Format::Simple => Layout::Django(Django::new(Style::Simple, std::process::id())),
             Format::Pretty => Layout::Pretty(Pretty::new(true)),
+            Format::Native => Layout::Json(Box::new(Encoder::new(instance, record))),
+            Format::Otel => {
+                let record = record::Settings { schema: Schema::Otel, ..record.clone() };
+                Layout::Renamed(Box::new(Renamed::new(instance, &record)))
+            }
+            Format::Syslog(inner) => Layout::Syslog(Preface::default(), Box::new(Layout::new(*inner, stamp))),
         }
     }
 
@@ -64,6 +73,15 @@ impl Layout {
             Layout::Logfmt(logfmt) => return Written::Numbered(logfmt.record(record, out)),
             Layout::Combined(combined) => {
                 return if combined.record(record, out) { Written::Plain } else { Written::None };
+            }
+            Layout::Syslog(preface, inner) => {
+                let start = out.len();
+                preface.write(record, out);
+                let written = inner.record(record, out);
+                if written == Written::None {
+                    out.truncate(start);
+                }
+                return written;
             }
             Layout::Django(django) => django.record(record, thread_number(), out),
             Layout::Pretty(pretty) => pretty.record(record, out),

@@ -36,7 +36,11 @@ pub use levels::Levels;
 pub use port::{Port, Report};
 pub use queue::{Batch, Queue};
 pub use routing::Routing;
-pub use settings::{Compression, FileSettings, Format, OutputKind, OutputSettings, Rotate, Settings, WhenFull};
+pub use settings::{
+    Auth, BatchSettings, Compression, DeliverySettings, FileSettings, Format, HttpBody, HttpSettings, OtlpSettings,
+    OutputKind, OutputSettings, Peer, RequestSettings, Rotate, Settings, SpoolSettings, SyslogAddress, SyslogSettings,
+    TlsFiles, WhenFull,
+};
 
 /// Who an output's lines are from, for whoever encodes.
 #[derive(Debug, Clone)]

@@ -4,12 +4,13 @@
 //! that steady traffic allocates nothing. The writer sleeps by parking its thread and is woken by `unpark`, which is a
 //! swap of one atomic while it is awake.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
+use tokio::sync::Notify;
 
 use super::{Health, OutputSettings, Reason, WhenFull, Written};
 use crate::time;
@@ -108,9 +109,13 @@ pub struct Queue {
     untold: AtomicU64,
     /// When nothing more was to come.
     closed: OnceLock<Instant>,
+    /// Nothing more comes because the process ends.
+    ending: AtomicBool,
     /// Digits of the numbers that the writer gives now.
     digits: AtomicUsize,
     writer: OnceLock<Thread>,
+    /// For a writer that waits for other things as well.
+    arrived: Notify,
 }
 
 impl Queue {
@@ -125,8 +130,10 @@ impl Queue {
             health,
             untold: AtomicU64::new(0),
             closed: OnceLock::new(),
+            ending: AtomicBool::new(false),
             digits: AtomicUsize::new(1),
             writer: OnceLock::new(),
+            arrived: Notify::new(),
         }
     }
 
@@ -140,7 +147,7 @@ impl Queue {
         self.digits.store(digits, Ordering::Relaxed);
     }
 
-    /// Names the thread that takes batches out; it is woken when one comes.
+    /// Names the thread that takes batches out and [parks](Queue::park) in between; it is woken when one comes.
     pub fn attach(&self, writer: Thread) {
         // A second writer would steal lines; the first one stays.
         let _ = self.writer.set(writer);
@@ -219,6 +226,17 @@ impl Queue {
         self.wake();
     }
 
+    /// The process ends: nothing more will come, to any output.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+        self.close();
+    }
+
+    /// Whether [`Queue::end`] was called.
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
+    }
+
     /// Whether [`Queue::close`] was called.
     pub fn is_closed(&self) -> bool {
         self.closed.get().is_some()
@@ -244,9 +262,16 @@ impl Queue {
         std::thread::park_timeout(at_most);
     }
 
+    /// Waits until something happens, in place of [`Queue::park`]; for a queue to which no thread is attached. Losing the
+    /// future loses no wake-up.
+    pub async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
     fn wake(&self) {
-        if let Some(writer) = self.writer.get() {
-            writer.unpark();
+        match self.writer.get() {
+            Some(writer) => writer.unpark(),
+            None => self.arrived.notify_one(),
         }
     }
 }

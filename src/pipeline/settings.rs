@@ -1,8 +1,14 @@
 //! What the user says about which records are written, and where to.
 
 mod file;
+mod http;
+mod network;
+mod syslog;
 
 pub use file::{Compression, FileSettings, Rotate};
+pub use http::{Auth, HttpBody, HttpSettings, OtlpSettings, RequestSettings};
+pub use network::{BatchSettings, DeliverySettings, Peer, SpoolSettings, TlsFiles};
+pub use syslog::{SyslogAddress, SyslogSettings};
 
 use std::time::Duration;
 
@@ -74,6 +80,12 @@ pub enum OutputKind {
     Stdout,
     /// A file of our own; no two outputs share a path.
     File(FileSettings),
+    /// A syslog receiver.
+    Syslog(SyslogSettings),
+    /// An HTTP collector.
+    Http(HttpSettings),
+    /// An OpenTelemetry collector.
+    Otlp(OtlpSettings),
 }
 
 impl OutputKind {
@@ -82,6 +94,9 @@ impl OutputKind {
         match self {
             OutputKind::Stdout => "stdout",
             OutputKind::File(_) => "file",
+            OutputKind::Syslog(_) => "syslog",
+            OutputKind::Http(_) => "http",
+            OutputKind::Otlp(_) => "otlp",
         }
     }
 
@@ -89,7 +104,17 @@ impl OutputKind {
     pub fn file(&self) -> Option<&FileSettings> {
         match self {
             OutputKind::File(file) => Some(file),
-            OutputKind::Stdout => None,
+            _ => None,
+        }
+    }
+
+    /// How it delivers, where it does so over a network.
+    pub fn delivery(&self) -> Option<&DeliverySettings> {
+        match self {
+            OutputKind::Syslog(syslog) => Some(&syslog.delivery),
+            OutputKind::Http(http) => Some(&http.delivery),
+            OutputKind::Otlp(otlp) => Some(&otlp.delivery),
+            OutputKind::Stdout | OutputKind::File(_) => None,
         }
     }
 
@@ -98,6 +123,13 @@ impl OutputKind {
         match self {
             OutputKind::Stdout => OutputKind::Stdout,
             OutputKind::File(file) => OutputKind::File(FileSettings { origin: 0, ..file.clone() }),
+            OutputKind::Syslog(syslog) => OutputKind::Syslog(SyslogSettings { origin: 0, ..syslog.clone() }),
+            OutputKind::Http(http) => {
+                OutputKind::Http(HttpSettings { request: http.request.unplaced(), ..http.clone() })
+            }
+            OutputKind::Otlp(otlp) => {
+                OutputKind::Otlp(OtlpSettings { request: otlp.request.unplaced(), ..otlp.clone() })
+            }
         }
     }
 }
@@ -119,6 +151,27 @@ pub enum Format {
     Verbose,
     /// Django's standard formatter `simple`.
     Simple,
+    /// One JSON object a line in the native schema, whatever `log.schema` says: for outputs that write it in a form of
+    /// their own.
+    Native,
+    /// The same in OpenTelemetry's.
+    Otel,
+    /// Another format, with what the head of a syslog message tells in front of each line.
+    Syslog(&'static Format),
+}
+
+impl Format {
+    /// The same lines with what the head of a syslog message tells in front.
+    pub const fn for_syslog(self) -> Format {
+        Format::Syslog(match self {
+            Format::Logfmt => &Format::Logfmt,
+            Format::Combined => &Format::Combined,
+            Format::Verbose => &Format::Verbose,
+            Format::Simple => &Format::Simple,
+            Format::Pretty => &Format::Pretty,
+            _ => &Format::Json,
+        })
+    }
 }
 
 /// What happens to records that find the queue full.

@@ -90,6 +90,8 @@ pub struct Body {
     running: Running,
     /// Trailers that are not for the client.
     private: Rc<[HeaderName]>,
+    /// Its beginning is for the record, too.
+    is_captured: bool,
     /// What broke it off, until what came before has gone out.
     failure: Option<UpstreamError>,
     failed: bool,
@@ -115,7 +117,8 @@ impl Body {
         let running = wire.run();
         // Until it is asked for, it is the client's turn: over HTTP/2 there may be no window for the first byte.
         running.offer(true);
-        Body { content, exchange: Some(exchange), running, private, failure: None, failed: false }
+        let is_captured = exchange.captures();
+        Body { content, exchange: Some(exchange), running, private, is_captured, failure: None, failed: false }
     }
 
     fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
@@ -130,6 +133,9 @@ impl Body {
         let Some(exchange) = &self.exchange else { return };
         if let Some(data) = frame.data_ref() {
             exchange.count_response(data.len());
+            if self.is_captured {
+                exchange.capture(data);
+            }
         }
         let status = frame.trailers_ref().and_then(|trailers| trailers.get("grpc-status"));
         if let Some(status) = status.and_then(|status| status.to_str().ok()?.parse().ok()) {

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::exchange::Sign;
 use crate::record::{Outcome, Phase};
 use crate::upstream::UpstreamError;
 use crate::upstream::error::is_reset;
@@ -112,6 +113,20 @@ impl Failure {
         }
     }
 
+    /// What it is a sign of, where honest clients hardly ever come to it.
+    pub fn sign(&self) -> Option<Sign> {
+        match self {
+            Failure::Refused(refused) => refused.sign(),
+            Failure::Body(BodyError::TooLarge) => Some(Sign::BodyBytes),
+            Failure::Body(BodyError::Timeout) => Some(Sign::BodyTimeout),
+            // Its bytes have their `request_rejected`.
+            Failure::Body(BodyError::Malformed) => None,
+            Failure::Body(BodyError::ClientGone) | Failure::NoUpstream | Failure::Upstream(_) | Failure::Panicked => {
+                None
+            }
+        }
+    }
+
     /// Whether it is an exception that ended the request, so that `request_failed` is written.
     pub fn is_exception(&self) -> bool {
         matches!(self, Failure::NoUpstream | Failure::Upstream(_) | Failure::Panicked)
@@ -153,6 +168,19 @@ impl Refused {
             Refused::Loop => (StatusCode::LOOP_DETECTED, Outcome::Rejected, "proxy_loop_detected"),
         };
         Verdict { status: Some(status), outcome, token, phase: Some(Phase::ReadRequest) }
+    }
+
+    fn sign(self) -> Option<Sign> {
+        match self {
+            Refused::Connect | Refused::TraceBody => Some(Sign::Method),
+            Refused::Host => Some(Sign::Host),
+            Refused::BodyTooLarge => Some(Sign::BodyBytes),
+            Refused::TargetTooLong => Some(Sign::UriBytes),
+            Refused::HeadTooLarge => Some(Sign::HeaderBytes),
+            Refused::TooManyFields => Some(Sign::HeaderCount),
+            Refused::Loop => Some(Sign::Loop),
+            Refused::MaxForwards | Refused::Expectation => None,
+        }
     }
 
     fn message(self) -> &'static str {

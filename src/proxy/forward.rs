@@ -9,18 +9,18 @@ use hyper::body::Incoming;
 
 use http_body::Body as _;
 
-use crate::exchange::{Exception, Exchange};
-use crate::listen::Client;
+use crate::exchange::{Exception, Exchange, Sign, Suspicion};
+use crate::listen::{Client, Limits};
 use crate::upstream::{
-    BodyCoding, Connection, Outgoing, ResponseBody, ResponseHead, SendError, Upstream, Watch, exchange,
+    Answering, BodyCoding, Connection, Outgoing, ResponseBody, ResponseHead, SendError, Upstream, Watch, exchange,
 };
 
 use super::admit::{Admitted, admit, measure, passes};
 use super::body::{Body, RequestBody};
-use super::failure::{Failure, Refused};
+use super::failure::{BodyError, Failure, Refused};
 use super::headers::{self, Way};
 use super::respond::NAME;
-use super::{Proxy, host_of, response};
+use super::{Proxy, host_of, response, traversal};
 
 /// Passes through proxies of this name before a request counts as caught in a loop: several in a row are ordinary.
 const MAX_PASSES: usize = 8;
@@ -35,6 +35,9 @@ impl Proxy {
         head: &mut Parts,
         body: Incoming,
     ) -> Result<Response<Body>, Failure> {
+        if let Some(detail) = traversal::suspicion(head.uri.path().as_bytes()) {
+            exchange.suspect(&Suspicion { sign: Sign::PathTraversal, detail, excerpt: head.uri.path().as_bytes() });
+        }
         measure(head, &self.limits).map_err(Failure::Refused)?;
         let admitted = admit(head, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
         if passes(&head.headers, NAME) > MAX_PASSES {
@@ -46,13 +49,11 @@ impl Proxy {
         let named = exchange.route().and_then(|route| route.overrides.upstream.as_deref());
         let upstream = self.upstreams.select(named, || host_of(head), head.uri.path()).ok_or(Failure::NoUpstream)?;
         exchange.chosen(&upstream.name);
-        let body = RequestBody::new(
-            body,
-            exchange,
-            Rc::clone(&client.wire),
-            self.limits.body_bytes,
-            self.limits.body_idle_timeout,
-        );
+        // Boxed, as few requests have one, and each has room for it twice.
+        let body = (admitted.coding != BodyCoding::None).then(|| {
+            let Limits { body_bytes, body_idle_timeout, .. } = self.limits;
+            Box::new(RequestBody::new(body, exchange, Rc::clone(&client.wire), body_bytes, body_idle_timeout))
+        });
         let trip = Trip { proxy: self, exchange, client, upstream, admitted: &admitted };
         let (answer, body) = trip.run(head, body).await?;
         Ok(trip.deliver(answer, body))
@@ -71,16 +72,19 @@ struct Trip<'a> {
 impl Trip<'_> {
     /// Sends it, over a kept connection if there is one. Where that turns out to have been closed meanwhile, and sending
     /// the request again can do no harm, it is sent once more over a new one.
-    async fn run(&self, head: &mut Parts, body: RequestBody) -> Result<(ResponseHead, ResponseBody), Failure> {
+    async fn run(
+        &self,
+        head: &mut Parts,
+        mut body: Option<Box<RequestBody>>,
+    ) -> Result<(ResponseHead, ResponseBody), Failure> {
         let server = self.upstream.choose().ok_or(Failure::NoUpstream)?;
-        let mut body = Some(body);
         if let Some(connection) = server.reuse() {
             self.exchange.attempt(&server.address, true);
             let again = self.admitted.coding == BodyCoding::None && is_idempotent(&head.method);
             let sent = AttemptBody(if again { None } else { body.take() });
             match self.send(connection, head, sent).await {
-                Err(Failure::Upstream(error)) if again && error.is_stale() => {}
-                result => return result,
+                Err(SendError::Upstream(error)) if again && error.is_stale() => {}
+                result => return result.map_err(Failure::from),
             }
         }
         self.exchange.attempt(&server.address, false);
@@ -88,31 +92,30 @@ impl Trip<'_> {
         // Rare beside a reused connection, and large: boxed, so that every request's future need not hold it.
         let connected = Box::pin(server.connect(timeouts.connect, || self.exchange.securing())).await;
         let connection = connected.map_err(Failure::Upstream)?;
-        self.send(connection, head, AttemptBody(body)).await
+        self.send(connection, head, AttemptBody(body)).await.map_err(Failure::from)
     }
 
-    async fn send(
-        &self,
+    fn send<'s>(
+        &'s self,
         mut connection: Connection,
-        head: &mut Parts,
+        head: &'s mut Parts,
         body: AttemptBody,
-    ) -> Result<(ResponseHead, ResponseBody), Failure> {
+    ) -> Answering<'s, AttemptBody, Observer<'s>> {
         let mut buffer = connection.head_buffer();
         let address = connection.address();
         headers::write_request(&mut buffer, head, self.admitted, &self.way(&address));
-        self.exchange.sending();
+        let now = self.exchange.sending();
         let outgoing = Outgoing {
+            now,
             head: buffer,
             body,
             coding: self.admitted.coding,
             expects_continue: self.admitted.expects_continue,
             method: head.method.clone(),
+            fields: &mut head.headers,
         };
         let watch = Observer { trip: self, version: head.version };
-        exchange(connection, outgoing, &self.upstream.settings.timeouts, &watch).await.map_err(|error| match error {
-            SendError::Upstream(error) => Failure::Upstream(error),
-            SendError::Body(error) => Failure::Body(error),
-        })
+        exchange(connection, outgoing, &self.upstream.settings.timeouts, watch)
     }
 
     fn way<'a>(&'a self, server: &'a str) -> Way<'a> {
@@ -156,17 +159,26 @@ impl Trip<'_> {
     }
 }
 
+impl From<SendError<BodyError>> for Failure {
+    fn from(error: SendError<BodyError>) -> Failure {
+        match error {
+            SendError::Upstream(error) => Failure::Upstream(error),
+            SendError::Body(error) => Failure::Body(error),
+        }
+    }
+}
+
 /// RFC 9110 §9.2.2: sending it twice means the same as sending it once.
 fn is_idempotent(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE].contains(method)
 }
 
 /// The body of one attempt: there may be another one only where there is none.
-struct AttemptBody(Option<RequestBody>);
+struct AttemptBody(Option<Box<RequestBody>>);
 
 impl http_body::Body for AttemptBody {
     type Data = bytes::Bytes;
-    type Error = super::failure::BodyError;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: std::pin::Pin<&mut Self>,
@@ -186,8 +198,8 @@ struct Observer<'a> {
 }
 
 impl Watch for Observer<'_> {
-    fn sent(&self) -> Instant {
-        self.trip.exchange.sent()
+    fn sent(&self, at: Option<Instant>) -> Instant {
+        self.trip.exchange.sent(at)
     }
 
     fn first_byte(&self) -> Instant {

@@ -8,6 +8,7 @@ pub mod headers;
 mod panic;
 pub mod respond;
 pub mod select;
+mod traversal;
 
 pub use body::Body;
 pub use failure::Failure;
@@ -21,7 +22,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
-use crate::exchange::{Exception, Exchange, Exchanges};
+use crate::exchange::{Exception, Exchange, Exchanges, Suspicion};
 use crate::listen::{Answering, Client, Handler, Limits, Refusal};
 use crate::net::Peer;
 use crate::record::Rejected;
@@ -62,6 +63,9 @@ impl Proxy {
     ) -> Response<Body> {
         let verdict = failure.verdict();
         let message = failure.message();
+        if let Some(sign) = failure.sign() {
+            exchange.suspect(&Suspicion { sign, detail: &message, excerpt: &[] });
+        }
         let exception = Exception { kind: verdict.token.as_bytes().to_vec(), message: message.into_bytes() };
         if let Some(phase) = verdict.phase {
             exchange.enter(phase);
@@ -107,7 +111,8 @@ impl Handler for Proxy {
     /// The exchange begins before the future is polled: hyper drops it unpolled when the client's FIN comes along with
     /// the head, and that request has its records too.
     fn call(self: Rc<Self>, client: Client, request: Request<Incoming>) -> Answering<Body> {
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
+        let mut head = Box::new(head);
         let exchange = self.exchanges.begin(&client.peer, &head);
         Box::pin(async move {
             let forwarded = {
@@ -133,6 +138,7 @@ impl Handler for Proxy {
             detail: &refusal.detail,
             excerpt: &refusal.excerpt,
             request_id: Some(id.as_str()),
+            suppressed: 0,
         });
         let Some(status) = refusal.status.and_then(|status| StatusCode::from_u16(status).ok()) else {
             return Vec::new();

@@ -3,8 +3,8 @@
 //! `%h - %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`, escaped as Apache does: `\"`, `\\`, `\n`, `\r`, `\t`, `\b`, `\v`,
 //! and `\xhh` for every other byte that is no printable ASCII. Two choices where the servers differ: the time is that of the
 //! record, the end of the request (as in nginx), in UTC; and no bytes are `-` (as in Apache). HTTP/2 is `HTTP/2.0` as both
-//! have it. A blank in the user's name is escaped too, which Apache does not do: a name must not be able to shift the
-//! columns behind it.
+//! have it. A blank or an opening bracket in the user's name is escaped too, which Apache does not do: a name must not be able
+//! to shift the columns behind it, nor to look like the time.
 //!
 //! Only `request_completed` has a line, since readers of this format take every line for a request. So a `log_loss` is not
 //! told here, but by the output's counters and by any output of another format.
@@ -83,14 +83,17 @@ fn request_line(facts: &Facts<'_>, out: &mut Vec<u8>) {
 fn word(text: Option<&[u8]>, out: &mut Vec<u8>) {
     match text {
         None | Some([]) => out.push(b'-'),
-        Some(text) => text.split_inclusive(|byte| *byte == b' ').for_each(|part| match part.strip_suffix(b" ") {
-            Some(part) => {
-                escape(part, out);
-                out.extend_from_slice(b"\\x20");
-            }
-            None => escape(part, out),
+        Some(text) => text.split_inclusive(|byte| matches!(byte, b' ' | b'[')).for_each(|part| match part {
+            [part @ .., b' '] => hidden(part, b"\\x20", out),
+            [part @ .., b'['] => hidden(part, b"\\x5b", out),
+            part => escape(part, out),
         }),
     }
+}
+
+fn hidden(part: &[u8], last: &[u8], out: &mut Vec<u8>) {
+    escape(part, out);
+    out.extend_from_slice(last);
 }
 
 fn quoted(text: Option<&[u8]>, out: &mut Vec<u8>) {

@@ -128,6 +128,9 @@ impl Line<'_> {
         }
         self.pair("ip", rejected.ip_address.or(rejected.peer_address).map(str::as_bytes));
         self.pair("request_id", rejected.request_id.map(str::as_bytes));
+        if rejected.suppressed > 0 {
+            self.display(format_args!(" suppressed={}", rejected.suppressed));
+        }
     }
 
     fn loss(&mut self, loss: &Loss<'_>) {

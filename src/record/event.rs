@@ -1,5 +1,7 @@
 //! The closed vocabularies of the record: event, level, outcome, phase. Tokens are stable; tests assert on them.
 
+use std::sync::{Mutex, PoisonError};
+
 /// How much a record matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -44,8 +46,12 @@ pub enum Event {
     RequestCompleted,
     /// Bytes that are no request.
     RequestRejected,
+    /// Something about a request that honest clients do not do, or a limit that was hit.
+    SecurityEvent,
     /// An output dropped records.
     LogLoss,
+    /// Sampling left requests out.
+    LogSampled,
     /// Listening.
     ServerStarted,
     /// Draining.
@@ -56,9 +62,25 @@ pub enum Event {
     ConfigRefused,
     /// gatelog about itself.
     Diagnostic,
+    /// What the user calls so.
+    Business(&'static str),
 }
 
+/// Names of business events; each is kept once for as long as the process lives.
+static NAMES: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+
 impl Event {
+    /// A business event. Names are never given back, so that they are for what is configured, not for what traffic brings.
+    pub fn business(name: &str) -> Event {
+        // Nothing panics while it holds the lock.
+        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = names.iter().find(|known| **known == name).copied();
+        Event::Business(known.unwrap_or_else(|| {
+            names.push(Box::leak(name.into()));
+            names.last().copied().unwrap_or_default()
+        }))
+    }
+
     /// The token of the record.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -67,12 +89,15 @@ impl Event {
             Event::RequestFailed => "request_failed",
             Event::RequestCompleted => "request_completed",
             Event::RequestRejected => "request_rejected",
+            Event::SecurityEvent => "security_event",
             Event::LogLoss => "log_loss",
+            Event::LogSampled => "log_sampled",
             Event::ServerStarted => "server_started",
             Event::ServerStopping => "server_stopping",
             Event::ConfigReloaded => "config_reloaded",
             Event::ConfigRefused => "config_refused",
             Event::Diagnostic => "diagnostic",
+            Event::Business(name) => name,
         }
     }
 
@@ -84,12 +109,15 @@ impl Event {
             Event::RequestFailed => "Request failed with exception",
             Event::RequestCompleted => "Request completed",
             Event::RequestRejected => "Request rejected",
+            Event::SecurityEvent => "Suspicious request",
             Event::LogLoss => "Log records lost",
+            Event::LogSampled => "Requests left out by sampling",
             Event::ServerStarted => "Server started",
             Event::ServerStopping => "Server stopping",
             Event::ConfigReloaded => "Configuration reloaded",
             Event::ConfigRefused => "Configuration refused",
             Event::Diagnostic => "",
+            Event::Business(name) => name,
         }
     }
 }

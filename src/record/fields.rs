@@ -110,9 +110,15 @@ pub fn visible(bytes: &[u8]) -> String {
     })
 }
 
+/// By what a free record is joined to a request's own, it is called as there, in every schema.
 fn free_name(name: &str) -> Name<'_> {
+    if let Some(field) = JOINING.into_iter().find(|field| field.name() == name) {
+        return Name::Known(field);
+    }
     if Field::is_common(name) { Name::Clashing(name) } else { Name::Free(name) }
 }
+
+const JOINING: [Field; 3] = [Field::RequestId, Field::TraceId, Field::ViewName];
 
 fn free<'a>(value: &'a Value<'a>) -> Content<'a> {
     match value {
@@ -245,6 +251,7 @@ fn rejection<'a>(rejected: &Rejected<'a>, visit: &mut impl FnMut(Field, Content<
     visit(Field::Detail, str_or_absent(Some(rejected.detail).filter(|detail| !detail.is_empty())));
     let excerpt = &rejected.excerpt[..rejected.excerpt.len().min(EXCERPT)];
     visit(Field::Excerpt, if excerpt.is_empty() { Content::Absent } else { Content::Visible(excerpt) });
+    visit(Field::Suppressed, whole_or_absent(Some(rejected.suppressed).filter(|count| *count > 0)));
 }
 
 fn loss<'a>(loss: &Loss<'a>, visit: &mut impl FnMut(Field, Content<'a>)) {

@@ -16,6 +16,7 @@ pub mod logfmt;
 pub mod combined;
 pub mod django;
 pub mod text;
+pub mod syslog;
 
 pub use args::{Arg, Value};
 pub use event::{Event, Level, Outcome, Phase};
@@ -66,7 +67,8 @@ pub enum Body<'a> {
         /// Known while it runs or once it is over; `None` in a started record.
         progress: Option<&'a Progress<'a>>,
     },
-    /// Bytes that could not be read as a request.
+    /// Bytes that could not be read as a request (`request_rejected`), or what is suspicious about one that could
+    /// (`security_event`).
     Rejected(&'a Rejected<'a>),
     /// Records that an output had to drop.
     Loss(&'a Loss<'a>),
@@ -210,7 +212,7 @@ pub struct Timing {
     pub receive: Option<u64>,
 }
 
-/// Bytes that could not be read as a request, or a handshake that failed.
+/// Bytes that could not be read as a request, a handshake that failed, or what is suspicious about a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Rejected<'a> {
     /// The peer of the socket.
@@ -227,6 +229,8 @@ pub struct Rejected<'a> {
     pub excerpt: &'a [u8],
     /// The request id that the answer carries.
     pub request_id: Option<&'a str>,
+    /// Of a `security_event`: how many of its reason were left out before it. 0 is written as absent.
+    pub suppressed: u64,
 }
 
 /// Records that an output had to drop.

@@ -3,6 +3,8 @@
 //! Values become [`REDACTED`]; that there was one stays visible. Where a text can be read in two ways (is `;` a separator?
 //! is the name decoded once more?), the reading that hides more wins.
 
+mod body;
+
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::borrow::Cow;
 
@@ -85,6 +87,11 @@ impl Policy {
             IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & self.ip_v4).into(),
             IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & self.ip_v6).into(),
         }
+    }
+
+    /// Whether any address is written as it is.
+    pub fn shows_addresses(&self) -> bool {
+        self.ip_key.is_none() && self.ip_v4 == u32::MAX && self.ip_v6 == u128::MAX
     }
 
     /// Whether this address is written as it is.

@@ -264,6 +264,7 @@ fields! {
     Reason "reason", otel("gatelog.reason"), ecs("event.reason");
     Detail "detail", otel("gatelog.detail"), ecs("gatelog.detail");
     Excerpt "excerpt", otel("gatelog.excerpt"), ecs("gatelog.excerpt");
+    Suppressed "suppressed", otel("gatelog.suppressed"), ecs("gatelog.suppressed");
 }
 
 #[cfg(test)]

@@ -171,6 +171,9 @@ impl Line<'_> {
             self.raw("  ");
             self.quoted(excerpt);
         }
+        if rejected.suppressed > 0 {
+            self.display(format_args!("  suppressed={}", rejected.suppressed));
+        }
     }
 
     fn loss(&mut self, loss: &Loss<'_>) {

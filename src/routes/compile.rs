@@ -193,6 +193,9 @@ impl Overrides {
         self.slow = settings.slow.or(self.slow);
         self.level = settings.level.or(self.level);
         self.start = settings.start.or(self.start);
+        if let Some(rules) = &settings.sample {
+            self.sample = Some(rules.as_slice().into());
+        }
         self.log &= settings.log;
         if let Some(upstream) = &settings.upstream {
             self.upstream = Some(upstream.as_str().into());

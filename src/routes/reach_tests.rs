@@ -16,6 +16,7 @@ fn route(origin: usize, pattern: Pattern) -> RouteSettings {
         slow: None,
         level: None,
         start: None,
+        sample: None,
         log: true,
         upstream: None,
         labels: Vec::new(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::converter::Conversion;
 use super::pattern::Pattern;
+use super::sample::SampleRule;
 use super::settings::StartMode;
 use crate::record::{Level, Value};
 
@@ -41,6 +42,8 @@ pub struct Overrides {
     pub level: Option<Level>,
     /// Whether and when a started record is written.
     pub start: Option<StartMode>,
+    /// How many of its requests are written; `None`: as everywhere.
+    pub sample: Option<Arc<[SampleRule]>>,
     /// Whether anything is written; a prefix that says no holds for all below it.
     pub log: bool,
     /// Name of the upstream that serves it.
@@ -51,7 +54,7 @@ pub struct Overrides {
 
 impl Default for Overrides {
     fn default() -> Self {
-        Overrides { slow: None, level: None, start: None, log: true, upstream: None, labels: Vec::new() }
+        Overrides { slow: None, level: None, start: None, sample: None, log: true, upstream: None, labels: Vec::new() }
     }
 }
 

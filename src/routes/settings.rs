@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::sample::SampleRule;
+
 /// `[converters]` and all `[[route]]`, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
@@ -71,6 +73,8 @@ pub struct RouteSettings {
     pub level: Option<crate::record::Level>,
     /// `start`.
     pub start: Option<StartMode>,
+    /// `sample`: in place of `log.sample`.
+    pub sample: Option<Vec<SampleRule>>,
     /// `log = false`: nothing is written about its requests (they are counted).
     pub log: bool,
     /// `upstream`: name of the upstream that serves it.

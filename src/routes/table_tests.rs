@@ -20,6 +20,7 @@ fn route(name: &str, pattern: Pattern) -> RouteSettings {
         slow: None,
         level: None,
         start: None,
+        sample: None,
         log: true,
         upstream: None,
         labels: Vec::new(),

@@ -1,10 +1,10 @@
 //! One set of outputs after another: what stays, what begins, what ends.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::file::identity;
-use super::handover::Predecessor;
-use super::writer::Started;
+use super::handover::{Predecessor, Started};
 use super::{Left, Output, Outputs, PLACES, Reopen, StartError, failed};
 use crate::pipeline::{OutputKind, OutputSettings, Port, Stamp};
 
@@ -55,27 +55,46 @@ impl Changes {
         let olds = || before.iter().filter(|old| !after.iter().any(|new| is_kept(old, new)));
         let known = |new: &OutputSettings| before.iter().any(|old| old.name == new.name);
         let name = |output: &OutputSettings| output.name.clone();
-        let taken = |kind: &OutputKind| before.iter().any(|old| is_one_place(&old.kind, kind));
-        let goes_on = |kind: &OutputKind| after.iter().any(|new| is_one_place(&new.kind, kind));
+        let taken = |new: &OutputSettings| before.iter().any(|old| is_one_place(old, new));
+        let goes_on = |old: &OutputSettings| after.iter().any(|new| is_one_place(old, new));
         Changes {
             added: news().filter(|new| !known(new)).map(name).collect(),
             changed: news().filter(|new| known(new)).map(name).collect(),
             removed: olds().filter(|old| after.iter().all(|new| new.name != old.name)).map(|old| name(old)).collect(),
-            begin: news().filter(|new| !taken(&new.kind)).map(name).collect(),
-            end: olds().filter(|old| !goes_on(&old.kind)).map(|old| name(old)).collect(),
+            begin: news().filter(|new| !taken(new)).map(name).collect(),
+            end: olds().filter(|old| !goes_on(old)).map(|old| name(old)).collect(),
         }
     }
 }
 
-/// Whether what both write would be one stream: then only one of them may.
-pub fn is_one_place(one: &OutputKind, other: &OutputKind) -> bool {
-    match (one, other) {
+/// Whether what both write would be one stream: then only one of them may. Over a network it is one where both have the
+/// same spool, or where the same output sends to the same collector.
+pub fn is_one_place(one: &OutputSettings, other: &OutputSettings) -> bool {
+    match (&one.kind, &other.kind) {
         (OutputKind::Stdout, OutputKind::Stdout) => true,
-        (OutputKind::File(one), OutputKind::File(other)) => {
-            one.path == other.path || identity(&one.path).is_some_and(|id| identity(&other.path) == Some(id))
+        (OutputKind::File(one), OutputKind::File(other)) => is_one_path(&one.path, &other.path),
+        (one_kind, other_kind) => {
+            has_one_spool(one_kind, other_kind) || one.name == other.name && has_one_collector(one_kind, other_kind)
         }
+    }
+}
+
+fn has_one_spool(one: &OutputKind, other: &OutputKind) -> bool {
+    let spool = |kind: &'_ OutputKind| kind.delivery().and_then(|delivery| delivery.spool.clone());
+    spool(one).zip(spool(other)).is_some_and(|(one, other)| is_one_path(&one.path, &other.path))
+}
+
+fn has_one_collector(one: &OutputKind, other: &OutputKind) -> bool {
+    match (one, other) {
+        (OutputKind::Syslog(one), OutputKind::Syslog(other)) => one.address == other.address,
+        (OutputKind::Http(one), OutputKind::Http(other)) => one.request.endpoint == other.request.endpoint,
+        (OutputKind::Otlp(one), OutputKind::Otlp(other)) => one.request.endpoint == other.request.endpoint,
         _ => false,
     }
+}
+
+fn is_one_path(one: &Path, other: &Path) -> bool {
+    one == other || identity(one).is_some_and(|id| identity(other) == Some(id))
 }
 
 impl Prepared {
@@ -121,14 +140,14 @@ impl Outputs {
         let health = self.running.iter().find(|output| output.settings.name == settings.name);
         let health = health.map(|output| Arc::clone(&output.port.health)).unwrap_or_default();
         let port = Port::counting(settings, settings.format, health);
-        let (started, reopen) = self.open(settings, &port, stamp, self.is_taken(&settings.kind))?;
+        let (started, reopen) = self.open(settings, &port, stamp, self.is_taken(settings))?;
         Ok(Next::New(Box::new(New { settings: settings.clone(), port, started, reopen })))
     }
 
     /// Whether somebody writes there, or still does.
-    fn is_taken(&self, kind: &OutputKind) -> bool {
-        self.running.iter().any(|output| is_one_place(&output.settings.kind, kind))
-            || self.left.iter().any(|left| !left.writer.thread.is_finished() && is_one_place(&left.settings.kind, kind))
+    fn is_taken(&self, new: &OutputSettings) -> bool {
+        self.running.iter().any(|output| is_one_place(&output.settings, new))
+            || self.left.iter().any(|left| !left.writer.thread.is_finished() && is_one_place(&left.settings, new))
     }
 
     /// Takes what was prepared for these outputs. Those before that do not go on write what waits once nobody holds a
@@ -143,7 +162,7 @@ impl Outputs {
                 Next::Kept(at) => before[at].take(),
                 Next::New(new) => {
                     let New { settings, port, started, reopen } = *new;
-                    let writer = started.begin(self.predecessor(&settings.kind));
+                    let writer = started.begin(self.predecessor(&settings));
                     Some(Output { settings, port, writer, reopen })
                 }
             };
@@ -154,8 +173,8 @@ impl Outputs {
     }
 
     /// Who wrote there last.
-    fn predecessor(&mut self, kind: &OutputKind) -> Option<Predecessor> {
-        let at = self.left.iter().rposition(|left| is_one_place(&left.settings.kind, kind))?;
+    fn predecessor(&mut self, new: &OutputSettings) -> Option<Predecessor> {
+        let at = self.left.iter().rposition(|left| is_one_place(&left.settings, new))?;
         Some(self.left.remove(at).writer)
     }
 
@@ -180,7 +199,9 @@ impl From<Output> for Left {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::{FileSettings, Format};
+    use crate::pipeline::{
+        Auth, DeliverySettings, FileSettings, Format, HttpBody, HttpSettings, Peer, RequestSettings, SpoolSettings,
+    };
 
     fn stdout() -> OutputSettings {
         OutputSettings::default()
@@ -230,6 +251,40 @@ mod tests {
     fn names_that_change_places_change_no_stream() {
         let before = [file("a", "nowhere/x"), file("b", "nowhere/y")];
         assert_eq!(changes(&before, &[file("a", "nowhere/y"), file("b", "nowhere/x")]), ["", "", "a b", "", ""]);
+    }
+
+    fn http(name: &str, endpoint: &str, spool: Option<&str>) -> OutputSettings {
+        let endpoint: http::Uri = endpoint.parse().expect("a URL");
+        let peer = Peer { host: "127.0.0.1".into(), port: 1, tls: None };
+        let request = RequestSettings { origin: 1, endpoint, peer, auth: Auth::None, gzip: false };
+        let spool = spool.map(|path| SpoolSettings { path: path.into(), max: 1 << 20 });
+        let delivery = DeliverySettings { spool, ..DeliverySettings::default() };
+        let kind = OutputKind::Http(HttpSettings { request, body: HttpBody::Ndjson, delivery });
+        OutputSettings { name: name.into(), kind, ..stdout() }
+    }
+
+    #[test]
+    fn a_spool_is_one_stream_whoever_fills_it() {
+        let before = http("a", "http://127.0.0.1/", Some("nowhere/x"));
+        assert_eq!(changes(&[before], &[http("b", "http://[::1]/", Some("nowhere/x"))]), ["b", "a", "", "", ""]);
+    }
+
+    #[test]
+    fn the_same_name_at_the_same_collector_is_one_stream_with_a_spool_or_without() {
+        let before = || [http("a", "http://127.0.0.1/", None)];
+        let after = |name, endpoint, spool| changes(&before(), &[http(name, endpoint, spool)]);
+        assert_eq!(after("a", "http://127.0.0.1/", Some("nowhere/x")), ["", "", "a", "", ""]);
+        assert_eq!(after("a", "http://127.0.0.1/other", None), ["", "", "a", "a", "a"]);
+        assert_eq!(after("b", "http://127.0.0.1/", None), ["b", "a", "", "b", "a"]);
+    }
+
+    #[test]
+    fn a_network_output_whose_lines_moved_is_the_same() {
+        let mut moved = http("a", "http://127.0.0.1/", None);
+        if let OutputKind::Http(http) = &mut moved.kind {
+            http.request.origin = 7;
+        }
+        assert_eq!(changes(&[http("a", "http://127.0.0.1/", None)], &[moved]), ["", "", "", "", ""]);
     }
 
     #[test]

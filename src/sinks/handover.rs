@@ -1,11 +1,14 @@
 //! One place, one writer at a time: who is to write where somebody else still does waits until that one has ended, and goes
 //! on with its stream. So lines never mix, and numbers have no gap.
 
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::pipeline::{Health, Queue, Reason};
+use super::delivery::Gap;
+use crate::pipeline::{Health, Port, Queue, Reason};
 
 /// A queue that was closed so long ago is written no further: what still waits is lost and told as such.
 pub const DRAIN: Duration = Duration::from_secs(30);
@@ -19,6 +22,8 @@ pub struct Handover {
     pub next: u64,
     /// Records that were lost and that nobody was told of yet, and why.
     pub lost: Vec<(Reason, u64)>,
+    /// The same for records that had their numbers.
+    pub gaps: Vec<Gap>,
     /// The rest of a line that was written in part, and the numbers that this line has used up.
     pub torn: (Vec<u8>, u64),
     /// The writer before, if it has not ended: then `next` and `torn` are its to say.
@@ -34,9 +39,65 @@ pub struct Predecessor {
     pub left: Receiver<Handover>,
 }
 
+/// The thread of an output that waits for its word.
+#[derive(Debug)]
+pub struct Started {
+    writer: Predecessor,
+    begin: SyncSender<Option<Predecessor>>,
+}
+
+/// How a writer leaves its place to the next one.
+#[derive(Debug)]
+pub struct Leave(SyncSender<Handover>);
+
+impl Leave {
+    /// Nothing more is written there by who calls this.
+    pub fn leave(self, handover: Handover) {
+        // Nobody may ever write there again.
+        let _ = self.0.send(handover);
+    }
+}
+
+impl Started {
+    /// Starts a thread that does `work` with what the writer before has left. That one is waited for [as
+    /// above](Handover::wait), for `drain` at most once the queue is closed.
+    ///
+    /// # Errors
+    /// When there are no more threads.
+    pub fn spawn(
+        port: &Port,
+        drain: Duration,
+        work: impl FnOnce(Handover, Leave) + Send + 'static,
+    ) -> io::Result<Started> {
+        let (begin, word) = sync_channel(1);
+        let (leave, left) = sync_channel(1);
+        let (queue, health) = (Arc::clone(&port.queue), Arc::clone(&port.health));
+        let begun = move || {
+            let Ok(before) = word.recv() else { return };
+            let handover = Handover::wait(before, &queue, &health, drain);
+            // Nobody writes there again once the process is ending.
+            match handover.before {
+                Some(_) => Leave(leave).leave(handover),
+                None => work(handover, Leave(leave)),
+            }
+        };
+        let thread = std::thread::Builder::new().name(format!("log-{}", port.name)).spawn(begun)?;
+        port.queue.attach(thread.thread().clone());
+        Ok(Started { writer: Predecessor { thread, left }, begin })
+    }
+
+    /// Lets it begin, once the writer before at the same place has ended. One that is dropped instead ends, and has
+    /// written nothing.
+    pub fn begin(self, before: Option<Predecessor>) -> Predecessor {
+        // It waits for this and cannot have ended.
+        let _ = self.begin.send(before);
+        self.writer
+    }
+}
+
 impl Default for Handover {
     fn default() -> Self {
-        Handover { next: 1, lost: Vec::new(), torn: (Vec::new(), 0), before: None }
+        Handover { next: 1, lost: Vec::new(), gaps: Vec::new(), torn: (Vec::new(), 0), before: None }
     }
 }
 
@@ -52,6 +113,7 @@ impl Handover {
                 break;
             };
             earlier.lost.append(&mut handover.lost);
+            earlier.gaps.append(&mut handover.gaps);
             handover = earlier;
         }
         handover

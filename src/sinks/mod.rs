@@ -1,19 +1,29 @@
 //! The outputs: each takes batches from its queue on a thread of its own, numbers the lines and writes them.
 //!
 //! [`Outputs`] are all that run. A new kind of output is an arm in [`Outputs::open`] and one in [`change::is_one_place`]: a
-//! [`writer::Target`] where it is a stream of bytes, else a thread of its own that waits for its word
-//! ([`writer::Started`]), takes from its port's queue, numbers with [`sequence::Sequence`], counts in the port's health,
-//! tells of failures with [`trouble::Trouble`], and ends with its [`handover::Handover`] when the queue is closed and empty.
+//! [`writer::Target`] where it is a stream of bytes, a [`delivery::Collector`] where batches are sent over a network, else a
+//! thread of its own that waits for its word ([`handover::Started`]), takes from its port's queue, numbers with
+//! [`sequence::Sequence`], counts in the port's health, tells of failures with [`trouble::Trouble`], and ends with its
+//! [`handover::Handover`] when the queue is closed and empty.
 //!
 //! **Change**: [`Outputs::prepare`] opens what is new and can still fail; [`Outputs::change`] cannot. An output whose
 //! settings are the same goes on as it is. One that is left writes what waits and ends by itself, in the background; who
 //! is to write to the same place begins when it has ended ([`handover`]).
 
 pub mod change;
+pub mod delivery;
 pub mod file;
 pub mod handover;
+pub mod http;
+pub mod lines;
+pub mod members;
+pub mod numbered;
+pub mod otlp;
+pub mod peer;
 pub mod sequence;
+pub mod spool;
 pub mod stdout;
+pub mod syslog;
 pub mod trouble;
 pub mod writer;
 
@@ -29,10 +39,9 @@ use crate::time;
 
 pub use self::change::{Changes, Prepared};
 use self::file::{Compressor, Family, LogFile};
-use self::handover::Predecessor;
+use self::handover::{Predecessor, Started};
 use self::stdout::Stdout;
 use self::trouble::Trouble;
-use self::writer::Started;
 
 /// Why an output cannot be started.
 #[derive(Debug, Error)]
@@ -113,7 +122,8 @@ impl Outputs {
 
     /// Lets all of them write what waits, at the same time and at most until then. One that hangs is left behind.
     pub fn finish(&mut self, until: Instant) {
-        self.running.iter().for_each(|output| output.port.queue.close());
+        self.running.iter().for_each(|output| output.port.queue.end());
+        self.left.iter().for_each(|left| left.queue.end());
         let running = self.running.iter().map(|output| &output.writer);
         let writers: Vec<&Predecessor> = running.chain(self.left.iter().map(|left| &left.writer)).collect();
         while writers.iter().any(|writer| !writer.thread.is_finished()) && time::monotonic() < until {
@@ -132,6 +142,9 @@ impl Outputs {
                 let open = if taken { LogFile::unopened } else { LogFile::open };
                 writer::start(open(file, port, Arc::clone(&reopen), waker)?, port, stamp)
             }
+            OutputKind::Syslog(syslog) => syslog::start(port, stamp, syslog, taken).map_err(io::Error::from),
+            OutputKind::Http(http) => http::start(port, stamp, http, taken).map_err(io::Error::from),
+            OutputKind::Otlp(otlp) => otlp::start(port, stamp, otlp, taken).map_err(io::Error::from),
         };
         Ok((started?, reopen))
     }

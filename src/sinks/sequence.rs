@@ -41,6 +41,19 @@ impl Sequence {
         }
     }
 
+    /// Gives each of the batch's lines, with its number in it and beside it.
+    pub fn each(&mut self, batch: &Batch, mut take: impl FnMut(u64, &[u8])) {
+        let mut start = 0;
+        let mut numbered = std::mem::take(&mut self.line);
+        for &Line { end, seq_at } in &batch.lines {
+            numbered.clear();
+            self.line(&batch.bytes[start..end], seq_at.map(|at| (at - start, batch.hole)), &mut numbered);
+            take(self.next - 1, &numbered);
+            start = end;
+        }
+        self.line = numbered;
+    }
+
     /// Whether the batch's lines have exactly the room that their numbers need.
     pub fn fits(&self, batch: &Batch) -> bool {
         let last = self.next + (batch.lines.len() as u64).saturating_sub(1);
@@ -71,7 +84,12 @@ impl Sequence {
     pub fn lost(&mut self, count: u64, reason: &str, out: &mut Vec<u8>) -> bool {
         let from_seq = self.next;
         self.next += count;
-        let loss = Loss { output: &self.output, count, from_seq, to_seq: self.next - 1, reason };
+        self.missing(from_seq, self.next - 1, count, reason, out)
+    }
+
+    /// Appends a line that says that records which had their numbers are missing. Returns whether the format has one.
+    pub fn missing(&mut self, from_seq: u64, to_seq: u64, count: u64, reason: &str, out: &mut Vec<u8>) -> bool {
+        let loss = Loss { output: &self.output, count, from_seq, to_seq, reason };
         let head = Head {
             timestamp: time::wall_now(),
             level: Level::Warning,

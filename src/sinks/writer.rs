@@ -7,12 +7,11 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use crate::pipeline::{Batch, Health, Port, Queue, Reason, Stamp};
 
-use super::handover::{DRAIN, Handover, Predecessor, lose};
+use super::handover::{DRAIN, Handover, Started, lose};
 use super::sequence::Sequence;
 use super::trouble::Trouble;
 
@@ -42,25 +41,8 @@ pub trait Target: Send + 'static {
         true
     }
 
-    /// Nothing more will come.
+    /// Nothing more will come, for the process ends.
     fn finish(&mut self) {}
-}
-
-/// A writer thread that waits for its word.
-#[derive(Debug)]
-pub struct Started {
-    writer: Predecessor,
-    begin: SyncSender<Option<Predecessor>>,
-}
-
-impl Started {
-    /// Lets it begin, once the writer before at the same place has ended. One that is dropped instead ends, and has
-    /// touched nothing.
-    pub fn begin(self, before: Option<Predecessor>) -> Predecessor {
-        // It waits for this and cannot have ended.
-        let _ = self.begin.send(before);
-        self.writer
-    }
 }
 
 /// Starts the writer thread of an output. It ends once the queue is closed and empty, or was closed [`DRAIN`] ago.
@@ -69,24 +51,15 @@ impl Started {
 /// When there are no more threads.
 pub fn start(target: impl Target, port: &Port, stamp: &Stamp) -> io::Result<Started> {
     let mut writer = Writer::new(target, port, stamp);
-    let (begin, word) = sync_channel(1);
-    let (leave, left) = sync_channel(1);
-    let work = move || {
-        let Ok(before) = word.recv() else { return };
-        let handover = Handover::wait(before, &writer.queue, &writer.health, writer.drain);
-        // Nobody writes there again once the process is ending.
-        if handover.before.is_some() {
-            let _ = leave.send(handover);
-        } else {
-            writer.take_over(handover);
-            let (mut target, handover) = writer.run();
-            let _ = leave.send(handover);
+    Started::spawn(port, writer.drain, move |before, leave| {
+        let queue = Arc::clone(&writer.queue);
+        writer.take_over(before);
+        let (mut target, handover) = writer.run();
+        leave.leave(handover);
+        if queue.is_ending() {
             target.finish();
         }
-    };
-    let thread = std::thread::Builder::new().name(format!("log-{}", port.name)).spawn(work)?;
-    port.queue.attach(thread.thread().clone());
-    Ok(Started { writer: Predecessor { thread, left }, begin })
+    })
 }
 
 struct Writer<T> {
@@ -157,7 +130,7 @@ impl<T: Target> Writer<T> {
         self.tell_lost();
         self.write();
         let torn = (self.out, self.carried.1);
-        (self.target, Handover { next: self.sequence.next(), lost: self.lost, torn, before: None })
+        (self.target, Handover { next: self.sequence.next(), lost: self.lost, torn, ..Handover::default() })
     }
 
     fn drain(&mut self) {
@@ -212,10 +185,12 @@ impl<T: Target> Writer<T> {
     }
 
     fn tell(&mut self, count: u64, reason: Reason) {
-        if count > 0 && self.sequence.lost(count, reason.as_str(), &mut self.out) {
+        if count > 0 {
+            // Where the format has no line for it, the numbers go with the line that comes next.
+            let told = u64::from(self.sequence.lost(count, reason.as_str(), &mut self.out));
             self.jumps.push((self.lines, count));
-            self.lines += 1;
-            self.pending += count + 1;
+            self.lines += told;
+            self.pending += count + told;
         }
     }
 

@@ -5,7 +5,8 @@
 //! comes first, the rest of the request is sent by a task beside, so that neither direction waits for the other.
 
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -32,8 +33,8 @@ const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 
 /// Who is told how an exchange goes on, and says when that was: the clock is read once for both.
 pub trait Watch {
-    /// The request is out.
-    fn sent(&self) -> Instant;
+    /// The request is out: `at` this moment, or now.
+    fn sent(&self, at: Option<Instant>) -> Instant;
     /// The first byte of a response is there.
     fn first_byte(&self) -> Instant;
     /// A response before the response (1xx), 101 and 100 aside.
@@ -41,7 +42,9 @@ pub trait Watch {
 }
 
 /// A request as it goes to a server.
-pub struct Outgoing<B> {
+pub struct Outgoing<'a, B> {
+    /// This moment.
+    pub now: Instant,
     /// The head, whole, in the memory of the connection ([`Connection::head_buffer`]).
     pub head: Vec<u8>,
     /// Its body.
@@ -52,6 +55,8 @@ pub struct Outgoing<B> {
     pub expects_continue: bool,
     /// Decides how the response is framed.
     pub method: Method,
+    /// Fields that nobody needs any more once a response is there: it takes over their memory.
+    pub fields: &'a mut HeaderMap,
 }
 
 impl Connection {
@@ -64,14 +69,15 @@ impl Connection {
 }
 
 /// Sends a request over a connection and waits for the head of its response.
-pub async fn exchange<B>(
+pub fn exchange<'a, B, W>(
     connection: Connection,
-    request: Outgoing<B>,
-    timeouts: &Timeouts,
-    watch: &impl Watch,
-) -> Result<(ResponseHead, ResponseBody), SendError<B::Error>>
+    request: Outgoing<'a, B>,
+    timeouts: &'a Timeouts,
+    watch: W,
+) -> Answering<'a, B, W>
 where
     B: Body<Data = Bytes> + Unpin + 'static,
+    W: Watch,
 {
     let sender = Sender::new(
         std::rc::Rc::clone(&connection.link),
@@ -80,7 +86,7 @@ where
         request.coding,
         request.expects_continue,
     );
-    let mut call = Call {
+    Answering(Some(Call {
         connection,
         sender,
         progress: Progress::Sending,
@@ -88,11 +94,32 @@ where
         touched: false,
         interim: 0,
         wait: (Wait::Nothing, 0),
-        now: None,
+        now: Some(request.now),
+        method: request.method,
+        fields: request.fields,
         watch,
-    };
-    let head = poll_fn(|cx| call.poll(cx, &request.method)).await?;
-    Ok(call.into_response(head))
+    }))
+}
+
+/// The answer to a request. A type of its own, and no `async fn`, which would hold what it is given twice.
+pub struct Answering<'a, B, W>(Option<Call<'a, B, W>>);
+
+impl<B, W> Future for Answering<'_, B, W>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    W: Watch + Unpin,
+{
+    type Output = Result<(ResponseHead, ResponseBody), SendError<B::Error>>;
+
+    /// Not to be polled again once it was ready: it would never be again.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(call) = &mut self.0 else { return Poll::Pending };
+        let head = ready!(call.poll(cx))?;
+        match self.0.take() {
+            Some(call) => Poll::Ready(Ok(call.into_response(head))),
+            None => Poll::Pending,
+        }
+    }
 }
 
 struct Call<'a, B, W> {
@@ -107,7 +134,9 @@ struct Call<'a, B, W> {
     wait: (Wait, u64),
     /// A moment of this very poll, where one was asked for.
     now: Option<Instant>,
-    watch: &'a W,
+    method: Method,
+    fields: &'a mut HeaderMap,
+    watch: W,
 }
 
 /// What is waited for.
@@ -137,12 +166,12 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     W: Watch,
 {
-    fn poll(&mut self, cx: &mut Context<'_>, method: &Method) -> Poll<Result<ResponseHead, SendError<B::Error>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, SendError<B::Error>>> {
         loop {
             if let Poll::Ready(Err(error)) = self.poll_send(cx) {
                 return Poll::Ready(Err(SendError::Body(error)));
             }
-            match self.poll_head(cx, method) {
+            match self.poll_head(cx) {
                 Poll::Ready(Ok(head)) if !head.status.is_informational() => return Poll::Ready(Ok(head)),
                 Poll::Ready(Ok(head)) => self.interim(&head).map_err(SendError::Upstream)?,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(SendError::Upstream(self.cause(error)))),
@@ -165,7 +194,8 @@ where
         match self.sender.poll(cx) {
             Poll::Ready(Ok(())) => {
                 self.progress = Progress::Sent;
-                self.now = Some(self.watch.sent());
+                let at = self.now.filter(|_| self.sender.is_posted());
+                self.now = Some(self.watch.sent(at));
             }
             Poll::Ready(Err(SendError::Upstream(error))) => self.progress = Progress::Broken(error),
             Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(error)),
@@ -174,11 +204,11 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn poll_head(&mut self, cx: &mut Context<'_>, method: &Method) -> Poll<Result<ResponseHead, UpstreamError>> {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, UpstreamError>> {
         loop {
             let buffer = &mut self.connection.buffer;
             if !buffer.is_empty()
-                && let Some(head) = take_head(buffer, method)?
+                && let Some(head) = take_head(buffer, &self.method, self.fields)?
             {
                 return Poll::Ready(Ok(head));
             }

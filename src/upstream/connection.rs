@@ -54,8 +54,8 @@ impl Connection {
     }
 
     /// The server's `host:port`.
-    pub fn address(&self) -> std::sync::Arc<str> {
-        self.server.upgrade().map_or_else(|| "".into(), |server| std::sync::Arc::clone(&server.address))
+    pub fn address(&self) -> Rc<str> {
+        self.server.upgrade().map_or_else(|| "".into(), |server| Rc::clone(&server.address))
     }
 
     /// Goes back to its server's pool.

@@ -13,7 +13,7 @@ pub mod response;
 pub mod send;
 pub mod settings;
 
-pub use call::{Outgoing, Watch, exchange};
+pub use call::{Answering, Outgoing, Watch, exchange};
 pub use connect::NameError;
 pub use connection::Connection;
 pub use error::UpstreamError;

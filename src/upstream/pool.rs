@@ -23,7 +23,7 @@ pub struct Upstream {
     /// What the user says.
     pub settings: Settings,
     /// Its name.
-    pub name: Arc<str>,
+    pub name: Rc<str>,
     servers: Vec<Rc<Server>>,
     next: Cell<usize>,
 }
@@ -31,7 +31,7 @@ pub struct Upstream {
 /// One of its servers.
 pub struct Server {
     /// `host:port`, for the record and for `Host` where the client named none.
-    pub address: Arc<str>,
+    pub address: Rc<str>,
     target: Target,
     pub(super) outbox: Rc<Outbox>,
     /// The one used last is taken first: it is the warmest, and the others age until they are closed.

@@ -6,7 +6,7 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::error::UpstreamError;
@@ -42,8 +42,13 @@ pub enum Framing {
     Close,
 }
 
-/// Takes one whole head off the front of the buffer; `None` while it is not whole.
-pub fn take_head(buffer: &mut BytesMut, method: &Method) -> Result<Option<ResponseHead>, UpstreamError> {
+/// Takes one whole head off the front of the buffer; `None` while it is not whole. The fields of a final one are put into
+/// the map that is left in `memory`, whose own are gone then.
+pub fn take_head(
+    buffer: &mut BytesMut,
+    method: &Method,
+    memory: &mut HeaderMap,
+) -> Result<Option<ResponseHead>, UpstreamError> {
     check_beginning(buffer)?;
     let Some(end) = end(buffer)? else {
         return if buffer.len() > MAX_HEAD { Err(UpstreamError::HeadTooLarge) } else { Ok(None) };
@@ -52,7 +57,7 @@ pub fn take_head(buffer: &mut BytesMut, method: &Method) -> Result<Option<Respon
         return Err(UpstreamError::HeadTooLarge);
     }
     let head = buffer.split_to(end).freeze();
-    parse(&head, method).map(Some)
+    parse(&head, method, memory).map(Some)
 }
 
 /// Where the head ends: after its empty line. httparse takes a bare LF for a line end; here it is refused. A CR or a NUL
@@ -76,7 +81,7 @@ fn check_beginning(buffer: &[u8]) -> Result<(), UpstreamError> {
     if buffer[..compared] == expected[..compared] { Ok(()) } else { Err(UpstreamError::Head("no status line")) }
 }
 
-fn parse(head: &Bytes, method: &Method) -> Result<ResponseHead, UpstreamError> {
+fn parse(head: &Bytes, method: &Method, memory: &mut HeaderMap) -> Result<ResponseHead, UpstreamError> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
     let parser = httparse::ParserConfig::default();
@@ -91,9 +96,11 @@ fn parse(head: &Bytes, method: &Method) -> Result<ResponseHead, UpstreamError> {
     if !(100..600).contains(&code) {
         return Err(UpstreamError::Head("no such status"));
     }
-    let (headers, notes) = headers(head, response.headers)?;
     let minor = response.version.unwrap_or_default();
+    let notes = Notes::of(response.headers)?;
     let framing = notes.framing(status, method, minor)?;
+    let headers = if status.is_informational() { HeaderMap::new() } else { std::mem::take(memory) };
+    let headers = fill(headers, head, response.headers)?;
     Ok(ResponseHead { status, keep_alive: notes.keeps_alive(minor) && framing != Framing::Close, headers, framing })
 }
 
@@ -101,19 +108,23 @@ fn parse(head: &Bytes, method: &Method) -> Result<ResponseHead, UpstreamError> {
 const ADDED: usize = 3;
 
 /// Values are slices of the head's bytes, not copies.
-fn headers(head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<(HeaderMap, Notes), UpstreamError> {
-    let mut headers = HeaderMap::with_capacity(fields.len() + ADDED);
-    let mut notes = Notes::default();
+fn fill(mut headers: HeaderMap, head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, UpstreamError> {
+    headers.clear();
+    headers.reserve(fields.len() + ADDED);
     for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| UpstreamError::Head("a field name"))?;
-        if notes.note(&name, field.value)? {
+        if is_connection(field) && Notes::default().note_connection(field.value) {
             continue;
         }
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| UpstreamError::Head("a field name"))?;
         let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value))
             .map_err(|_| UpstreamError::Head("a field value"))?;
         headers.append(name, value);
     }
-    Ok((headers, notes))
+    Ok(headers)
+}
+
+fn is_connection(field: &httparse::Header<'_>) -> bool {
+    field.name.eq_ignore_ascii_case("connection")
 }
 
 /// What the fields say of the message and the connection it came on.
@@ -126,14 +137,17 @@ struct Notes {
 }
 
 impl Notes {
-    /// Looks at a field. Returns whether it is used up by that.
-    fn note(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, UpstreamError> {
-        match *name {
-            _ if *name == header::CONTENT_LENGTH => self.note_length(value).map(|()| false),
-            _ if *name == header::TRANSFER_ENCODING => self.note_coding(value).map(|()| false),
-            _ if *name == header::CONNECTION => Ok(self.note_connection(value)),
-            _ => Ok(false),
+    fn of(fields: &[httparse::Header<'_>]) -> Result<Notes, UpstreamError> {
+        let mut notes = Notes::default();
+        for field in fields {
+            match field.name.len() {
+                14 if field.name.eq_ignore_ascii_case("content-length") => notes.note_length(field.value)?,
+                17 if field.name.eq_ignore_ascii_case("transfer-encoding") => notes.note_coding(field.value)?,
+                10 if is_connection(field) => drop(notes.note_connection(field.value)),
+                _ => {}
+            }
         }
+        Ok(notes)
     }
 
     fn note_length(&mut self, value: &[u8]) -> Result<(), UpstreamError> {
@@ -153,7 +167,7 @@ impl Notes {
         Ok(())
     }
 
-    /// A field that names no other one is about this connection alone.
+    /// Returns whether the field names no other one: then it is about this connection alone.
     fn note_connection(&mut self, value: &[u8]) -> bool {
         value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).fold(true, |plain, option| {
             let (close, keep) = (option.eq_ignore_ascii_case(b"close"), option.eq_ignore_ascii_case(b"keep-alive"));
@@ -190,7 +204,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn take(head: &str) -> Result<Option<ResponseHead>, UpstreamError> {
-        take_head(&mut BytesMut::from(head), &Method::GET)
+        take_head(&mut BytesMut::from(head), &Method::GET, &mut HeaderMap::new())
     }
 
     #[test]
@@ -200,7 +214,7 @@ mod tests {
             assert!(take(&whole[..cut]).expect("a beginning").is_none(), "{cut}");
         }
         let mut buffer = BytesMut::from(whole);
-        let head = take_head(&mut buffer, &Method::GET).expect("a head").expect("whole");
+        let head = take_head(&mut buffer, &Method::GET, &mut HeaderMap::new()).expect("a head").expect("whole");
         assert_eq!((head.status.as_u16(), head.framing, head.keep_alive), (200, Framing::Length(2), true));
         assert_eq!(&buffer[..], b"hi");
     }
@@ -208,7 +222,10 @@ mod tests {
     #[test]
     fn the_framing_follows_the_rules_in_their_order() {
         let framing = |head: &str, method: Method| {
-            take_head(&mut BytesMut::from(head), &method).expect("a head").expect("whole").framing
+            take_head(&mut BytesMut::from(head), &method, &mut HeaderMap::new())
+                .expect("a head")
+                .expect("whole")
+                .framing
         };
         let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         assert_eq!(framing(chunked, Method::GET), Framing::Chunked);
@@ -256,7 +273,7 @@ mod tests {
             let mut buffer = BytesMut::from(&b"HTTP/1.1 200 OK\r\n"[..]);
             buffer.extend_from_slice(&tail);
             buffer.extend_from_slice(b"\r\n\r\n");
-            let _ = take_head(&mut buffer, &Method::GET);
+            let _ = take_head(&mut buffer, &Method::GET, &mut HeaderMap::new());
         }
     }
 }

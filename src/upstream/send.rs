@@ -55,6 +55,7 @@ pub(super) struct Sender<B> {
     sent: u64,
     /// Bytes of any kind that the server has taken.
     taken: u64,
+    posted: bool,
 }
 
 enum Gathered {
@@ -81,7 +82,13 @@ where
             waited,
             sent: 0,
             taken: 0,
+            posted: false,
         }
+    }
+
+    /// It was posted as a whole, which takes no time.
+    pub(super) fn is_posted(&self) -> bool {
+        self.posted
     }
 
     /// The server wants the body.
@@ -130,6 +137,7 @@ where
     /// A head without a body goes out with those of other requests.
     fn post(&mut self, cx: &Context<'_>) {
         self.link.posted.post(&[&self.text], &self.link, cx);
+        self.posted = true;
         self.taken = self.text.len() as u64;
         self.text.clear();
     }

@@ -316,3 +316,28 @@ fn limits_of_a_head_hold_in_http2_too() {
     proxy.stop();
     assert_eq!(upstream.accepted(), 1);
 }
+
+#[test]
+fn a_head_over_its_limits_is_a_security_event() {
+    let upstream = Upstream::ok();
+    let proxy =
+        Setup::before(&upstream).set("limits", "header_bytes = \"8KB\"\nheader_count = 50\nuri_bytes = 500").start();
+    run(async {
+        let mut h2 = H2::connect(proxy.addr()).await;
+        let long = "x".repeat(1000);
+        for (id, uri, fields) in [("uri_bytes", long.as_str(), 0), ("header_bytes", "", 10), ("header_count", "", 60)] {
+            let mut request = Request::builder().uri(format!("http://test.example/{uri}")).header("x-request-id", id);
+            let value = if id == "header_bytes" { long.as_str() } else { "x" };
+            for at in 0..fields {
+                request = request.header(format!("x-{at}"), value);
+            }
+            let response = h2.sender.send_request(request.body(()).unwrap(), true).unwrap().0.await.unwrap();
+            assert!(matches!(response.status().as_u16(), 414 | 431), "{id}");
+        }
+    });
+    for reason in ["uri_bytes", "header_bytes", "header_count"] {
+        proxy.completed(reason);
+        assert_eq!(proxy.log().of(reason).only("security_event").text("reason"), reason);
+    }
+    proxy.stop();
+}

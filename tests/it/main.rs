@@ -56,6 +56,17 @@ mod log_loss;
 /// Several outputs at once: gates, formats, and outputs that fail beside healthy ones.
 mod outputs;
 
+/// Sampling: which requests are in the log, that they are whole, and the account of those that are not.
+mod sampling;
+
+/// Business events: which requests have one, and what its fields hold.
+mod business;
+/// The beginning of response bodies in the record.
+mod capture;
+
+/// Security events: what is suspicious about requests, and how many records of it there may be.
+mod security;
+
 /// Log files: rotation, reopening, torn tails, full disks.
 mod log_files;
 
@@ -79,3 +90,6 @@ mod hostile_answers;
 
 /// Arbitrary field bytes through a live proxy: one valid line a record.
 mod arbitrary_bytes;
+
+/// Outputs over a network, before collectors that misbehave.
+mod delivery;

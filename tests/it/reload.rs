@@ -5,8 +5,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
+use crate::support::collector::{Misbehaved, ndjson};
 use crate::support::log::{Log, Record};
 use crate::support::{Client, DEADLINE, PARALLEL, Setup, TestProxy, Upstream, get, in_parallel, request};
 
@@ -99,19 +102,19 @@ fn of_requests(records: &[Record]) -> Vec<(String, String)> {
     records.iter().filter(|record| !record.text("request_id").is_empty()).map(key).collect()
 }
 
-/// Room for what comes while a loaded disk is busy: this test is about reloads, not about queues that are full.
-const BIG: &str = "queue = \"64MB\"";
+/// What the load of the test below is bounded by, whichever comes first: each request makes ten lines on disk.
+const MOST_REQUESTS: usize = 20_000;
+const LONGEST_LOAD: Duration = Duration::from_secs(20);
 
 /// The reloads of the test under load: one file is there in turns, one changes its settings and keeps its path, one
 /// stays as it is, and two exchange their paths.
 fn variant(at: usize) -> String {
     let even = at.is_multiple_of(2);
-    let turn = if even { file("even", BIG) } else { file("odd", BIG) };
+    let turn = if even { file("even", "") } else { file("odd", "") };
     let changing = file("changing", &format!("queue = \"{}MB\"", 8 + at));
     let (one, other) = if even { ("x", "y") } else { ("y", "x") };
-    let exchanged = [("first", one), ("second", other)].map(|(name, path)| {
-        format!("[[log.output]]\ntype = \"file\"\nname = \"{name}\"\npath = \"{path}.jsonl\"\nqueue = \"64MB\"\n")
-    });
+    let exchanged = [("first", one), ("second", other)]
+        .map(|(name, path)| format!("[[log.output]]\ntype = \"file\"\nname = \"{name}\"\npath = \"{path}.jsonl\"\n"));
     format!("{}{turn}{changing}{}", file("constant", ""), exchanged.concat())
 }
 
@@ -120,13 +123,13 @@ fn fifty_reloads_under_load_lose_and_double_no_record_and_fail_no_request() {
     let upstream = Upstream::ok();
     let reloading = Reloading::start(&upstream, &variant(0));
     let over = AtomicBool::new(false);
-    let addr = reloading.proxy.addr();
+    let (addr, end) = (reloading.proxy.addr(), Instant::now() + LONGEST_LOAD);
     let counts = std::thread::scope(|scope| {
         let load = scope.spawn(|| {
             in_parallel(PARALLEL, |index| {
                 let mut client = Client::connect(addr);
                 let mut count = 0;
-                while !over.load(Ordering::Relaxed) {
+                while !over.load(Ordering::Relaxed) && count < MOST_REQUESTS / PARALLEL && Instant::now() < end {
                     client.exchange(request("GET", "/", &format!("r-{index}-{count}"), "", "")).ok();
                     count += 1;
                 }
@@ -171,6 +174,59 @@ fn fifty_reloads_under_load_lose_and_double_no_record_and_fail_no_request() {
         assert_eq!(whole.len(), asked.len(), "each record once");
         assert_eq!(whole.into_iter().collect::<BTreeSet<_>>(), asked);
     }
+}
+
+/// Outputs over a network that go to this collector by one spool, by turns under two names.
+fn spooling(collector: &Upstream, at: usize) -> String {
+    let name = if at.is_multiple_of(2) { "even" } else { "odd" };
+    format!(
+        "[[log.output]]\ntype = \"http\"\nname = \"{name}\"\nendpoint = \"{}/\"\nbody = \"ndjson\"\n\
+         batch = {{ records = 50, wait = \"{}ms\" }}\nspool = {{ path = \"spool\", max = \"64MB\" }}\n",
+        collector.url(),
+        at + 1
+    )
+}
+
+#[test]
+fn a_spool_goes_from_one_output_to_the_next_and_loses_and_doubles_no_record() {
+    const RELOADS: usize = 5;
+    let upstream = Upstream::ok();
+    let (collector, accepted) = ndjson(|_, _| Misbehaved::No);
+    let reloading = Reloading::start(&upstream, &spooling(&collector, 0));
+    let mut client = Client::connect(reloading.proxy.addr());
+    let mut asked = BTreeSet::new();
+    for at in 0..=RELOADS {
+        if at > 0 {
+            let record = reloading.reload(&spooling(&collector, at));
+            assert_eq!(names(&record, "outputs_added").len(), 1, "{record:?}");
+        }
+        for shot in 0..20 {
+            let id = format!("s-{at}-{shot}");
+            client.exchange(request("GET", "/", &id, "", "")).ok();
+            asked.insert(id);
+        }
+    }
+    let is_end = |record: &&Value| record["event"] == "request_completed";
+    let records = accepted.wait_for("every record", |records| records.iter().filter(is_end).count() >= asked.len());
+    let ends: Vec<_> = records.iter().filter(is_end).map(|record| record["request_id"].as_str().unwrap()).collect();
+    assert_eq!(ends.len(), asked.len(), "each record once");
+    assert!(ends.iter().all(|id| asked.contains(*id)));
+    let numbers: Vec<u64> = records.iter().map(|record| record["seq"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "one stream");
+    reloading.proxy.stop();
+}
+
+#[test]
+fn an_output_whose_collector_is_dead_is_taken_out_at_once_and_its_losses_are_told() {
+    let upstream = Upstream::ok();
+    let dead = "[[log.output]]\ntype = \"http\"\nendpoint = \"http://127.0.0.1:9/\"\nretry_at_most = \"1s\"\n";
+    let reloading = Reloading::start(&upstream, dead);
+    get(reloading.proxy.addr(), "/", "lost").ok();
+    let record = reloading.reload("");
+    assert_eq!(names(&record, "outputs_removed"), ["http"]);
+    let told = |record: &Record| record.text("error").contains("records are lost") && record.text("output") == "http";
+    reloading.proxy.wait_for("what is lost", |log| log.events("diagnostic").into_iter().any(told));
+    reloading.proxy.stop();
 }
 
 #[test]

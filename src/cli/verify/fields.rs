@@ -48,8 +48,9 @@ impl Demand {
     pub(super) fn of(event: &str) -> Demand {
         let (must, may) = match event {
             "request_completed" => ([HEAD, REQUEST, COMPLETED], OPTIONAL),
-            "request_rejected" => ([HEAD, REJECTED, NONE], OPTIONAL),
+            "request_rejected" | "security_event" => ([HEAD, REJECTED, NONE], OPTIONAL),
             "log_loss" => ([HEAD, LOSS, NONE], NONE),
+            "log_sampled" => ([HEAD, SAMPLED, NONE], NONE),
             event if event.starts_with("request_") => ([HEAD, REQUEST, NONE], OPTIONAL),
             _ => ([HEAD, NONE, NONE], NONE),
         };
@@ -100,6 +101,9 @@ const REJECTED: &[Field] = &[text("reason")];
 
 /// The fields of a loss.
 const LOSS: &[Field] = &[text("output"), whole("count"), whole("from_seq"), whole("to_seq"), text("reason")];
+
+/// The fields of an account of sampling.
+const SAMPLED: &[Field] = &[whole("count")];
 
 /// The fields that a record about requests may have beside those it must have.
 const OPTIONAL: &[Field] = &[

@@ -102,7 +102,7 @@ impl<'o, W: Write> Problems<'o, W> {
 
     /// The last line.
     pub(super) fn summary(&mut self, report: &Report) -> io::Result<()> {
-        let Report { records, instances, completed, open, lost, torn, problems } = report;
+        let Report { records, instances, completed, open, lost, sampled, torn, problems } = report;
         let verdict = if *problems == 0 { "both promises hold".into() } else { format!("{problems} problems") };
         write!(self.out, "{records} records of {instances} instances, {completed} requests completed")?;
         if *open > 0 {
@@ -110,6 +110,9 @@ impl<'o, W: Write> Problems<'o, W> {
         }
         if *lost > 0 {
             write!(self.out, ", {lost} records lost and told")?;
+        }
+        if *sampled > 0 {
+            write!(self.out, ", {sampled} left out by sampling")?;
         }
         if *torn > 0 {
             write!(self.out, ", {torn} lines torn")?;

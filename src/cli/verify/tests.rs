@@ -147,7 +147,7 @@ fn broken(lines: &[String], expected: &str) {
     assert_eq!((report.problems, report.exit_code()), (1, 1), "{text}");
 }
 
-use Event::{Diagnostic, RequestCompleted, RequestFailed, RequestRejected, RequestSlow, RequestStarted};
+use Event::{Diagnostic, RequestCompleted, RequestFailed, RequestRejected, RequestSlow, RequestStarted, SecurityEvent};
 
 #[test]
 fn a_clean_log_is_clean() {
@@ -223,6 +223,16 @@ fn a_loss_explains_its_gap_and_as_many_missing_ends() {
         log.loss(1);
     });
     assert_eq!(found(&lines).0.problems, 2);
+}
+
+#[test]
+fn what_sampling_left_out_is_summed_up_and_no_gap() {
+    let lines = Log::around(|log| {
+        for count in [3, 4] {
+            log.write(Event::LogSampled, Body::Fields(&[("count", record::Value::Unsigned(count))]));
+        }
+    });
+    assert_eq!(clean(&lines).sampled, 7);
 }
 
 #[test]
@@ -590,8 +600,12 @@ fn a_rejected_head_is_a_record_of_its_own() {
         detail: "",
         excerpt: b"x",
         request_id: Some("r1"),
+        suppressed: 0,
     };
     clean(&Log::around(|log| log.write(RequestRejected, Body::Rejected(&rejected))));
+    let suppressed = record::Rejected { request_id: None, suppressed: 7, ..rejected };
+    clean(&Log::around(|log| log.write(SecurityEvent, Body::Rejected(&suppressed))));
+    clean(&Log::around(|log| log.write(SecurityEvent, Body::Rejected(&rejected))));
 }
 
 #[test]

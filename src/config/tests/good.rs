@@ -55,7 +55,7 @@ fn shipped(name: &str, examples: bool) -> String {
 
 /// Stands in for the files that the examples name.
 fn with_example_files() -> Environment {
-    let variables = [("HASH_KEY".to_owned(), "0123456789abcdef".to_owned())];
+    let variables = ["HASH_KEY", "LOG_API_KEY"].map(|name| (name.to_owned(), "0123456789abcdef".to_owned()));
     Environment::with_files(variables, |path| match path.extension().and_then(|it| it.to_str()) {
         Some("pem") => Ok(b"PEM".to_vec()),
         Some("toml") => Ok(b"[[route]]\nname = \"from-file\"\npath = \"file/\"\n".to_vec()),
@@ -113,8 +113,9 @@ fn the_reference_has_every_key_that_is_read_and_no_other() {
     let wrong: Vec<&Problem> = loaded.problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
     assert!(wrong.is_empty(), "{}", shown(&loaded));
     let missing: Vec<&String> = asked.iter().filter(|(_, found)| !**found).map(|(key, _)| key).collect();
-    // The other way to give the key is shown in prose.
-    assert_eq!(missing, ["identity.hash_key.file", "log.redact.ip.hash"]);
+    // Other ways to say the same are shown in prose.
+    let prose = ["identity.hash_key.file", "log.output.header", "log.output.password", "log.output.token.file"];
+    assert_eq!(missing, [prose.as_slice(), &["log.output.user", "log.redact.ip.hash"]].concat());
     assert!(asked.len() > 80, "{}", asked.len());
 }
 
@@ -231,4 +232,16 @@ fn the_file_is_the_named_one_else_the_one_here_else_none() {
     assert_eq!(chosen(None, &without), None);
     // It is there, so that running without it would not be what was meant.
     assert_eq!(chosen(None, &unreadable), Some("gatelog.toml".into()));
+}
+
+#[test]
+fn bodies_are_captured_only_where_that_is_asked_for() {
+    assert!(config("").exchange.capture.is_none());
+    assert!(config("[log]\ncapture = { response_body = \"off\" }").exchange.capture.is_none());
+    let capture = config("[log]\ncapture = {}").exchange.capture.unwrap();
+    assert_eq!((capture.response_body, capture.when), (4096, "status>=500".parse().unwrap()));
+    assert_eq!(capture.content_types, ["application/problem+json", "application/json", "text/plain"]);
+    let more = "[log.capture]\nresponse_body = 100\nwhen = \"route:x level>=error word\"\ncontent_types = [\"Text/*\"]";
+    let capture = config(more).exchange.capture.unwrap();
+    assert_eq!((capture.response_body, capture.content_types), (100, vec!["text/*".to_owned()]));
 }

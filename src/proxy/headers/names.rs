@@ -32,6 +32,20 @@ pub(super) enum Special {
     Via,
 }
 
+impl Special {
+    /// The name of a field that speaks of the client in the name of a proxy before us.
+    pub(super) const fn forwarding_name(self) -> Option<&'static str> {
+        match self {
+            Special::Forwarded => Some("forwarded"),
+            Special::ForwardedFor => Some("x-forwarded-for"),
+            Special::ForwardedHost => Some("x-forwarded-host"),
+            Special::ForwardedProto => Some("x-forwarded-proto"),
+            Special::RealIp => Some("x-real-ip"),
+            _ => None,
+        }
+    }
+}
+
 /// What becomes of a field of this name.
 pub(super) fn fate(name: &str) -> Fate {
     match name {
@@ -89,7 +103,8 @@ pub(super) fn is_forbidden_in_trailers(name: &str) -> bool {
 /// CGI and WSGI cannot tell `X_Forwarded_For` from `X-Forwarded-For`: whoever sends such a twin of a field that frames a
 /// message, or that this proxy vouches for, wants it to be mistaken for that.
 pub(super) fn is_twin(name: &str, settings: &Settings) -> bool {
-    if !name.contains('_') {
+    // Without an early end the compiler makes vector code of it.
+    if !name.bytes().fold(false, |found, byte| found | (byte == b'_')) {
         return false;
     }
     let twin = name.replace('_', "-");

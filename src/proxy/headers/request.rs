@@ -18,12 +18,17 @@ pub(super) struct Specials<'a>(SmallVec<[(Special, &'a HeaderValue); 8]>);
 /// Writes the head of a request.
 pub fn write_request(out: &mut Vec<u8>, head: &mut Parts, admitted: &Admitted, way: &Way<'_>) {
     let trusted = way.exchanges.trusts(way.peer.ip);
-    way.exchanges.users().strip_request(&mut head.headers, trusted);
+    if let Some((name, value)) = way.exchanges.users().strip_request(&mut head.headers, trusted) {
+        way.report_spoofed(name.as_str(), value.as_bytes());
+    }
     write_target(out, head, admitted, way);
     let specials = pass_fields(out, head, way);
     write_cookies(out, &specials);
     write_conditional(out, &specials, admitted, way);
     write_framing(out, admitted);
+    if !trusted {
+        specials.forwarding().take(1).for_each(|(name, value)| way.report_spoofed(name, value.as_bytes()));
+    }
     write_forwarding(out, &specials, way, trusted, admitted.host.as_ref());
     write_via(out, head.version, &specials);
     write_identity(out, way);
@@ -34,6 +39,11 @@ impl<'a> Specials<'a> {
     /// The values of one of them.
     pub(super) fn all(&self, wanted: Special) -> impl Iterator<Item = &'a HeaderValue> {
         self.0.iter().filter(move |(special, _)| *special == wanted).map(|(_, value)| *value)
+    }
+
+    /// Those that speak of the client in the name of a proxy before us, by their names.
+    fn forwarding(&self) -> impl Iterator<Item = (&'static str, &'a HeaderValue)> {
+        self.0.iter().filter_map(|(special, value)| Some((special.forwarding_name()?, *value)))
     }
 }
 
@@ -56,7 +66,8 @@ fn pass_fields<'a>(out: &mut Vec<u8>, head: &'a Parts, way: &Way<'_>) -> Special
             Fate::End => {}
             _ if !named.is_empty() && named.contains(name) => {}
             Fate::Special(special) => specials.0.push((special, value)),
-            Fate::Pass if *name == settings.request_id.header || is_twin(name.as_str(), settings) => {}
+            Fate::Pass if *name == settings.request_id.header => {}
+            Fate::Pass if is_twin(name.as_str(), settings) => way.report_disguised(name),
             Fate::Pass => line(out, &[name.as_str().as_bytes(), b": ", value.as_bytes()]),
         }
     }

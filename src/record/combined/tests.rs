@@ -63,7 +63,7 @@ fn bytes_are_escaped_as_apache_does() {
 #[test]
 fn a_name_with_blanks_shifts_no_column() {
     let named = Progress { user_id: Some(b"a [b] \"c\" "), ..progress() };
-    assert!(line(&facts(), &named).starts_with(r#"203.0.113.7 - a\x20[b]\x20\"c\"\x20 [22/Nov/"#));
+    assert!(line(&facts(), &named).starts_with(r#"203.0.113.7 - a\x20\x5bb]\x20\"c\"\x20 [22/Nov/"#));
 }
 
 /// The columns of a line, read as Apache documents the format.

@@ -331,7 +331,7 @@ fn flags(line: &mut Writer<'_>, progress: &Progress<'_>) {
     line.float_or_null(",\"sample_rate\":", progress.sample_rate);
 }
 
-/// The fields of `request_rejected`; those it shares with requests keep their names and order.
+/// The fields of `request_rejected` and `security_event`; those it shares with requests keep their names and order.
 fn rejection(line: &mut Writer<'_>, rejected: &Rejected<'_>) {
     line.str_or_null(",\"request_id\":", rejected.request_id);
     line.str_or_null(",\"ip_address\":", rejected.ip_address);
@@ -341,6 +341,7 @@ fn rejection(line: &mut Writer<'_>, rejected: &Rejected<'_>) {
     line.str_or_null(",\"detail\":", Some(rejected.detail).filter(|detail| !detail.is_empty()));
     let excerpt = &rejected.excerpt[..rejected.excerpt.len().min(EXCERPT)];
     line.visible_or_null(",\"excerpt\":", Some(excerpt).filter(|excerpt| !excerpt.is_empty()));
+    line.whole_or_null(",\"suppressed\":", Some(rejected.suppressed).filter(|count| *count > 0));
 }
 
 /// The fields of `log_loss`.

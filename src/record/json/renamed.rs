@@ -261,11 +261,15 @@ impl Line {
 
     /// What every ECS line says of itself.
     fn categories(&mut self, event: Event) {
-        let about_request = event.as_str().starts_with("request_");
         let line = &mut self.top;
         line.extend_from_slice(b",\"event.kind\":\"event\"");
-        if about_request {
-            line.extend_from_slice(b",\"event.category\":[\"web\"],\"event.type\":[\"access\"]");
+        match event {
+            Event::SecurityEvent => line
+                .extend_from_slice(b",\"event.category\":[\"intrusion_detection\",\"web\"],\"event.type\":[\"info\"]"),
+            event if event.as_str().starts_with("request_") => {
+                line.extend_from_slice(b",\"event.category\":[\"web\"],\"event.type\":[\"access\"]");
+            }
+            _ => {}
         }
         Writer::new(line, false).token(",\"ecs.version\":", ECS_VERSION);
     }

@@ -266,6 +266,7 @@ fn a_rejected_head_shows_its_first_bytes() {
         detail: "a line ends without CR",
         excerpt: &[b"GET /\"\xff\\ HTTP/1.1\n".as_slice(), &[b'x'; 300]].concat(),
         request_id: None,
+        suppressed: 0,
     };
     let record = Record {
         head: Head { level: Level::Warning, logger: "gatelog.security", ..head(Event::RequestRejected) },
@@ -442,6 +443,7 @@ proptest! {
         let rejected = Rejected {
             peer_address: None, ip_address: None, status_code: None, reason: "x", detail: "", excerpt: &excerpt,
             request_id: None,
+            suppressed: 0,
         };
         let line = line(false, &Record { head: head(Event::RequestRejected), body: Body::Rejected(&rejected) });
         let json: Json = serde_json::from_str(&line).unwrap();

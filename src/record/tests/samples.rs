@@ -156,6 +156,7 @@ pub(in crate::record) fn each(mut check: impl FnMut(&'static str, &Record<'_>)) 
         detail: "a line ends without CR",
         excerpt: b"GET /\x1b[2J\xff",
         request_id: Some("r1"),
+        suppressed: 0,
     };
     let security = Head { logger: "gatelog.security", ..head(Event::RequestRejected, Level::Warning) };
     check("rejected", &Record { head: security, body: Body::Rejected(&rejected) });
@@ -222,7 +223,7 @@ impl Any {
             Event::RequestSlow,
             Event::RequestCompleted,
             Event::RequestFailed,
-            Event::RequestRejected,
+            if self.numbers[2].is_multiple_of(2) { Event::RequestRejected } else { Event::SecurityEvent },
             Event::LogLoss,
             Event::Diagnostic,
         ][self.kind];
@@ -235,7 +236,7 @@ impl Any {
         };
         match event {
             Event::RequestStarted => self.request(head, false, check),
-            Event::RequestRejected => self.rejected(head, check),
+            Event::RequestRejected | Event::SecurityEvent => self.rejected(head, check),
             Event::LogLoss => self.loss(head, check),
             Event::Diagnostic => self.free(head, check),
             _ => self.request(head, true, check),
@@ -331,6 +332,7 @@ impl Any {
             detail: &self.strings[5],
             excerpt: &self.bytes[0],
             request_id: self.text(6),
+            suppressed: self.number(1).unwrap_or_default(),
         };
         check(&Record { head, body: Body::Rejected(&rejected) });
     }

@@ -96,6 +96,7 @@ fn records_that_are_not_about_a_request() {
         detail: "a line ends without CR",
         excerpt: b"GET /\x1b[2J\xff",
         request_id: None,
+        suppressed: 7,
     };
     let loss = Loss { output: "stdout", count: 3, from_seq: 4, to_seq: 6, reason: "queue_full" };
     let fields = [("address", Value::Text(b"[::]:80")), ("why", Value::Text(b"no route")), ("gone", Value::Null)];
@@ -104,7 +105,7 @@ fn records_that_are_not_about_a_request() {
             + &line(false, Event::LogLoss, Level::Warning, Body::Loss(&loss))
             + &line(false, Event::ServerStarted, Level::Info, Body::Fields(&fields)),
         "\
-11:02:36.000  WARNING   Request rejected  400  bare_lf: a line ends without CR  192.0.2.1:999  \"GET /\\u{1b}[2J\\xff\"
+11:02:36.000  WARNING   Request rejected  400  bare_lf: a line ends without CR  192.0.2.1:999  \"GET /\\u{1b}[2J\\xff\"  suppressed=7
 11:02:36.000  WARNING   Log records lost  3 of stdout (seq 4 to 6): queue_full
 11:02:36.000  INFO      Server started  address=[::]:80  why=\"no route\"
 "

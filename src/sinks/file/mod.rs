@@ -12,7 +12,8 @@
 //!
 //! **Durability**: lines are handed to the kernel with each batch, at most some fifty milliseconds after the event; a
 //! killed process loses none of these. `fsync` is called at the end of the process and for compressed files, not for
-//! each batch: a power cut can cost what the kernel had not written yet, as with nginx, rsyslog and logrotate.
+//! each batch, nor when a reload takes the output out (whoever writes to the file next may wait for the disk then): a power
+//! cut can cost what the kernel had not written yet, as with nginx, rsyslog and logrotate.
 
 mod account;
 mod archive;

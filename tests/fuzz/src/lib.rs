@@ -9,3 +9,4 @@ pub mod naive;
 pub mod redact;
 pub mod response;
 pub mod routes;
+pub mod spool;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Every field that a record of a request may have, in its order, and its type: `s`tring, `i`nteger, `n`umber, `b`ool,
+/// Every field that a record of a request, or of what is suspicious about one, may have, in its order, and its type: `s`tring, `i`nteger, `n`umber, `b`ool,
 /// `a`rray, `o`bject.
 const FIELDS: &str = "timestamp:s level:s event:s message:s logger:s schema:i seq:i instance:s service:s environment:s \
     request_id:s request_id_origin:s trace_id:s span_id:s parent_span_id:s method:s scheme:s host:s path:s query:s \
@@ -13,7 +13,7 @@ const FIELDS: &str = "timestamp:s level:s event:s message:s logger:s schema:i se
     referer:s content_type:s content_length:i request_size:i status_code:i response_size:i response_content_type:s \
     cache_hit:s duration:n timing:o server_timing:o outcome:s phase:s responder:s upstream:s upstream_address:s \
     attempts:i reused_connection:b exception_type:s exception_message:s response_excerpt:s slow:b in_flight:b \
-    sample_rate:n tls:o grpc_status:i labels:o";
+    sample_rate:n tls:o grpc_status:i labels:o reason:s detail:s excerpt:s suppressed:i";
 
 /// A JSON value without doubled keys.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,11 +48,13 @@ impl Json {
     }
 }
 
-/// Reads the lines of a log, each of which has to be a whole record of a request; panics where one is not.
+/// Reads the lines of a log, each of which has to be a whole record of a request, or of what is suspicious about one,
+/// which is checked and left out; panics where one is not.
 pub fn requests(log: &[u8]) -> Vec<BTreeMap<String, Json>> {
     let log = std::str::from_utf8(log).expect("a log is UTF-8");
     assert!(log.is_empty() || log.ends_with('\n'), "the last line is cut off: {log:?}");
-    log.lines().map(request).collect()
+    let is_event = |record: &BTreeMap<String, Json>| record["event"] == Json::Text("security_event".to_owned());
+    log.lines().map(request).filter(|record| !is_event(record)).collect()
 }
 
 fn request(line: &str) -> BTreeMap<String, Json> {

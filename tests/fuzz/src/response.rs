@@ -37,7 +37,7 @@ fn head(bytes: &[u8], piece: usize, method: &Method) -> (Taken, Vec<u8>) {
     let mut pieces = bytes.chunks(piece);
     for piece in pieces.by_ref() {
         buffer.extend_from_slice(piece);
-        match take_head(&mut buffer, method) {
+        match take_head(&mut buffer, method, &mut http::HeaderMap::new()) {
             Ok(None) => {}
             Ok(Some(head)) => {
                 let rest = pieces.fold(buffer.to_vec(), |rest, piece| [&rest, piece].concat());

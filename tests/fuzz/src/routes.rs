@@ -81,6 +81,7 @@ fn route(origin: usize, kind: &str, methods: &str, pattern: &str) -> RouteSettin
         slow: None,
         level: None,
         start: None,
+        sample: None,
         log: true,
         upstream: None,
         labels: Vec::new(),

@@ -1,6 +1,7 @@
 //! The harness: a real proxy as a child process, raw clients, scripted upstreams, and the log they are judged by.
 
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod fault;
 pub(crate) mod log;
 pub(crate) mod misbehave;

@@ -117,7 +117,8 @@ fn type_of(name: &str, value: &Json) -> bool {
         | "gatelog.grpc_status"
         | "gatelog.count"
         | "gatelog.from_seq"
-        | "gatelog.to_seq" => value.is_u64(),
+        | "gatelog.to_seq"
+        | "gatelog.suppressed" => value.is_u64(),
         "http.server.request.duration" | "gatelog.sample_rate" => value.is_f64(),
         name if name.starts_with("gatelog.timing.") => value.is_f64(),
         "gatelog.reused_connection" | "gatelog.slow" | "gatelog.in_flight" => value.is_boolean(),

@@ -1,0 +1,93 @@
+//! What the ledger of a request costs its core, from the head to the last record, by what is configured beside it.
+
+#![allow(missing_docs, reason = "the functions that criterion's macros make have no docs")]
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use gatelog::exchange::business::member::Member;
+use gatelog::exchange::{EventSettings, Exchanges, FieldSource, HeadPlace, Settings, Shared, Tally};
+use gatelog::filter::Expression;
+use gatelog::net::Peer;
+use gatelog::pipeline::{Format, Intake, Levels, OutputSettings, Port, Routing, Stamp};
+use gatelog::record::Level;
+use gatelog::record::redact::Policy;
+use gatelog::routes::{SampleRule, Table};
+use gatelog::time::Clock;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+
+const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) Chrome/120.0 Safari/5";
+
+fn expression(text: &str) -> Expression {
+    Expression::parse(text).expect("a filter")
+}
+
+fn rules(rules: &[(&str, f64)]) -> Vec<SampleRule> {
+    rules.iter().map(|(filter, rate)| SampleRule { filter: Some(expression(filter)), rate: *rate }).collect()
+}
+
+fn event(when: &str) -> EventSettings {
+    let member = |name| FieldSource::Record { member: Member::parse(name).expect("a field"), hash: false };
+    let category = HeadPlace::ResponseHeader(HeaderName::from_static("x-category"));
+    let fields = vec![
+        ("user_id".to_owned(), member("user_id")),
+        ("status".to_owned(), member("status")),
+        ("category".to_owned(), FieldSource::Head { place: category, hash: false }),
+        ("is_mobile".to_owned(), FieldSource::IsMobile),
+    ];
+    EventSettings { name: "viewed".into(), when: expression(when), level: Level::Info, fields }
+}
+
+fn cases() -> [(&'static str, Settings); 6] {
+    let with = |sample: &[(&str, f64)], events: Vec<EventSettings>| Settings {
+        sample: rules(sample),
+        events,
+        ..Settings::default()
+    };
+    [
+        ("nothing", with(&[], vec![])),
+        ("a rule for others", with(&[("path:/health*", 0.0)], vec![])),
+        ("a rule that takes all", with(&[("outcome:success duration<0.2", 1.0)], vec![])),
+        ("a rule that takes none", with(&[("outcome:success", 0.0)], vec![])),
+        ("an event of others", with(&[], vec![event("path:/checkout status<400")])),
+        ("an event", with(&[], vec![event("path:/catalogue/* status<400")])),
+    ]
+}
+
+fn requests(criterion: &mut Criterion) {
+    for (name, settings) in cases() {
+        let port = Port::new(&OutputSettings::default(), Format::Json);
+        let stamp = Stamp { instance: "01997f3e000170008000000000000001".into(), record: Default::default() };
+        let ports = vec![port];
+        let routing = Routing { levels: Levels::new(&Default::default()), ports: ports.clone(), stamp };
+        let intake = Rc::new(Intake::new(&routing));
+        let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key of the bench");
+        let policy = Policy::new(&Default::default(), &hash_key);
+        let tally = Arc::new(Tally::new(&settings.events));
+        let shared = Shared { settings, policy, table: Arc::new(Table::empty()), hash_key, tally };
+        let exchanges = Exchanges::new(&shared, Rc::clone(&intake), Clock::system());
+        let peer = Rc::new(Peer::new("192.0.2.1:4000".parse().expect("an address"), None));
+        let head =
+            Request::builder().uri("/catalogue/products/1048576/reviews/?page=2").header(header::HOST, "shop.example");
+        let head = head.header(header::USER_AGENT, USER_AGENT).body(()).expect("a request").into_parts().0;
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        let category = HeaderValue::from_static("shoes");
+        let headers =
+            HeaderMap::from_iter([(header::CONTENT_TYPE, html), (HeaderName::from_static("x-category"), category)]);
+        criterion.bench_function(&format!("request/{name}"), |bencher| {
+            bencher.iter(|| {
+                let exchange = exchanges.begin(&peer, &head);
+                exchange.responded(StatusCode::OK, &headers);
+                exchange.delivered();
+                drop(exchange);
+                while let Some(batch) = ports[0].queue.pop() {
+                    ports[0].queue.recycle(batch);
+                }
+            });
+        });
+    }
+}
+
+criterion_group!(benches, requests);
+criterion_main!(benches);

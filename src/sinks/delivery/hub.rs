@@ -1,0 +1,483 @@
+//! What the feeder and the workers of an output share: numbers, losses, and the lines that wait.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::pipeline::{Batch, DeliverySettings, Format, Health, Port, Queue, Reason, SpoolSettings, Stamp};
+use crate::sinks::handover::Handover;
+use crate::sinks::lines::{Limits, Lines};
+use crate::sinks::sequence::Sequence;
+use crate::sinks::spool::{Aside, Damage, Refusal};
+use crate::sinks::trouble::Trouble;
+use crate::time;
+
+use super::gaps::Gaps;
+use super::shelf::{Shelf, Ticket};
+
+/// How often a spool is synced while it is written to, and the longest sleep without a look around.
+const TICK: Duration = Duration::from_secs(1);
+/// Memory that is kept for the lines of one batch.
+const KEEP: usize = 256 * 1024;
+
+/// The state of one output, on its own thread.
+#[derive(Debug)]
+pub(super) struct Hub {
+    queue: Arc<Queue>,
+    health: Arc<Health>,
+    trouble: Trouble,
+    sequence: Sequence,
+    prefix: Prefix,
+    instance: String,
+    shelf: Shelf,
+    aside: Option<Aside>,
+    limits: Limits,
+    wait: Duration,
+    /// When the next parcel began to fill.
+    since: Option<Instant>,
+    /// Lost before they had numbers, and nobody was told yet.
+    owed: Vec<(Reason, u64)>,
+    /// Lost after they had theirs.
+    gaps: Gaps,
+    /// Lines that workers have in hand.
+    in_hand: u64,
+    /// Lines that nobody took in the end.
+    abandoned: u64,
+    closing: bool,
+    /// The last losses were told.
+    told_last: bool,
+    synced: Instant,
+    stage: Lines,
+    scratch: Vec<u8>,
+}
+
+/// What a syslog line carries in front beside what its layout has written: its number and its process.
+#[derive(Debug)]
+struct Prefix {
+    instance: Option<String>,
+    line: Vec<u8>,
+}
+
+impl Prefix {
+    fn new(format: Format, stamp: &Stamp) -> Prefix {
+        let instance = matches!(format, Format::Syslog(_)).then(|| stamp.instance.clone());
+        Prefix { instance, line: Vec::new() }
+    }
+
+    fn push(&mut self, seq: u64, line: &[u8], stage: &mut Lines) {
+        let Some(instance) = &self.instance else { return stage.push(line) };
+        self.line.clear();
+        self.line.extend_from_slice(format!("{seq} {instance} ").as_bytes());
+        self.line.extend_from_slice(line);
+        stage.push(&self.line);
+    }
+}
+
+/// Lines for a worker.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) lines: Lines,
+    ticket: Ticket,
+    size: u64,
+}
+
+impl Hub {
+    /// Its shelf is in memory until another one is [opened](Hub::open).
+    pub(super) fn new(port: &Port, stamp: &Stamp, settings: &DeliverySettings) -> Hub {
+        Hub {
+            queue: Arc::clone(&port.queue),
+            health: Arc::clone(&port.health),
+            trouble: Trouble::new(port),
+            sequence: Sequence::new(&port.name, port.format, stamp),
+            prefix: Prefix::new(port.format, stamp),
+            instance: stamp.instance.clone(),
+            shelf: Shelf::Memory(Lines::default()),
+            aside: None,
+            since: None,
+            limits: Limits { records: settings.batch.records, bytes: settings.batch.bytes },
+            wait: settings.batch.wait,
+            owed: Vec::new(),
+            gaps: Gaps::default(),
+            in_hand: 0,
+            abandoned: 0,
+            closing: false,
+            told_last: false,
+            synced: time::monotonic(),
+            stage: Lines::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Opens the spool, where there is one. Gives what was cut off there.
+    pub(super) fn open(&mut self, spool: Option<&SpoolSettings>) -> io::Result<Damage> {
+        let (shelf, torn) = Shelf::open(spool)?;
+        self.aside = shelf.aside()?;
+        // What a former process has left is due.
+        self.since = (shelf.waiting().0 > 0).then(time::monotonic);
+        self.shelf = shelf;
+        Ok(torn)
+    }
+
+    /// Opens the spool that somebody else has just let go of. One that cannot be opened is tried again while there is
+    /// something to wait for.
+    pub(super) fn open_at_last(&mut self, spool: Option<&SpoolSettings>) -> Option<Damage> {
+        loop {
+            // Read before the attempt: there is always one.
+            let closed = self.queue.is_closed();
+            match self.open(spool) {
+                Ok(torn) => return Some(torn),
+                Err(error) => self.trouble.failed("cannot open its spool", &error),
+            }
+            if closed {
+                return None;
+            }
+            self.queue.park(TICK);
+        }
+    }
+
+    /// Goes on where the writer before has ended.
+    pub(super) fn take_over(&mut self, before: Handover) {
+        self.sequence.go_on(before.next);
+        before.lost.into_iter().for_each(|(reason, count)| self.owe(reason, count));
+        before.gaps.into_iter().for_each(|gap| self.gaps.add(gap));
+    }
+
+    /// Tells what a crash has left half written.
+    pub(super) fn report_torn(&self, torn: Damage) {
+        if let (Shelf::Disk(disk), true) = (&self.shelf, torn.bytes > 0) {
+            let path = disk.spool.path().display();
+            tracing::warn!(target: "gatelog.proxy", bytes = torn.bytes, path = %path, "an unfinished record was cut off the spool");
+        }
+    }
+
+    /// Takes from the queue what there is room for.
+    fn fill(&mut self) {
+        while self.shelf.has_room(self.limits) {
+            let Some(batch) = self.queue.pop() else {
+                let untold = self.queue.take_untold();
+                return if untold > 0 {
+                    self.accept(&Batch { lost: untold, ..Batch::default() })
+                };
+            };
+            self.accept(&batch);
+            self.queue.recycle(batch);
+        }
+    }
+
+    /// Numbers lines and puts them on the shelf, behind what is to be told of losses.
+    fn accept(&mut self, batch: &Batch) {
+        self.owe(Reason::QueueFull, batch.lost);
+        let before = self.sequence.next();
+        let mut stage = std::mem::take(&mut self.stage);
+        stage.clear(KEEP);
+        self.tell_losses(&mut stage);
+        let Hub { sequence, prefix, .. } = &mut *self;
+        sequence.each(batch, |seq, line| prefix.push(seq, line, &mut stage));
+        match self.shelf.append(&stage) {
+            Ok(()) => {
+                self.owed.clear();
+                self.gaps.clear();
+                self.since = self.since.or_else(|| Some(time::monotonic()));
+            }
+            Err(refusal) => self.refuse(batch.lines.len() as u64, before, &refusal),
+        }
+        self.stage = stage;
+    }
+
+    fn tell_losses(&mut self, stage: &mut Lines) {
+        let Hub { sequence, prefix, scratch, owed, gaps, .. } = self;
+        for (reason, count) in owed {
+            scratch.clear();
+            if sequence.lost(*count, reason.as_str(), scratch) {
+                prefix.push(sequence.next() - 1, scratch, stage);
+            }
+        }
+        for gap in gaps.iter() {
+            scratch.clear();
+            if sequence.missing(gap.from, gap.to, gap.count, gap.reason.as_str(), scratch) {
+                prefix.push(sequence.next() - 1, scratch, stage);
+            }
+        }
+    }
+
+    /// The numbers are given to the next ones that are taken; these are lost.
+    fn refuse(&mut self, records: u64, before: u64, refusal: &Refusal) {
+        self.sequence.unwrite(self.sequence.next() - before);
+        self.health.count_dropped(refusal.reason(), records);
+        self.owe(refusal.reason(), records);
+        self.trouble.failed("cannot spool", refusal);
+    }
+
+    fn owe(&mut self, reason: Reason, count: u64) {
+        match self.owed.iter_mut().find(|(owed, _)| *owed == reason) {
+            Some((_, sum)) => *sum += count,
+            None if count > 0 => self.owed.push((reason, count)),
+            None => {}
+        }
+    }
+
+    /// A parcel, if one is full or due.
+    fn take(&mut self) -> Option<Parcel> {
+        let (records, bytes) = self.shelf.waiting();
+        let is_full = records >= self.limits.records as u64 || bytes >= self.limits.bytes as u64;
+        if records == 0 || !is_full && !self.closing && self.due_in().is_some_and(|left| !left.is_zero()) {
+            return None;
+        }
+        let (lines, ticket) = self.shelf.take(self.limits);
+        self.since = (self.shelf.waiting().0 > 0).then(time::monotonic);
+        self.report_damage();
+        let size = lines.len() as u64;
+        self.in_hand += size;
+        let parcel = Parcel { lines, ticket, size };
+        if size > 0 {
+            return Some(parcel);
+        }
+        self.settle(&parcel);
+        None
+    }
+
+    /// How long until what waits is due; `None` while nothing does.
+    fn due_in(&self) -> Option<Duration> {
+        self.since.map(|since| self.wait.saturating_sub(since.elapsed()))
+    }
+
+    fn report_damage(&mut self) {
+        let Shelf::Disk(disk) = &mut self.shelf else { return };
+        let Damage { bytes, records } = disk.spool.take_damage();
+        if bytes + records > 0 {
+            let path = disk.spool.path().display();
+            tracing::error!(target: "gatelog.proxy", bytes, records, path = %path, "damage in the spool was skipped");
+            self.health.count_dropped(Reason::WriteFailed, records);
+        }
+    }
+
+    /// Nobody needs this parcel any more.
+    fn settle(&mut self, parcel: &Parcel) {
+        self.in_hand -= parcel.size;
+        if let Err(error) = self.shelf.settle(parcel.ticket) {
+            self.trouble.failed("cannot write to the spool that records have arrived", &error);
+        }
+    }
+
+    /// Lines have arrived.
+    fn arrived(&mut self, records: u64, bytes: u64) {
+        self.health.count_written(records, bytes);
+        self.trouble.over();
+    }
+
+    /// Lines were refused for good.
+    fn rejected(&mut self, lines: &Lines, said: &str) {
+        self.health.count_dropped(Reason::Rejected, lines.len() as u64);
+        self.trouble.failed("the collector refuses records", &said);
+        lines.iter().for_each(|line| self.gaps.add_line(line, Reason::Rejected, &self.instance));
+        if let Some(aside) = &mut self.aside {
+            let left_out = aside.keep(lines.iter());
+            if left_out > 0 {
+                let error = format!("{left_out} records did not fit into {}", aside.path().display());
+                self.trouble.failed("cannot set refused records aside", &error);
+            }
+        }
+    }
+
+    fn sync(&mut self) {
+        if self.synced.elapsed() < TICK {
+            return;
+        }
+        self.synced = time::monotonic();
+        if let Shelf::Disk(disk) = &mut self.shelf
+            && let Err(error) = disk.spool.sync()
+        {
+            self.trouble.failed("cannot sync the spool", &error);
+        }
+    }
+
+    /// Losses that no further lines will carry are told by themselves, once.
+    fn tell_last(&mut self) {
+        let is_last = self.closing && self.in_hand == 0 && self.shelf.waiting().0 == 0 && !self.told_last;
+        if is_last && (!self.owed.is_empty() || self.gaps.iter().next().is_some()) {
+            self.told_last = true;
+            self.accept(&Batch::default());
+        }
+    }
+
+    /// Everything has been said and done.
+    fn is_over(&self) -> bool {
+        self.closing && self.in_hand == 0 && self.shelf.waiting().0 == 0 && self.queue.waiting_bytes() == 0
+    }
+
+    /// Nobody will take these to the collector any more.
+    fn abandon(&mut self, lines: &Lines) {
+        if let Shelf::Memory(_) = self.shelf {
+            self.health.count_dropped(Reason::Shutdown, lines.len() as u64);
+            lines.iter().for_each(|line| self.gaps.add_line(line, Reason::Shutdown, &self.instance));
+            self.abandoned += lines.len() as u64;
+        }
+    }
+
+    /// What nobody took in the end is lost, unless it is in the spool, of which this lets go.
+    pub(super) fn finish(&mut self) -> Handover {
+        self.aside = None;
+        match std::mem::replace(&mut self.shelf, Shelf::Memory(Lines::default())) {
+            Shelf::Memory(lines) => self.abandon(&lines),
+            Shelf::Disk(mut disk) => {
+                if let Err(error) = disk.spool.sync() {
+                    self.trouble.failed("cannot sync the spool", &error);
+                }
+            }
+        }
+        self.give_up_queue();
+        if self.abandoned > 0 {
+            self.trouble.lost(self.abandoned);
+        }
+        let gaps = self.gaps.iter().collect();
+        Handover { next: self.sequence.next(), lost: std::mem::take(&mut self.owed), gaps, ..Handover::default() }
+    }
+
+    fn give_up_queue(&mut self) {
+        while let Some(batch) = self.queue.pop() {
+            let lines = batch.lines.len() as u64;
+            self.health.count_dropped(Reason::Shutdown, lines);
+            self.owe(Reason::QueueFull, batch.lost);
+            self.owe(Reason::Shutdown, lines);
+            self.abandoned += lines;
+        }
+        let untold = self.queue.take_untold();
+        self.owe(Reason::QueueFull, untold);
+    }
+}
+
+/// The hub, and what those on its thread wake each other with. It is never borrowed across an `await`.
+#[derive(Debug)]
+pub(super) struct Shared {
+    hub: RefCell<Hub>,
+    queue: Arc<Queue>,
+    /// There may be a parcel.
+    ready: Notify,
+    /// There may be room.
+    room: Notify,
+    /// Nothing more will come.
+    closing: Notify,
+}
+
+impl Shared {
+    pub(super) fn new(hub: Hub) -> Shared {
+        let queue = Arc::clone(&hub.queue);
+        Shared { hub: RefCell::new(hub), queue, ready: Notify::new(), room: Notify::new(), closing: Notify::new() }
+    }
+
+    /// Empties the queue until it is closed.
+    pub(super) async fn feed(&self) {
+        while !self.queue.is_closed() {
+            self.hub.borrow_mut().fill();
+            self.hub.borrow_mut().sync();
+            self.ready.notify_waiters();
+            tokio::select! {
+                () = self.queue.arrived() => {}
+                () = self.room.notified() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
+        }
+        self.hub.borrow_mut().closing = true;
+        self.ready.notify_waiters();
+        self.closing.notify_waiters();
+    }
+
+    /// The next parcel; `None` when there will be none any more.
+    pub(super) async fn next(&self) -> Option<Parcel> {
+        loop {
+            let due = {
+                let mut hub = self.hub.borrow_mut();
+                hub.fill();
+                hub.tell_last();
+                if let Some(parcel) = hub.take() {
+                    self.room.notify_one();
+                    return Some(parcel);
+                }
+                if hub.is_over() {
+                    self.ready.notify_waiters();
+                    return None;
+                }
+                hub.due_in().unwrap_or(TICK).min(TICK)
+            };
+            tokio::select! {
+                () = self.ready.notified() => {}
+                () = tokio::time::sleep(due) => {}
+            }
+        }
+    }
+
+    /// Waits between two attempts; not for long once nothing more will come.
+    pub(super) async fn pause(&self, wait: Duration) {
+        if self.hub.borrow().closing {
+            return tokio::time::sleep(wait.min(LAST_PAUSE)).await;
+        }
+        tokio::select! {
+            () = self.closing.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+
+    pub(super) fn arrived(&self, records: usize, bytes: usize) {
+        self.hub.borrow_mut().arrived(records as u64, bytes as u64);
+    }
+
+    pub(super) fn rejected(&self, lines: &Lines, said: &str) {
+        self.hub.borrow_mut().rejected(lines, said);
+    }
+
+    /// Some of these lines were refused, and nobody knows which.
+    pub(super) fn some_rejected(&self, lines: &Lines, count: u64, said: &str) {
+        let mut hub = self.hub.borrow_mut();
+        let count = count.min(lines.len() as u64);
+        hub.health.count_dropped(Reason::Rejected, count);
+        let what = if count > 0 { "the collector refuses records" } else { "the collector complains" };
+        hub.trouble.failed(what, &said);
+        if count == 0 {
+            return;
+        }
+        let Hub { gaps, instance, .. } = &mut *hub;
+        gaps.add_some(lines.line(0), lines.line(lines.len().saturating_sub(1)), count, instance);
+    }
+
+    pub(super) fn failed(&self, said: &str) {
+        self.hub.borrow_mut().trouble.failed("cannot deliver", &said);
+    }
+
+    /// No worker is left.
+    pub(super) fn finish(&self) -> Handover {
+        self.hub.borrow_mut().finish()
+    }
+}
+
+/// A parcel in the hand of a worker: one that is dropped on the way is lost.
+pub(super) struct InHand<'s> {
+    shared: &'s Shared,
+    pub(super) parcel: Parcel,
+    settled: bool,
+}
+
+impl InHand<'_> {
+    pub(super) fn new(shared: &Shared, parcel: Parcel) -> InHand<'_> {
+        InHand { shared, parcel, settled: false }
+    }
+
+    /// Nobody needs it any more.
+    pub(super) fn settle(mut self) {
+        self.settled = true;
+        self.shared.hub.borrow_mut().settle(&self.parcel);
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.shared.hub.borrow_mut().abandon(&self.parcel.lines);
+        }
+    }
+}
+
+/// The longest wait between two of the last attempts.
+const LAST_PAUSE: Duration = Duration::from_millis(250);

@@ -1,0 +1,62 @@
+//! Takes one parcel after the other to the collector.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::hub::{InHand, Parcel, Shared};
+use super::{Collector, Verdict};
+
+/// Works until everything is done.
+pub(super) async fn work(shared: Rc<Shared>, mut collector: impl Collector, at_most: Duration) {
+    while let Some(parcel) = shared.next().await {
+        let mut in_hand = InHand::new(&shared, parcel);
+        deliver(&shared, &mut collector, &mut in_hand.parcel, Backoff::new(at_most)).await;
+        in_hand.settle();
+    }
+}
+
+/// Tries until every line of the parcel has arrived or was refused for good.
+async fn deliver(shared: &Shared, collector: &mut impl Collector, parcel: &mut Parcel, mut backoff: Backoff) {
+    loop {
+        let lines = &parcel.lines;
+        let asked = match collector.deliver(lines).await {
+            Verdict::Accepted => return shared.arrived(lines.len(), lines.bytes().len()),
+            Verdict::Rejected { said } => return shared.rejected(lines, &said),
+            Verdict::Fewer { rejected, said } => {
+                shared.arrived(lines.len().saturating_sub(rejected as usize), lines.bytes().len());
+                return shared.some_rejected(lines, rejected, &said);
+            }
+            Verdict::Again { said, after } => {
+                shared.failed(&said);
+                after
+            }
+            Verdict::Partly { rejected, again, said } => {
+                if again.len() < lines.len() {
+                    backoff.reset();
+                }
+                keep(shared, parcel, &rejected, &again, &said);
+                if parcel.lines.is_empty() {
+                    return;
+                }
+                None
+            }
+        };
+        shared.pause(backoff.next(asked)).await;
+    }
+}
+
+/// Leaves in the parcel only what is to be sent again.
+fn keep(shared: &Shared, parcel: &mut Parcel, rejected: &[usize], again: &[usize], said: &str) {
+    let (refused, rest) = (parcel.lines.select(rejected), parcel.lines.select(again));
+    let arrived = parcel.lines.len().saturating_sub(refused.len() + rest.len());
+    let left = refused.bytes().len() + rest.bytes().len();
+    shared.arrived(arrived, parcel.lines.bytes().len().saturating_sub(left));
+    if !refused.is_empty() {
+        shared.rejected(&refused, said);
+    }
+    if !rest.is_empty() {
+        shared.failed(said);
+    }
+    parcel.lines = rest;
+}

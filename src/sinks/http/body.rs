@@ -1,0 +1,86 @@
+//! `{"logs":[{timestamp, level, message, extra:{…}, service, environment}]}`.
+
+use crate::record::json;
+use crate::sinks::lines::Lines;
+use crate::sinks::members::Members;
+
+/// What stands beside `extra`; everything else stands in it.
+const OUTSIDE: [&str; 5] = ["timestamp", "level", "message", "service", "environment"];
+
+/// Lines as one JSON document.
+pub(super) fn logs(lines: &Lines) -> Vec<u8> {
+    let mut out = Vec::with_capacity(lines.bytes().len() + 64 * lines.len() + 16);
+    out.extend_from_slice(b"{\"logs\":[");
+    for (place, line) in lines.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        match Members::read(line) {
+            Some(members) => entry(&members, &mut out),
+            // Whatever lay in the spool is sent, and as what it is.
+            None => {
+                out.extend_from_slice(b"{\"message\":");
+                json::string(line.trim_ascii_end(), &mut out);
+                out.extend_from_slice(b",\"extra\":{}}");
+            }
+        }
+    }
+    out.extend_from_slice(b"]}");
+    out
+}
+
+fn entry(members: &Members<'_>, out: &mut Vec<u8>) {
+    let outside = |names: &[&str], out: &mut Vec<u8>| {
+        for (name, value) in names.iter().filter_map(|name| Some((name, members.get(name)?))) {
+            member(name, value, out);
+        }
+    };
+    out.push(b'{');
+    outside(&OUTSIDE[..3], out);
+    out.extend_from_slice(if out.ends_with(b"{") { b"\"extra\":{" } else { b",\"extra\":{" });
+    for (name, value) in members.0.iter().filter(|(name, _)| !OUTSIDE.contains(&name.as_ref())) {
+        member(name, value.get(), out);
+    }
+    out.push(b'}');
+    outside(&OUTSIDE[3..], out);
+    out.push(b'}');
+}
+
+/// Appends a member, with a comma where it is not the first.
+fn member(name: &str, value: &str, out: &mut Vec<u8>) {
+    if !out.ends_with(b"{") {
+        out.push(b',');
+    }
+    json::string(name.as_bytes(), out);
+    out.push(b':');
+    out.extend_from_slice(value.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn document(lines: &[&str]) -> Value {
+        let mut all = Lines::default();
+        lines.iter().for_each(|line| all.push(format!("{line}\n").as_bytes()));
+        serde_json::from_slice(&logs(&all)).unwrap()
+    }
+
+    #[test]
+    fn a_record_is_its_head_and_the_rest_is_extra() {
+        let line = r#"{"timestamp":"t","level":"INFO","event":"e","message":"m","seq":18446744073709551615,"service":"s","environment":"p","tls":{"sni":"a"},"path":"/\"\u0000"}"#;
+        let extra = json!({"event": "e", "seq": u64::MAX, "tls": {"sni": "a"}, "path": "/\"\0"});
+        let entry = json!({"timestamp": "t", "level": "INFO", "message": "m", "extra": extra, "service": "s", "environment": "p"});
+        assert_eq!(document(&[line, line]), json!({"logs": [entry, entry]}));
+    }
+
+    #[test]
+    fn odd_lines_are_sent_as_well() {
+        let odd = document(&["{}", "no \"json\"", r#"{"event":"e"}"#, r#"{"level":"INFO"}"#]);
+        let expected = json!({"logs": [
+            {"extra": {}}, {"message": "no \"json\"", "extra": {}}, {"extra": {"event": "e"}}, {"level": "INFO", "extra": {}},
+        ]});
+        assert_eq!(odd, expected);
+    }
+}
