@@ -10,7 +10,7 @@ use gatelog::exchange::business::member::Member;
 use gatelog::exchange::{EventSettings, Exchanges, FieldSource, HeadPlace, Settings, Shared, Tally};
 use gatelog::filter::Expression;
 use gatelog::net::Peer;
-use gatelog::pipeline::{Format, Intake, Levels, OutputSettings, Port, Stamp};
+use gatelog::pipeline::{Format, Intake, Levels, OutputSettings, Port, Routing, Stamp};
 use gatelog::record::Level;
 use gatelog::record::redact::Policy;
 use gatelog::routes::{SampleRule, Table};
@@ -59,8 +59,9 @@ fn requests(criterion: &mut Criterion) {
     for (name, settings) in cases() {
         let port = Port::new(&OutputSettings::default(), Format::Json);
         let stamp = Stamp { instance: "01997f3e000170008000000000000001".into(), record: Default::default() };
-        let ports = [port];
-        let intake = Rc::new(Intake::new(Levels::new(&Default::default()), &ports, &stamp));
+        let ports = vec![port];
+        let routing = Routing { levels: Levels::new(&Default::default()), ports: ports.clone(), stamp };
+        let intake = Rc::new(Intake::new(&routing));
         let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key of the bench");
         let policy = Policy::new(&Default::default(), &hash_key);
         let tally = Arc::new(Tally::new(&settings.events));

@@ -4,7 +4,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatelog::filter::Expression;
-use gatelog::pipeline::{Format, Intake, Levels, OutputSettings, Port, Stamp};
+use gatelog::pipeline::{Format, Intake, Levels, OutputSettings, Port, Routing, Stamp};
 use gatelog::record::json::Fragment;
 use gatelog::record::{Event, Facts, Head, Level, Outcome, Phase, Progress, Timing};
 
@@ -99,7 +99,8 @@ fn offer(criterion: &mut Criterion) {
     for (name, filters) in cases {
         let ports: Vec<Port> = filters.iter().map(|filter| output(*filter)).collect();
         let stamp = Stamp { instance: "01997f3e000170008000000000000001".into(), record: Default::default() };
-        let intake = Intake::new(Levels::new(&Default::default()), &ports, &stamp);
+        let routing = Routing { levels: Levels::new(&Default::default()), ports: ports.clone(), stamp };
+        let intake = Intake::new(&routing);
         let mut fragment = Fragment::default();
         criterion.bench_function(&format!("pair/{name}"), |bencher| {
             bencher.iter(|| pair(&intake, &ports, &mut fragment, &facts, &progress));

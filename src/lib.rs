@@ -27,6 +27,10 @@
 //!    each output's level and filter, encodes once for each format, and takes it from the core without waiting; [`sinks`]
 //!    write it, each at its own pace ([`sinks::writer`], [`sinks::file`]).
 //!
+//! On SIGHUP the configuration is read again ([`app::reload`]). What can change without a restart is one value that every
+//! core takes between two of its records, when it is woken for it; an output that is not in it any more writes what it
+//! has and ends by itself, and who writes to the same place goes on with its numbers ([`sinks::handover`]).
+//!
 //! [`app`] wires this in the order in which it flows, [`config`] settles what the user wrote into the `Settings` that each
 //! module owns, [`cli`] has one file for each command.
 //!

@@ -5,6 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use crate::exchange::{self, Exchanges};
 use crate::listen::{ConnectionCount, Drain, Limits, Listener, Serving, Stage};
 use crate::net::Outbox;
-use crate::pipeline::{Intake, Levels, Port, Stamp};
+use crate::pipeline::{Intake, Routing};
 use crate::proxy::{Proxy, Upstreams};
 use crate::time::{self, Clock};
 use crate::upstream;
@@ -28,12 +29,26 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// How long the last lines of a thread are offered to a queue that is full.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// What all cores are built from.
+/// What a reload can change, as one value: each core takes the next one when it is woken for it, between two records, and
+/// lets go of the one before.
+#[derive(Debug)]
+pub(super) struct Generation {
+    /// Counted from 1.
+    pub(super) number: u64,
+    pub(super) routing: Routing,
+    /// Cores that go by it.
+    pub(super) taken: AtomicUsize,
+}
+
+impl Generation {
+    pub(super) fn new(number: u64, routing: Routing) -> Generation {
+        Generation { number, routing, taken: AtomicUsize::new(0) }
+    }
+}
+
+/// What all cores are built from, and what stays while they run.
 pub(super) struct Setup {
     pub(super) exchange: exchange::Shared,
-    pub(super) levels: Levels,
-    pub(super) ports: Vec<Port>,
-    pub(super) stamp: Stamp,
     pub(super) limits: Limits,
     pub(super) upstreams: Vec<upstream::Settings>,
     pub(super) clients: Vec<Option<Arc<ClientConfig>>>,
@@ -45,6 +60,7 @@ pub(super) struct Core {
     pub(super) setup: Arc<Setup>,
     pub(super) listeners: Vec<Listener>,
     pub(super) stages: watch::Receiver<Stage>,
+    pub(super) generations: watch::Receiver<Arc<Generation>>,
     /// Told once, when the core has ended for whatever reason.
     pub(super) ended: mpsc::Sender<()>,
 }
@@ -61,13 +77,13 @@ impl Core {
         })
     }
 
-    fn run(self) -> io::Result<()> {
+    fn run(mut self) -> io::Result<()> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .event_interval(EVENT_INTERVAL)
             .build_local(LocalOptions::default())?;
         let setup = &self.setup;
-        let intake = Rc::new(Intake::new(setup.levels.clone(), &setup.ports, &setup.stamp));
+        let intake = Rc::new(Intake::new(&self.generations.borrow_and_update().routing));
         let exchanges = Exchanges::new(&setup.exchange, Rc::clone(&intake), Clock::system());
         let outbox = Rc::new(Outbox::default());
         let upstreams = Upstreams::new(&setup.upstreams, &setup.clients, &outbox).map_err(io::Error::other)?;
@@ -76,6 +92,7 @@ impl Core {
         runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
         runtime.spawn_local(watch_thresholds(Rc::clone(&exchanges)));
         runtime.spawn_local(sweep(Rc::clone(&proxy), Rc::clone(&exchanges)));
+        runtime.spawn_local(take_generations(Rc::clone(&intake), self.generations));
         let served = runtime.block_on(serve(self.listeners, &self.setup, proxy, outbox, self.stages));
         exchanges.shut_down();
         // Whatever still runs is let go here, and writes how it ended.
@@ -118,6 +135,15 @@ async fn serve(
                 }
             }
         }
+    }
+}
+
+/// Takes each generation as it comes; the last one is there for good.
+async fn take_generations(intake: Rc<Intake>, mut generations: watch::Receiver<Arc<Generation>>) {
+    while generations.changed().await.is_ok() {
+        let generation = Arc::clone(&generations.borrow_and_update());
+        intake.swap(&generation.routing);
+        generation.taken.fetch_add(1, Ordering::Release);
     }
 }
 

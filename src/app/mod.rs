@@ -3,7 +3,9 @@
 mod account;
 mod core;
 pub mod diagnostics;
+mod difference;
 pub mod preflight;
+pub mod reload;
 pub mod signals;
 
 use std::io::{self, IsTerminal};
@@ -23,16 +25,16 @@ use crate::listen::accept::{bind, is_taken};
 use crate::listen::{ConnectionCount, ListenSettings, Stage, TlsVersion};
 use crate::net::tls::{self, TlsFileError};
 use crate::pipeline::announce::Announcer;
-use crate::pipeline::{Format, HttpBody, Levels, OutputKind, OutputSettings, Port, Stamp};
+use crate::pipeline::{Format, HttpBody, OutputKind, OutputSettings, Stamp};
 use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
 use crate::secret::Secret;
-pub use crate::sinks::Reopener;
 use crate::sinks::{self, Outputs};
 use crate::upstream;
 
 use self::core::Core;
 use self::preflight::Ready;
+pub use self::reload::{Control, Reloaded};
 
 /// How long the outputs may take to write what waits once everything else has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -73,10 +75,9 @@ pub struct App {
     cores: Vec<JoinHandle<io::Result<()>>>,
     ended: mpsc::Receiver<()>,
     stage: watch::Sender<Stage>,
-    announcer: Arc<Announcer>,
+    control: Arc<Control>,
     /// What requests left behind beside their records.
     tally: Arc<Tally>,
-    outputs: Outputs,
     grace: Duration,
 }
 
@@ -102,9 +103,7 @@ impl App {
         let listeners = Bound::all(&config.listeners, worker_count(config))?;
         let clients = client_tls(config)?;
         crate::proxy::Upstreams::new(&config.upstreams, &clients, &Default::default())?;
-        let (ports, outputs, stamp) = start_outputs(config)?;
-        let levels = Levels::new(&config.pipeline);
-        let announcer = Arc::new(Announcer::new(levels.clone(), &ports, &stamp));
+        let control = Arc::new(start_outputs(config)?);
         let tally = Arc::new(Tally::new(&config.exchange.events));
         let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
         let setup = core::Setup {
@@ -115,9 +114,6 @@ impl App {
                 hash_key: hash_key.clone(),
                 tally: Arc::clone(&tally),
             },
-            levels,
-            ports,
-            stamp,
             limits: config.limits.clone(),
             upstreams: config.upstreams.clone(),
             clients,
@@ -125,15 +121,16 @@ impl App {
         };
         let (stage, stages) = watch::channel(Stage::Open);
         let (end, ended) = mpsc::channel(1);
-        announce_start(&announcer, config, &listeners);
+        announce_start(control.announcer(), config, &listeners);
         let addresses = listeners.addresses();
         let setup = Arc::new(setup);
         let cores = listeners.per_core.into_iter().enumerate().map(|(index, listeners)| {
-            let core = Core { setup: Arc::clone(&setup), listeners, stages: stages.clone(), ended: end.clone() };
+            let (stages, generations) = (stages.clone(), control.generations());
+            let core = Core { setup: Arc::clone(&setup), listeners, stages, generations, ended: end.clone() };
             core.spawn(index).map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
-        Ok(App { addresses, cores, ended, stage, announcer, tally, outputs, grace: config.shutdown_grace })
+        Ok(App { addresses, cores, ended, stage, control, tally, grace: config.shutdown_grace })
     }
 
     /// Where it listens, and whether TLS is spoken there.
@@ -143,7 +140,12 @@ impl App {
 
     /// Says something about gatelog itself, through all outputs.
     pub fn announcer(&self) -> &Arc<Announcer> {
-        &self.announcer
+        self.control.announcer()
+    }
+
+    /// What can be asked of it while it serves.
+    pub fn control(&self) -> &Arc<Control> {
+        &self.control
     }
 
     /// What is counted beside the records: requests that sampling left out, fields that business events lacked.
@@ -151,20 +153,16 @@ impl App {
         &self.tally
     }
 
-    /// What has the files of all outputs opened again.
-    pub fn reopener(&self) -> Reopener {
-        self.outputs.reopener()
-    }
-
     /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
     /// `shutdown_grace` or until `hurry` is done, then what still runs is cut off; each of them has its record.
     pub async fn serve(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Ending {
-        let account = account::Account { tally: &self.tally, announcer: &self.announcer };
+        let account = account::Account { tally: &self.tally, announcer: self.control.announcer() };
         let failed = tokio::select! {
             () = stop => false,
             _ = self.ended.recv() => true,
             () = account.tell_often() => false,
         };
+        self.control.close();
         self.announce_stop("draining");
         self.stage.send_replace(Stage::Draining);
         let drained = tokio::select! {
@@ -183,21 +181,20 @@ impl App {
     }
 
     /// Waits for the serving threads, then for the outputs: nothing that was said is left unwritten if it can be helped.
-    fn finish(self, ending: Ending) -> Ending {
+    fn finish(mut self, ending: Ending) -> Ending {
         let mut failed = ending == Ending::Failed;
-        for core in self.cores {
+        for core in self.cores.drain(..) {
             failed |= !matches!(core.join(), Ok(Ok(())));
         }
-        account::Account { tally: &self.tally, announcer: &self.announcer }.tell();
-        let fields = [("stage", Value::Text(b"stopped"))];
-        self.announcer.announce(Event::ServerStopping, Level::Info, &fields);
-        self.outputs.finish(crate::time::monotonic() + LAST_WORDS);
+        account::Account { tally: &self.tally, announcer: self.control.announcer() }.tell();
+        self.announce_stop("stopped");
+        self.control.finish(crate::time::monotonic() + LAST_WORDS);
         if failed { Ending::Failed } else { ending }
     }
 
     fn announce_stop(&self, stage: &str) {
         let fields = [("stage", Value::Text(stage.as_bytes()))];
-        self.announcer.announce(Event::ServerStopping, Level::Info, &fields);
+        self.control.announcer().announce(Event::ServerStopping, Level::Info, &fields);
     }
 }
 
@@ -274,12 +271,15 @@ fn client_tls(config: &Config) -> Result<Vec<Option<Arc<ClientConfig>>>, StartEr
 }
 
 /// The outputs, and the way to each of them.
-fn start_outputs(config: &Config) -> Result<(Vec<Port>, Outputs, Stamp), StartError> {
+fn start_outputs(config: &Config) -> Result<Control, StartError> {
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
-    let settings = &config.pipeline.outputs;
-    let ports: Vec<Port> = settings.iter().map(|output| Port::new(output, format(output))).collect();
-    let outputs = Outputs::start(settings, &ports, &stamp)?;
-    Ok((ports, outputs, stamp))
+    let outputs = Outputs::start(&settled(&config.pipeline.outputs), &stamp)?;
+    Ok(Control::new(config.clone(), outputs, stamp))
+}
+
+/// Outputs whose formats are what `Auto` stands for where they are.
+fn settled(outputs: &[OutputSettings]) -> Vec<OutputSettings> {
+    outputs.iter().map(|output| OutputSettings { format: format(output), ..output.clone() }).collect()
 }
 
 fn format(output: &OutputSettings) -> Format {

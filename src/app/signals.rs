@@ -28,16 +28,24 @@ impl Stops {
     }
 }
 
-/// The signal after others have moved files (SIGUSR1), as logrotate sends it.
-pub struct Reopens(Signal);
+/// A signal that asks for something and may come again; those that come while one is answered count as one.
+pub struct Requests(Signal);
 
-impl Reopens {
-    /// Takes SIGUSR1 over; call it within a runtime.
+impl Requests {
+    /// Takes SIGUSR1 over, which comes when others have moved files, as from logrotate; call it within a runtime.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn install() -> io::Result<Reopens> {
-        Ok(Reopens(signal(SignalKind::user_defined1())?))
+    pub fn reopen() -> io::Result<Requests> {
+        Ok(Requests(signal(SignalKind::user_defined1())?))
+    }
+
+    /// Takes SIGHUP over, which comes when the configuration is to be read again; call it within a runtime.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn reload() -> io::Result<Requests> {
+        Ok(Requests(signal(SignalKind::hangup())?))
     }
 
     /// Waits for the next one; pends for ever when there can be none.

@@ -30,7 +30,7 @@ const MISUSED: u8 = 2;
 pub fn main() -> anyhow::Result<ExitCode> {
     let environment = Environment::new(std::env::vars_os());
     match Arguments::parse().command {
-        Command::Run(arguments) => run::run(&source(&arguments, &environment), &environment),
+        Command::Run(arguments) => run::run(source(&arguments, &environment), environment),
         Command::Demo => demo::run(&environment),
         Command::Check(arguments) => {
             let source = source(&arguments, &environment);

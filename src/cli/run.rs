@@ -5,39 +5,50 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 
 use crate::app::preflight::{Ready, prepare, system_resolve};
-use crate::app::signals::{Reopens, Stops};
-use crate::app::{App, Ending, Reopener, diagnostics};
-use crate::config::{Environment, Source};
+use crate::app::signals::{Requests, Stops};
+use crate::app::{App, Control, Ending, Reloaded, diagnostics};
+use crate::config::{Environment, Problem, Source};
 
 use super::{MISUSED, complain};
+
+/// Reads the configuration again, and looks at everything around it.
+pub type Read = dyn Fn() -> (Option<Ready>, Vec<Problem>) + Send + Sync;
 
 /// Runs the proxy until it is told to stop.
 ///
 /// # Errors
 /// What kept it from serving although the configuration is good.
-pub fn run(source: &Source, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let (ready, problems) = prepare(source, environment, &system_resolve);
+pub fn run(source: Source, environment: Environment) -> anyhow::Result<ExitCode> {
+    let read = move || prepare(&source, &environment, &system_resolve);
+    let (ready, problems) = read();
     complain(&problems);
     match ready {
-        Some(ready) => serve(ready, |_| {}),
+        Some(ready) => serve(ready, Some(Arc::new(read)), |_| {}),
         None => Ok(ExitCode::from(MISUSED)),
     }
 }
 
-/// Serves a configuration until a signal; `started` is called once connections are accepted.
+/// Serves a configuration until a signal; `started` is called once connections are accepted. What has no way to be `read`
+/// again leaves SIGHUP as it is.
 ///
 /// # Errors
 /// What kept it from serving.
-pub fn serve(ready: Ready, started: impl FnOnce(&App)) -> anyhow::Result<ExitCode> {
+pub fn serve(ready: Ready, read: Option<Arc<Read>>, started: impl FnOnce(&App)) -> anyhow::Result<ExitCode> {
     let runtime = Builder::new_current_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(async {
         let mut stops = Stops::install().context("signals cannot be handled")?;
-        let reopens = Reopens::install().context("signals cannot be handled")?;
+        let reopens = Requests::reopen().context("signals cannot be handled")?;
+        let reloads = read.map(|read| Requests::reload().map(|requests| (requests, read)));
+        let reloads = reloads.transpose().context("signals cannot be handled")?;
         let app = App::start(ready)?;
-        tokio::spawn(reopen(reopens, app.reopener()));
+        tokio::spawn(reopen(reopens, Arc::clone(app.control())));
         diagnostics::install(Arc::clone(app.announcer()));
+        if let Some((requests, read)) = reloads {
+            tokio::spawn(reload(requests, read, Arc::clone(app.control())));
+        }
         started(&app);
         let stops = std::cell::RefCell::new(&mut stops);
         let (stop, hurry) = (next(&stops), next(&stops));
@@ -49,11 +60,38 @@ pub fn serve(ready: Ready, started: impl FnOnce(&App)) -> anyhow::Result<ExitCod
 }
 
 /// Opens files again whenever it is asked for.
-async fn reopen(mut reopens: Reopens, reopener: Reopener) {
+async fn reopen(mut requests: Requests, control: Arc<Control>) {
     loop {
-        reopens.next().await;
-        reopener.reopen();
+        requests.next().await;
+        control.reopen();
     }
+}
+
+/// Reads the configuration again whenever it is asked for, one time after the other.
+async fn reload(mut requests: Requests, read: Arc<Read>, control: Arc<Control>) {
+    loop {
+        requests.next().await;
+        let (ready, problems) = read_aside(Arc::clone(&read)).await;
+        if control.reload(ready, &problems).await == Reloaded::Taken {
+            let control = Arc::clone(&control);
+            tokio::spawn(async move { control.tell_hanging().await });
+        }
+    }
+}
+
+/// Names are resolved, which takes its time: on a thread that holds up neither signals nor the end.
+async fn read_aside(read: Arc<Read>) -> (Option<Ready>, Vec<Problem>) {
+    let (done, result) = oneshot::channel();
+    let work = move || {
+        // Nobody waits for it once the process is ending.
+        let _ = done.send(read());
+    };
+    let spawned = std::thread::Builder::new().name("reload".into()).spawn(work);
+    if let Err(error) = spawned {
+        tracing::error!(target: "gatelog.proxy", %error, "the configuration cannot be read again");
+    }
+    // Without an answer nothing was found wrong, and nothing can be put in force.
+    result.await.unwrap_or_default()
 }
 
 /// The first stop drains, the second one hurries: they are waited for one after the other.

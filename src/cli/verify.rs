@@ -12,7 +12,9 @@
 //! `log_sampled`.
 //!
 //! What no log can show is that its tail is gone, when that tail is whole requests of which nothing else stands in it; so
-//! an instance that has a `server_started` must have its `server_stopping`.
+//! an instance that has a `server_started` must have its `server_stopping`, or a `config_reloaded` that says that the stream
+//! ends here (`"stream":"ends"`): the output was taken out. Requests that were open then have their ends elsewhere, also
+//! when the stream begins again later (`"stream":"begins"`).
 //!
 //! A line that says `"torn":true` was left unfinished by a killed process and ended by the next one: it is counted, and
 //! nothing in it is believed.
@@ -74,7 +76,7 @@ pub struct Report {
     pub instances: usize,
     /// `request_completed` among the records.
     pub completed: u64,
-    /// Requests without an end that are no problem: the log is live, or records were lost.
+    /// Requests without an end that are no problem: the log is live, its output was taken out, or records were lost.
     pub open: u64,
     /// Records that `log_loss` names.
     pub lost: u64,
@@ -129,9 +131,11 @@ struct Instance {
     sequence: Sequence,
     /// Records that its `log_loss` records name.
     lost: u64,
-    /// Its `server_started` is in the log, so that its `server_stopping` must be too.
+    /// Its `server_started` is in the log, so that its `server_stopping` must be too, or the end of the stream.
     began: Option<Place>,
     ended: bool,
+    /// A reload has ended the stream, and none has begun it again.
+    taken_out: bool,
 }
 
 /// Reads a log, line by line.
@@ -228,6 +232,7 @@ impl<'o, W: Write> Verifier<'o, W> {
         match line.text("event").unwrap_or_default() {
             "server_started" => self.instances[instance].began = Some(place),
             "server_stopping" => self.instances[instance].ended = true,
+            "config_reloaded" => self.reloaded(line, instance),
             "log_sampled" => {
                 self.report.sampled = self.report.sampled.saturating_add(line.whole("count").unwrap_or_default());
             }
@@ -241,6 +246,19 @@ impl<'o, W: Write> Verifier<'o, W> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// A reload may end the stream, or begin it.
+    fn reloaded(&mut self, line: &Line<'_>, instance: usize) {
+        let state = &mut self.instances[instance];
+        match line.text("stream").or_else(|| line.text("gatelog.stream")) {
+            Some("ends") => state.taken_out = true,
+            Some("begins") => {
+                state.taken_out = false;
+                self.report.open += self.requests.forget_open(instance);
+            }
+            _ => {}
+        }
     }
 
     /// What can only be said once the whole log was read.
@@ -260,14 +278,15 @@ impl<'o, W: Write> Verifier<'o, W> {
             self.problems.found(place, gap)?;
         }
         let open = self.requests.open(at);
-        if self.options.open_ok || open.len() as u64 <= instance.lost {
+        if self.options.open_ok || instance.taken_out || open.len() as u64 <= instance.lost {
             self.report.open += open.len() as u64;
         } else {
             for (place, id) in open {
                 self.problems.found(place, Problem::Unfinished(id))?;
             }
         }
-        if let (Some(place), false, false) = (instance.began, instance.ended, self.options.open_ok) {
+        let ended = instance.ended || instance.taken_out;
+        if let (Some(place), false, false) = (instance.began, ended, self.options.open_ok) {
             self.problems.found(place, Problem::CutOff(instance.name.clone()))?;
         }
         self.report.lost = self.report.lost.saturating_add(instance.lost);

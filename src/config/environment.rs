@@ -16,7 +16,7 @@ pub struct Environment {
 }
 
 /// How a file is read, whole.
-type ReadFile = dyn Fn(&Path) -> io::Result<Vec<u8>>;
+type ReadFile = dyn Fn(&Path) -> io::Result<Vec<u8>> + Send + Sync;
 
 impl Environment {
     /// These variables, and the files of this machine. Variables that are no UTF-8 are made so.
@@ -29,7 +29,7 @@ impl Environment {
     /// These variables, and whatever files the closure knows.
     pub fn with_files(
         variables: impl IntoIterator<Item = (String, String)>,
-        read: impl Fn(&Path) -> io::Result<Vec<u8>> + 'static,
+        read: impl Fn(&Path) -> io::Result<Vec<u8>> + Send + Sync + 'static,
     ) -> Environment {
         Environment { variables: variables.into_iter().collect(), read: Box::new(read) }
     }

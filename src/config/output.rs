@@ -168,12 +168,7 @@ fn clash(section: &Section<'_>, first: &Output, second: &Output) -> bool {
 
 /// The spool of an output, where it has one.
 fn spool(kind: &OutputKind) -> Option<&SpoolSettings> {
-    match kind {
-        OutputKind::Stdout | OutputKind::File(_) => None,
-        OutputKind::Syslog(syslog) => syslog.delivery.spool.as_ref(),
-        OutputKind::Http(http) => http.delivery.spool.as_ref(),
-        OutputKind::Otlp(otlp) => otlp.delivery.spool.as_ref(),
-    }
+    kind.delivery()?.spool.as_ref()
 }
 
 /// An output without a name has its type for one, with a number where that is taken.

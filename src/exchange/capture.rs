@@ -21,7 +21,7 @@ const MAX_EXCEPTION: usize = 1024;
 const PROBLEM: &str = "application/problem+json";
 
 /// `log.capture`: which bodies are shown, and how much of them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CaptureSettings {
     /// `response_body`: bytes that are shown at most.
     pub response_body: usize,

@@ -12,7 +12,7 @@ use super::business::settings::EventSettings;
 use super::capture::CaptureSettings;
 
 /// `[identity]` and what `[log]` says about requests.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -57,7 +57,7 @@ impl Default for Settings {
 }
 
 /// `identity.request_id`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RequestIdSettings {
     /// The header it is read from, sent on in, and given back in.
     pub header: HeaderName,
@@ -98,7 +98,7 @@ pub enum IdFormat {
 }
 
 /// One entry of `identity.user`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum UserSource {
     /// The application says so; `strip` keeps it from the client.
     ResponseHeader {
@@ -126,7 +126,7 @@ pub enum UserSource {
 }
 
 /// `log.labels`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LabelSettings {
     /// Request headers to note.
     pub request_headers: Vec<HeaderName>,

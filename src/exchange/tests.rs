@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 
 use super::*;
-use crate::pipeline::{Format, Levels, OutputSettings, Port, Queue, Stamp};
+use crate::pipeline::{Format, Levels, OutputSettings, Port, Queue, Routing, Stamp};
 use crate::record::json::splice;
 use crate::record::{Outcome, Phase};
 
@@ -25,7 +25,8 @@ impl Core {
         let port = Port::new(&OutputSettings::default(), Format::Json);
         let queue = Arc::clone(&port.queue);
         let stamp = Stamp { instance: "i".into(), record: Default::default() };
-        let intake = Rc::new(Intake::new(Levels::new(&Default::default()), &[port], &stamp));
+        let intake =
+            Rc::new(Intake::new(&Routing { levels: Levels::new(&Default::default()), ports: vec![port], stamp }));
         let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key of the test");
         let policy = Policy::new(&Default::default(), &hash_key);
         let shared = Shared { settings, policy, table: Arc::new(Table::empty()), hash_key, tally: Default::default() };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// One `[[listen]]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ListenSettings {
     /// Where it was written: an index into the places that the configuration keeps.
     pub origin: usize,
@@ -16,7 +16,7 @@ pub struct ListenSettings {
 }
 
 /// `listen.tls`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TlsSettings {
     /// PEM chain, leaf first.
     pub certificate: PathBuf,
@@ -36,7 +36,7 @@ pub enum TlsVersion {
 }
 
 /// `[limits]`: sizes in bytes; `None` is no limit.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// A request head, whole.
     pub header_bytes: usize,

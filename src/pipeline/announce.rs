@@ -1,19 +1,24 @@
 //! Records from outside the request's way: gatelog about itself, from any thread.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
 
 use crate::record::{Body, Event, Head, Level, Record, Value};
 use crate::time;
 
-use super::port::lowest_level;
-use super::{Layout, Levels, Port, Stamp};
+use super::{Layout, Levels, Port, Routing};
 
 /// The logger of gatelog about itself.
 pub const PROXY_LOGGER: &str = "gatelog.proxy";
 
 /// Offers rare records, each handed over at once.
 #[derive(Debug)]
-pub struct Announcer {
+pub struct Announcer(ArcSwap<Ways>);
+
+/// The ways to all outputs.
+#[derive(Debug)]
+struct Ways {
     levels: Levels,
     /// Below it no output takes anything.
     lowest: Level,
@@ -22,15 +27,18 @@ pub struct Announcer {
 
 impl Announcer {
     /// A way to each of the outputs.
-    pub fn new(levels: Levels, ports: &[Port], stamp: &Stamp) -> Announcer {
-        let layout = |port: &Port| Mutex::new(Layout::new(port.format, stamp));
-        let lowest = lowest_level(ports);
-        Announcer { levels, lowest, ports: ports.iter().map(|port| (port.clone(), layout(port))).collect() }
+    pub fn new(routing: &Routing) -> Announcer {
+        Announcer(ArcSwap::from_pointee(Ways::new(routing)))
+    }
+
+    /// From now on there are these outputs.
+    pub fn swap(&self, routing: &Routing) {
+        self.0.store(Arc::new(Ways::new(routing)));
     }
 
     /// Whether a record of this level is written by anybody.
     pub fn allows(&self, logger: &str, level: Level) -> bool {
-        level >= self.lowest && self.levels.allow(logger, level)
+        self.0.load().allows(logger, level)
     }
 
     /// Says something about gatelog itself, now.
@@ -41,6 +49,22 @@ impl Announcer {
 
     /// Offers any record. What finds a queue full is dropped and counted there.
     pub fn record(&self, record: &Record<'_>) {
+        self.0.load().record(record);
+    }
+}
+
+impl Ways {
+    fn new(routing: &Routing) -> Ways {
+        let layout = |port: &Port| Mutex::new(Layout::new(port.format, &routing.stamp));
+        let ports = routing.ports.iter().map(|port| (port.clone(), layout(port))).collect();
+        Ways { levels: routing.levels.clone(), lowest: routing.lowest(), ports }
+    }
+
+    fn allows(&self, logger: &str, level: Level) -> bool {
+        level >= self.lowest && self.levels.allow(logger, level)
+    }
+
+    fn record(&self, record: &Record<'_>) {
         if !self.allows(record.head.logger, record.head.level) {
             return;
         }

@@ -82,7 +82,7 @@ impl Health {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Counts records that are lost. Those that found the queue full are counted there.
+    /// Counts records that are lost.
     pub fn count_dropped(&self, reason: Reason, records: u64) {
         self.dropped[reason as usize].fetch_add(records, Ordering::Relaxed);
     }

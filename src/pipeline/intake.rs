@@ -1,7 +1,7 @@
 //! Where a core offers its records: encoded at once into a batch per output, never waiting for anybody.
 
-use std::cell::RefCell;
-use std::time::Duration;
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -10,37 +10,64 @@ use crate::record::{Body, Facts, Head, Level, Progress, Record};
 use crate::time;
 
 use super::lane::Lane;
-use super::port::lowest_level;
-use super::{Gate, Layout, Levels, Port, Stamp, Written};
+use super::{Gate, Layout, Levels, Routing, Written};
 
 /// One core's way into the pipeline.
 ///
 /// Not `Sync`: each serving thread has its own.
 #[derive(Debug)]
 pub struct Intake {
-    levels: Levels,
+    levels: RefCell<Levels>,
     /// Below it no output takes anything.
-    lowest: Level,
+    lowest: Cell<Level>,
     lanes: RefCell<Vec<Lane>>,
+    /// Lanes to outputs that are no more, whose last lines found the queue full, and since when.
+    leaving: RefCell<Vec<(Lane, Instant)>>,
     filled: Notify,
 }
 
 impl Intake {
     /// A way to each of the outputs.
-    pub fn new(levels: Levels, ports: &[Port], stamp: &Stamp) -> Intake {
-        let lanes = ports.iter().map(|port| Lane::new(port.clone(), stamp)).collect();
-        Intake { levels, lowest: lowest_level(ports), lanes: RefCell::new(lanes), filled: Notify::new() }
+    pub fn new(routing: &Routing) -> Intake {
+        let lanes = routing.ports.iter().map(|port| Lane::new(port.clone(), &routing.stamp)).collect();
+        Intake {
+            levels: RefCell::new(routing.levels.clone()),
+            lowest: Cell::new(routing.lowest()),
+            lanes: RefCell::new(lanes),
+            leaving: RefCell::default(),
+            filled: Notify::new(),
+        }
+    }
+
+    /// From now on there are these outputs. One that was there before keeps the lines that have gathered for it; those
+    /// of one that is no more are handed over now, or soon where its queue is full: nobody waits for it.
+    pub fn swap(&self, routing: &Routing) {
+        let mut lanes = self.lanes.borrow_mut();
+        let mut before = std::mem::take(&mut *lanes);
+        let lane = |port| match before.iter().position(|lane| lane.port.is(port)) {
+            Some(at) => before.swap_remove(at),
+            None => Lane::new(port.clone(), &routing.stamp),
+        };
+        *lanes = routing.ports.iter().map(lane).collect();
+        self.levels.replace(routing.levels.clone());
+        self.lowest.set(routing.lowest());
+        let since = time::monotonic();
+        let left = before.into_iter().filter_map(|mut lane| (!lane.hand_over_last()).then_some((lane, since)));
+        self.leaving.borrow_mut().extend(left);
+        self.filled.notify_one();
     }
 
     /// Whether a record of this level is written by anybody.
     pub fn allows(&self, logger: &str, level: Level) -> bool {
-        level >= self.lowest && self.levels.allow(logger, level)
+        level >= self.lowest.get() && self.levels.borrow().allow(logger, level)
     }
 
-    /// Encodes once what all records of one request share.
+    /// Encodes once what all records of one request share, if any output has a use for it.
     pub fn fragment(&self, facts: &Facts<'_>, fragment: &mut Fragment) {
-        if let Some(lane) = self.lanes.borrow().iter().find_map(|lane| lane.layout.json()) {
-            lane.fragment(facts, fragment);
+        match self.lanes.borrow().iter().find_map(|lane| lane.layout.json()) {
+            Some(encoder) => encoder.fragment(facts, fragment),
+            // What an earlier request left must not be taken for this one's.
+            None => fragment.clear(),
         }
     }
 
@@ -57,7 +84,10 @@ impl Intake {
             })
         };
         self.offer(head, accepts, |layout, out| match layout {
-            Layout::Json(encoder) => Written::Numbered(encoder.request(head, fragment, progress, out)),
+            // It is empty where no output had a use for it when the request began.
+            Layout::Json(encoder) if !fragment.is_empty() => {
+                Written::Numbered(encoder.request(head, fragment, progress, out))
+            }
             layout => {
                 let mut written = Written::None;
                 show(&mut |facts| {
@@ -78,10 +108,27 @@ impl Intake {
         self.filled.notified().await;
     }
 
-    /// Hands over whatever the batches hold. Returns whether a loss could not be told yet because the queue is full.
+    /// Hands over whatever the batches hold. Returns whether something is left that a full queue did not take: a loss that
+    /// could not be told yet, or the last lines for an output that is no more.
     pub fn flush(&self) -> bool {
         let mut lanes = self.lanes.borrow_mut();
-        lanes.iter_mut().fold(false, |untold, lane| lane.hand_over() | untold)
+        let untold = lanes.iter_mut().fold(false, |untold, lane| lane.hand_over() | untold);
+        untold | self.flush_leaving()
+    }
+
+    fn flush_leaving(&self) -> bool {
+        let mut leaving = self.leaving.borrow_mut();
+        leaving.retain_mut(|(lane, since)| {
+            if lane.hand_over_last() {
+                return false;
+            }
+            let late = since.elapsed() >= LAST_LINES;
+            if late {
+                lane.give_up();
+            }
+            !late
+        });
+        !leaving.is_empty()
     }
 
     /// Hands over the last of all lines within this time, to all outputs at once; what one does not take until then is
@@ -89,7 +136,8 @@ impl Intake {
     pub fn flush_last(&self, at_most: Duration) {
         let since = time::monotonic();
         let mut lanes = self.lanes.borrow_mut();
-        let mut left: Vec<&mut Lane> = lanes.iter_mut().collect();
+        let mut leaving = self.leaving.borrow_mut();
+        let mut left: Vec<&mut Lane> = lanes.iter_mut().chain(leaving.iter_mut().map(|(lane, _)| lane)).collect();
         loop {
             left.retain_mut(|lane| !lane.hand_over_last());
             if left.is_empty() || since.elapsed() >= at_most {
@@ -124,6 +172,8 @@ impl Intake {
     }
 }
 
+/// How long an output that is no more is offered its last lines.
+const LAST_LINES: Duration = Duration::from_secs(5);
 /// The wait between two tries to hand over the last lines.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -133,28 +183,28 @@ pub type Show<'a> = dyn Fn(&mut dyn FnMut(&Facts<'_>)) + 'a;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::{Batch, Format, OutputSettings, Queue};
+    use crate::pipeline::{Batch, Format, Health, OutputSettings, Port, Queue, Stamp};
     use crate::record::Event;
     use std::sync::Arc;
 
     /// An intake before an output that has room for one line, which another one has taken.
-    fn full() -> (Intake, Arc<Queue>) {
+    fn full() -> (Intake, Arc<Queue>, Arc<Health>) {
         let port = Port::new(&OutputSettings { queue: 1, ..OutputSettings::default() }, Format::Json);
-        let queue = Arc::clone(&port.queue);
+        let (queue, health) = (Arc::clone(&port.queue), Arc::clone(&port.health));
         let mut other = Batch { bytes: vec![b'\n'], ..Batch::default() };
         other.close_line(Written::Plain);
         queue.push(other).expect("an empty queue takes any batch");
         let stamp = Stamp { instance: "i".into(), record: Default::default() };
-        let intake = Intake::new(Levels::new(&Default::default()), &[port], &stamp);
+        let intake = Intake::new(&Routing { levels: Levels::new(&Default::default()), ports: vec![port], stamp });
         let event = Event::ServerStopping;
         let head = Head { timestamp: 0, level: Level::Info, event, message: "m", logger: "gatelog.proxy" };
         intake.record(&Record { head, body: Body::Fields(&[]) });
-        (intake, queue)
+        (intake, queue, health)
     }
 
     #[test]
     fn the_last_lines_wait_for_a_queue_that_is_full() {
-        let (intake, queue) = full();
+        let (intake, queue, health) = full();
         let reader = Arc::clone(&queue);
         let reading = std::thread::spawn(move || {
             let mut lines = 0;
@@ -165,12 +215,12 @@ mod tests {
         });
         intake.flush_last(Duration::from_secs(20));
         reading.join().expect("both lines come");
-        assert_eq!((queue.dropped(), queue.take_untold()), (0, 0));
+        assert_eq!((health.dropped()[0], queue.take_untold()), (0, 0));
     }
 
     #[test]
     fn the_last_lines_that_nobody_takes_are_told_of() {
-        let (intake, queue) = full();
+        let (intake, queue, health) = full();
         intake.flush();
         intake.record(&Record {
             head: Head {
@@ -183,6 +233,53 @@ mod tests {
             body: Body::Fields(&[]),
         });
         intake.flush_last(Duration::from_millis(1));
-        assert_eq!((queue.dropped(), queue.take_untold()), (2, 2));
+        assert_eq!((health.dropped()[0], queue.take_untold()), (2, 2));
+    }
+
+    fn routing(ports: &[&Port]) -> Routing {
+        let stamp = Stamp { instance: "i".into(), record: Default::default() };
+        Routing {
+            levels: Levels::new(&Default::default()),
+            ports: ports.iter().map(|port| (*port).clone()).collect(),
+            stamp,
+        }
+    }
+
+    fn say(intake: &Intake) {
+        let event = Event::ServerStarted;
+        let head = Head { timestamp: 0, level: Level::Info, event, message: "m", logger: "gatelog.proxy" };
+        intake.record(&Record { head, body: Body::Fields(&[]) });
+    }
+
+    fn lines(queue: &Queue) -> usize {
+        std::iter::from_fn(|| queue.pop()).map(|batch| batch.lines.len()).sum()
+    }
+
+    #[test]
+    fn records_before_a_swap_go_to_the_outputs_before_and_those_after_it_to_the_outputs_after() {
+        let [kept, gone, new] = [0; 3].map(|_| Port::new(&OutputSettings::default(), Format::Json));
+        let queues = [&kept, &gone, &new].map(|port| Arc::clone(&port.queue));
+        let intake = Intake::new(&routing(&[&gone, &kept]));
+        say(&intake);
+        intake.swap(&routing(&[&new, &kept]));
+        drop((kept, gone, new));
+        assert!(queues[1].is_closed(), "nobody can offer anything to it any more");
+        assert_eq!(queues[0].waiting_batches(), 0, "what gathers for it goes on gathering");
+        say(&intake);
+        intake.flush();
+        assert_eq!(queues.each_ref().map(|queue| lines(queue)), [2, 1, 1]);
+        assert!(!queues[0].is_closed() && !queues[2].is_closed());
+    }
+
+    #[test]
+    fn last_lines_for_an_output_that_is_no_more_wait_until_its_queue_has_room() {
+        let (intake, queue, _) = full();
+        intake.swap(&routing(&[]));
+        assert!(intake.flush(), "they are still there");
+        assert!(!queue.is_closed());
+        assert_eq!(lines(&queue), 1);
+        assert!(!intake.flush());
+        assert_eq!(lines(&queue), 1);
+        assert!(queue.is_closed());
     }
 }

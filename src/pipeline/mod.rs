@@ -10,6 +10,10 @@
 //! do. The number of a record (`seq`) is given by the writer, in the order of the stream. What finds the queue full is
 //! dropped and counted; the count travels with the next batch of the same core, so that the numbers of the lost
 //! records, and a `log_loss` record that names them, stand where they were lost.
+//!
+//! Which outputs there are is one value, the [`Routing`]. A core takes a new one between two records
+//! ([`Intake::swap`]): what it offered before goes to the outputs before, what it offers afterwards to those after. An
+//! output that is in both keeps its queue. Of one that is not, the queue is closed by whoever lets go of it last.
 
 pub mod announce;
 pub mod gate;
@@ -20,6 +24,7 @@ pub mod layout;
 pub mod levels;
 pub mod port;
 pub mod queue;
+pub mod routing;
 pub mod settings;
 
 pub use announce::Announcer;
@@ -30,6 +35,7 @@ pub use layout::{Layout, Written};
 pub use levels::Levels;
 pub use port::{Port, Report};
 pub use queue::{Batch, Queue};
+pub use routing::Routing;
 pub use settings::{
     Auth, BatchSettings, Compression, DeliverySettings, FileSettings, Format, HttpBody, HttpSettings, OtlpSettings,
     OutputKind, OutputSettings, Peer, RequestSettings, Rotate, Settings, SpoolSettings, SyslogAddress, SyslogSettings,

@@ -7,7 +7,7 @@ use crate::record::Level;
 use super::health::Condition;
 use super::{Format, Gate, Health, OutputSettings, Queue, Reason};
 
-/// The way to one output.
+/// The way to one output: whoever holds one may offer batches. Its writer holds none, and leaves when nobody does.
 #[derive(Debug, Clone)]
 pub struct Port {
     /// What the output is called.
@@ -20,6 +20,18 @@ pub struct Port {
     pub queue: Arc<Queue>,
     /// How it fares.
     pub health: Arc<Health>,
+    /// With the last of all ports the queue is closed.
+    _open: Arc<Open>,
+}
+
+/// Closes a queue when nobody is left who could offer something to it.
+#[derive(Debug)]
+struct Open(Arc<Queue>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// How an output fares, at one moment.
@@ -44,24 +56,28 @@ pub struct Report {
 impl Port {
     /// A new way to an output, its queue empty. `format` is what `Auto` stands for where the output is.
     pub fn new(settings: &OutputSettings, format: Format) -> Port {
-        Port {
-            name: settings.name.as_str().into(),
-            format,
-            gate: Gate::new(settings),
-            queue: Arc::new(Queue::new(settings)),
-            health: Arc::default(),
-        }
+        Port::counting(settings, format, Arc::default())
+    }
+
+    /// The same for an output that had counters before.
+    pub fn counting(settings: &OutputSettings, format: Format, health: Arc<Health>) -> Port {
+        let queue = Arc::new(Queue::new(settings, Arc::clone(&health)));
+        let _open = Arc::new(Open(Arc::clone(&queue)));
+        Port { name: settings.name.as_str().into(), format, gate: Gate::new(settings), queue, health, _open }
+    }
+
+    /// Whether both lead to the same queue.
+    pub fn is(&self, other: &Port) -> bool {
+        Arc::ptr_eq(&self.queue, &other.queue)
     }
 
     /// How the output fares now.
     pub fn report(&self) -> Report {
-        let mut dropped = self.health.dropped();
-        dropped[Reason::QueueFull as usize] += self.queue.dropped();
         Report {
             name: Arc::clone(&self.name),
             written: self.health.written(),
             bytes: self.health.bytes(),
-            dropped,
+            dropped: self.health.dropped(),
             waiting_bytes: self.queue.waiting_bytes() as u64,
             waiting_batches: self.queue.waiting_batches() as u64,
             condition: self.health.condition(),

@@ -4,15 +4,16 @@
 //! that steady traffic allocates nothing. The writer sleeps by parking its thread and is woken by `unpark`, which is a
 //! swap of one atomic while it is awake.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
 use tokio::sync::Notify;
 
-use super::{OutputSettings, WhenFull, Written};
+use super::{Health, OutputSettings, Reason, WhenFull, Written};
+use crate::time;
 
 /// A batch is handed over when it has grown to this.
 pub const BATCH_BYTES: usize = 64 * 1024;
@@ -104,9 +105,12 @@ pub struct Queue {
     waiting_bytes: AtomicUsize,
     max_bytes: usize,
     when_full: WhenFull,
-    dropped: AtomicU64,
+    health: Arc<Health>,
     untold: AtomicU64,
-    closed: AtomicBool,
+    /// When nothing more was to come.
+    closed: OnceLock<Instant>,
+    /// Nothing more comes because the process ends.
+    ending: AtomicBool,
     /// Digits of the numbers that the writer gives now.
     digits: AtomicUsize,
     writer: OnceLock<Thread>,
@@ -115,17 +119,18 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// An empty queue with the limits of its output.
-    pub fn new(settings: &OutputSettings) -> Queue {
+    /// An empty queue with the limits of its output, which counts what it drops in `health`.
+    pub fn new(settings: &OutputSettings, health: Arc<Health>) -> Queue {
         Queue {
             batches: ArrayQueue::new(MAX_BATCHES),
             spare: ArrayQueue::new(MAX_SPARE),
             waiting_bytes: AtomicUsize::new(0),
             max_bytes: settings.queue,
             when_full: settings.when_full,
-            dropped: AtomicU64::new(0),
+            health,
             untold: AtomicU64::new(0),
-            closed: AtomicBool::new(false),
+            closed: OnceLock::new(),
+            ending: AtomicBool::new(false),
             digits: AtomicUsize::new(1),
             writer: OnceLock::new(),
             arrived: Notify::new(),
@@ -195,7 +200,7 @@ impl Queue {
 
     /// Counts records that were dropped because it was full.
     pub fn count_dropped(&self, records: u64) {
-        self.dropped.fetch_add(records, Ordering::Relaxed);
+        self.health.count_dropped(Reason::QueueFull, records);
     }
 
     /// Counts dropped records whose core has no later batch to tell of them with; the writer does.
@@ -214,20 +219,32 @@ impl Queue {
         self.untold.swap(0, Ordering::Relaxed)
     }
 
-    /// Records dropped so far because it was full.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
     /// Nothing more will come; the writer leaves once it has written what waits.
     pub fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        // Only the first time counts.
+        let _ = self.closed.set(time::monotonic());
         self.wake();
+    }
+
+    /// The process ends: nothing more will come, to any output.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+        self.close();
+    }
+
+    /// Whether [`Queue::end`] was called.
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
     }
 
     /// Whether [`Queue::close`] was called.
     pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.closed.get().is_some()
+    }
+
+    /// Whether [`Queue::close`] was called so long ago.
+    pub fn is_closed_since(&self, at_least: Duration) -> bool {
+        self.closed.get().is_some_and(|closed| closed.elapsed() >= at_least)
     }
 
     /// Bytes that wait to be written.
@@ -270,7 +287,7 @@ mod tests {
     }
 
     fn queue(limit: usize) -> Queue {
-        Queue::new(&OutputSettings { queue: limit, ..OutputSettings::default() })
+        Queue::new(&OutputSettings { queue: limit, ..OutputSettings::default() }, Arc::default())
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::filter::Expression;
 use crate::record::Level;
 
 /// The routing part of `[log]` and all `[[log.output]]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// `log.level`; `None` is off.
     pub level: Option<Level>,
@@ -33,7 +33,7 @@ impl Default for Settings {
 }
 
 /// One `[[log.output]]`: what every output has, and what only its kind has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OutputSettings {
     /// What it is called in `log_loss` records, counters and diagnostics; no two outputs share a name.
     pub name: String,
@@ -51,6 +51,14 @@ pub struct OutputSettings {
     pub queue: usize,
 }
 
+impl OutputSettings {
+    /// Whether both are the same output, wherever they stand in their configurations.
+    pub fn is_same(&self, other: &OutputSettings) -> bool {
+        let unplaced = |output: &OutputSettings| OutputSettings { kind: output.kind.unplaced(), ..output.clone() };
+        unplaced(self) == unplaced(other)
+    }
+}
+
 impl Default for OutputSettings {
     fn default() -> Self {
         OutputSettings {
@@ -66,7 +74,7 @@ impl Default for OutputSettings {
 }
 
 /// Where an output writes to, with what only this kind of output is told.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum OutputKind {
     /// Standard output; there is one at most.
     Stdout,
@@ -97,6 +105,31 @@ impl OutputKind {
         match self {
             OutputKind::File(file) => Some(file),
             _ => None,
+        }
+    }
+
+    /// How it delivers, where it does so over a network.
+    pub fn delivery(&self) -> Option<&DeliverySettings> {
+        match self {
+            OutputKind::Syslog(syslog) => Some(&syslog.delivery),
+            OutputKind::Http(http) => Some(&http.delivery),
+            OutputKind::Otlp(otlp) => Some(&otlp.delivery),
+            OutputKind::Stdout | OutputKind::File(_) => None,
+        }
+    }
+
+    /// Without what says where it stands in the configuration.
+    fn unplaced(&self) -> OutputKind {
+        match self {
+            OutputKind::Stdout => OutputKind::Stdout,
+            OutputKind::File(file) => OutputKind::File(FileSettings { origin: 0, ..file.clone() }),
+            OutputKind::Syslog(syslog) => OutputKind::Syslog(SyslogSettings { origin: 0, ..syslog.clone() }),
+            OutputKind::Http(http) => {
+                OutputKind::Http(HttpSettings { request: http.request.unplaced(), ..http.clone() })
+            }
+            OutputKind::Otlp(otlp) => {
+                OutputKind::Otlp(OtlpSettings { request: otlp.request.unplaced(), ..otlp.clone() })
+            }
         }
     }
 }

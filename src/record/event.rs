@@ -56,6 +56,10 @@ pub enum Event {
     ServerStarted,
     /// Draining.
     ServerStopping,
+    /// The configuration was read again and is in force.
+    ConfigReloaded,
+    /// The configuration was read again and is no good; the one before stays.
+    ConfigRefused,
     /// gatelog about itself.
     Diagnostic,
     /// What the user calls so.
@@ -90,6 +94,8 @@ impl Event {
             Event::LogSampled => "log_sampled",
             Event::ServerStarted => "server_started",
             Event::ServerStopping => "server_stopping",
+            Event::ConfigReloaded => "config_reloaded",
+            Event::ConfigRefused => "config_refused",
             Event::Diagnostic => "diagnostic",
             Event::Business(name) => name,
         }
@@ -108,6 +114,8 @@ impl Event {
             Event::LogSampled => "Requests left out by sampling",
             Event::ServerStarted => "Server started",
             Event::ServerStopping => "Server stopping",
+            Event::ConfigReloaded => "Configuration reloaded",
+            Event::ConfigRefused => "Configuration refused",
             Event::Diagnostic => "",
             Event::Business(name) => name,
         }

@@ -3,7 +3,7 @@
 use super::Schema;
 
 /// `[log]`: what is written into records, whoever writes them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     /// `log.service`.
     pub service: Option<String>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::sample::SampleRule;
 
 /// `[converters]` and all `[[route]]`, in order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     /// Beside Django's five.
     pub converters: Vec<ConverterSettings>,
@@ -14,7 +14,7 @@ pub struct Settings {
 }
 
 /// One entry of `[converters]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ConverterSettings {
     /// Where it was written: an index into the places that the configuration keeps.
     pub origin: usize,
@@ -38,7 +38,7 @@ pub enum ConverterType {
 }
 
 /// How a route is written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Pattern {
     /// Django's `path()`.
     Path(String),
@@ -51,7 +51,7 @@ pub enum Pattern {
 }
 
 /// One `[[route]]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RouteSettings {
     /// Where it was written: an index into the places that the configuration keeps.
     pub origin: usize,

@@ -1,11 +1,19 @@
 //! The outputs: each takes batches from its queue on a thread of its own, numbers the lines and writes them.
 //!
-//! [`Outputs`] are all that run. A new kind of output is an arm in [`Outputs::start`]: a [`writer::Target`] where it is a
-//! stream of bytes, a [`delivery::Collector`] where batches are sent over a network, else a thread of its own that takes from its port's queue, numbers with [`sequence::Sequence`],
-//! counts in the port's health, tells of failures with [`trouble::Trouble`], and ends when the queue is closed and empty.
+//! [`Outputs`] are all that run. A new kind of output is an arm in [`Outputs::open`] and one in [`change::is_one_place`]: a
+//! [`writer::Target`] where it is a stream of bytes, a [`delivery::Collector`] where batches are sent over a network, else a
+//! thread of its own that waits for its word ([`handover::Started`]), takes from its port's queue, numbers with
+//! [`sequence::Sequence`], counts in the port's health, tells of failures with [`trouble::Trouble`], and ends with its
+//! [`handover::Handover`] when the queue is closed and empty.
+//!
+//! **Change**: [`Outputs::prepare`] opens what is new and can still fail; [`Outputs::change`] cannot. An output whose
+//! settings are the same goes on as it is. One that is left writes what waits and ends by itself, in the background; who
+//! is to write to the same place begins when it has ended ([`handover`]).
 
+pub mod change;
 pub mod delivery;
 pub mod file;
+pub mod handover;
 pub mod http;
 pub mod lines;
 pub mod members;
@@ -22,15 +30,16 @@ pub mod writer;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::pipeline::{FileSettings, OutputKind, OutputSettings, Port, Report, Stamp};
+use crate::pipeline::{FileSettings, OutputKind, OutputSettings, Port, Queue, Report, Stamp};
 use crate::time;
 
+pub use self::change::{Changes, Prepared};
 use self::file::{Compressor, Family, LogFile};
+use self::handover::{Predecessor, Started};
 use self::stdout::Stdout;
 use self::trouble::Trouble;
 
@@ -45,52 +54,59 @@ pub struct StartError {
 }
 
 /// All outputs that run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outputs {
     running: Vec<Output>,
+    /// Those that were left, with what they leave to whoever writes to their places again.
+    left: Vec<Left>,
     /// Ends with this value.
-    _compressor: Option<Compressor>,
+    compressor: Option<Compressor>,
 }
 
 /// One output and its thread.
 #[derive(Debug)]
 struct Output {
+    settings: OutputSettings,
     port: Port,
-    writer: JoinHandle<()>,
+    writer: Predecessor,
     /// Set to have its file opened again.
     reopen: Arc<AtomicBool>,
 }
 
+/// An output that is no more, or will soon be.
+#[derive(Debug)]
+struct Left {
+    settings: OutputSettings,
+    queue: Arc<Queue>,
+    writer: Predecessor,
+}
+
+/// Places that are remembered after their outputs have ended, so that a stream that comes back goes on with its numbers.
+const PLACES: usize = 1024;
+
 impl Outputs {
-    /// Opens every output and starts its thread; `ports` are theirs, in the same order.
+    /// Opens every output and starts its thread. Their formats are settled.
     ///
     /// # Errors
     /// The first output that cannot be opened.
-    pub fn start(settings: &[OutputSettings], ports: &[Port], stamp: &Stamp) -> Result<Outputs, StartError> {
-        let compressor = compressor(settings, ports).map_err(failed("log-compress"))?;
-        let start = |(settings, port): (&OutputSettings, &Port)| {
-            let reopen = Arc::default();
-            let writer = match &settings.kind {
-                OutputKind::Stdout => Stdout::open().and_then(|stdout| writer::start(stdout, port, stamp)),
-                OutputKind::File(file) => {
-                    let waker = compressor.as_ref().filter(|_| compresses(file)).map(Compressor::waker);
-                    LogFile::open(file, port, Arc::clone(&reopen), waker)
-                        .and_then(|file| writer::start(file, port, stamp))
-                }
-                OutputKind::Syslog(syslog) => syslog::start(port, stamp, syslog).map_err(io::Error::from),
-                OutputKind::Http(http) => http::start(port, stamp, http).map_err(io::Error::from),
-                OutputKind::Otlp(otlp) => otlp::start(port, stamp, otlp).map_err(io::Error::from),
-            };
-            Ok(Output { port: port.clone(), writer: writer.map_err(failed(&settings.name))?, reopen })
-        };
-        let running = settings.iter().zip(ports).map(start).collect::<Result<_, _>>()?;
-        Ok(Outputs { running, _compressor: compressor })
+    pub fn start(settings: &[OutputSettings], stamp: &Stamp) -> Result<Outputs, StartError> {
+        let mut outputs = Outputs::default();
+        let prepared = outputs.prepare(settings, stamp, false)?;
+        outputs.change(prepared);
+        Ok(outputs)
     }
 
-    /// What has their files opened again.
-    pub fn reopener(&self) -> Reopener {
-        let each = |output: &Output| (Arc::clone(&output.reopen), output.writer.thread().clone());
-        Reopener(self.running.iter().map(each).collect())
+    /// The way to each of them.
+    pub fn ports(&self) -> Vec<Port> {
+        self.running.iter().map(|output| output.port.clone()).collect()
+    }
+
+    /// Has their files opened again, which others have moved; done within a moment.
+    pub fn reopen(&self) {
+        for output in &self.running {
+            output.reopen.store(true, Ordering::Release);
+            output.writer.thread.thread().unpark();
+        }
     }
 
     /// How each of them fares.
@@ -98,29 +114,60 @@ impl Outputs {
         self.running.iter().map(|output| output.port.report()).collect()
     }
 
+    /// The names of those that were left so long ago and still have not ended.
+    pub fn hanging(&self, since: Duration) -> Vec<String> {
+        let hangs = |left: &&Left| left.queue.is_closed_since(since) && !left.writer.thread.is_finished();
+        self.left.iter().filter(hangs).map(|left| left.settings.name.clone()).collect()
+    }
+
     /// Lets all of them write what waits, at the same time and at most until then. One that hangs is left behind.
-    pub fn finish(self, until: Instant) {
-        self.running.iter().for_each(|output| output.port.queue.close());
-        let writes = |output: &Output| !output.writer.is_finished();
-        while self.running.iter().any(writes) && time::monotonic() < until {
+    pub fn finish(&mut self, until: Instant) {
+        self.running.iter().for_each(|output| output.port.queue.end());
+        self.left.iter().for_each(|left| left.queue.end());
+        let running = self.running.iter().map(|output| &output.writer);
+        let writers: Vec<&Predecessor> = running.chain(self.left.iter().map(|left| &left.writer)).collect();
+        while writers.iter().any(|writer| !writer.thread.is_finished()) && time::monotonic() < until {
             std::thread::sleep(POLL);
         }
+        self.compressor = None;
     }
-}
 
-/// Has files opened again that others have moved.
-#[derive(Debug, Clone)]
-pub struct Reopener(Vec<(Arc<AtomicBool>, Thread)>);
+    /// Opens one output, or makes it ready to be opened by its own thread when the writer before has ended.
+    fn open(&self, output: &OutputSettings, port: &Port, stamp: &Stamp, taken: bool) -> io::Result<(Started, Reopen)> {
+        let reopen = Reopen::default();
+        let started = match &output.kind {
+            OutputKind::Stdout => writer::start(Stdout::open()?, port, stamp),
+            OutputKind::File(file) => {
+                let waker = self.compressor.as_ref().filter(|_| compresses(file)).map(Compressor::waker);
+                let open = if taken { LogFile::unopened } else { LogFile::open };
+                writer::start(open(file, port, Arc::clone(&reopen), waker)?, port, stamp)
+            }
+            OutputKind::Syslog(syslog) => syslog::start(port, stamp, syslog, taken).map_err(io::Error::from),
+            OutputKind::Http(http) => http::start(port, stamp, http, taken).map_err(io::Error::from),
+            OutputKind::Otlp(otlp) => otlp::start(port, stamp, otlp, taken).map_err(io::Error::from),
+        };
+        Ok((started?, reopen))
+    }
 
-impl Reopener {
-    /// Asks for it; done within a moment.
-    pub fn reopen(&self) {
-        for (wanted, thread) in &self.0 {
-            wanted.store(true, Ordering::Release);
-            thread.unpark();
+    /// There is a thread that compresses if any output is to be.
+    fn need_compressor(&mut self, settings: &[OutputSettings]) -> io::Result<()> {
+        let needed = settings.iter().filter_map(|output| output.kind.file()).any(compresses);
+        if needed && self.compressor.is_none() {
+            self.compressor = Some(Compressor::start()?);
+        }
+        Ok(())
+    }
+
+    /// What the outputs have closed is compressed where they say so.
+    fn compress(&self) {
+        if let Some(compressor) = &self.compressor {
+            compressor.compress(self.running.iter().filter_map(family).collect());
         }
     }
 }
+
+/// Set to have a file opened again.
+type Reopen = Arc<AtomicBool>;
 
 /// Threads cannot be joined for a time only; this often it is looked whether they have ended.
 const POLL: Duration = Duration::from_millis(1);
@@ -133,16 +180,11 @@ fn compresses(file: &FileSettings) -> bool {
     file.rotate.as_ref().is_some_and(|rotate| rotate.compress.is_some())
 }
 
-/// The thread that compresses what any of the outputs has closed, if any is to be.
-fn compressor(settings: &[OutputSettings], ports: &[Port]) -> io::Result<Option<Compressor>> {
-    let files = settings.iter().zip(ports).filter_map(|(settings, port)| Some((settings.kind.file()?, port)));
-    let families = files.filter_map(|(file, port)| family(file, port).transpose());
-    let families = families.collect::<io::Result<Vec<Family>>>()?;
-    if families.is_empty() { Ok(None) } else { Compressor::start(families).map(Some) }
-}
-
-fn family(file: &FileSettings, port: &Port) -> io::Result<Option<Family>> {
-    let Some(compression) = file.rotate.as_ref().and_then(|rotate| rotate.compress) else { return Ok(None) };
-    let base = file::base(&file.path)?.to_owned();
-    Ok(Some(Family { folder: file::folder(file), base, compression, trouble: Trouble::new(port) }))
+/// The closed files of an output, if they are to be compressed.
+fn family(output: &Output) -> Option<Family> {
+    let file = output.settings.kind.file()?;
+    let compression = file.rotate.as_ref()?.compress?;
+    // Without a name it is not opened either, which its writer tells of.
+    let base = file::base(&file.path).ok()?.to_owned();
+    Some(Family { folder: file::folder(file), base, compression, trouble: Trouble::new(&output.port) })
 }

@@ -22,6 +22,16 @@ impl Sequence {
         Sequence { output: output.to_owned(), next: 1, layout: Layout::new(format, stamp), line: Vec::new() }
     }
 
+    /// The number that the next line gets.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Goes on with a stream that somebody else has begun.
+    pub fn go_on(&mut self, next: u64) {
+        self.next = next;
+    }
+
     /// Appends the batch's lines to `out`, each with its number.
     pub fn number(&mut self, batch: &Batch, out: &mut Vec<u8>) {
         let mut start = 0;
@@ -42,11 +52,6 @@ impl Sequence {
             start = end;
         }
         self.line = numbered;
-    }
-
-    /// The number of the next line.
-    pub fn next(&self) -> u64 {
-        self.next
     }
 
     /// Whether the batch's lines have exactly the room that their numbers need.

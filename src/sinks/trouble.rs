@@ -53,6 +53,12 @@ impl Trouble {
         }
     }
 
+    /// The output ends, and so many records that waited are lost: its last word, which is told whatever was told before.
+    pub fn lost(&mut self, records: u64) {
+        self.told = None;
+        self.failed("it did not take everything in time", &format!("{records} records are lost"));
+    }
+
     /// An attempt went well.
     pub fn over(&mut self) {
         if !std::mem::take(&mut self.failing) {

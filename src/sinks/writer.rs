@@ -7,11 +7,11 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::pipeline::{Batch, Health, Port, Queue, Reason, Stamp};
 
+use super::handover::{DRAIN, Handover, Started, lose};
 use super::sequence::Sequence;
 use super::trouble::Trouble;
 
@@ -36,19 +36,30 @@ pub trait Target: Send + 'static {
         true
     }
 
-    /// Nothing more will come.
+    /// Whether the rest of a line that the target before it at the same place took in part can follow in this one.
+    fn can_go_on(&self) -> bool {
+        true
+    }
+
+    /// Nothing more will come, for the process ends.
     fn finish(&mut self) {}
 }
 
-/// Starts the writer thread of an output.
+/// Starts the writer thread of an output. It ends once the queue is closed and empty, or was closed [`DRAIN`] ago.
 ///
 /// # Errors
 /// When there are no more threads.
-pub fn start(target: impl Target, port: &Port, stamp: &Stamp) -> io::Result<JoinHandle<()>> {
-    let writer = Writer::new(target, port, stamp);
-    let thread = std::thread::Builder::new().name(format!("log-{}", port.name)).spawn(|| writer.run())?;
-    port.queue.attach(thread.thread().clone());
-    Ok(thread)
+pub fn start(target: impl Target, port: &Port, stamp: &Stamp) -> io::Result<Started> {
+    let mut writer = Writer::new(target, port, stamp);
+    Started::spawn(port, writer.drain, move |before, leave| {
+        let queue = Arc::clone(&writer.queue);
+        writer.take_over(before);
+        let (mut target, handover) = writer.run();
+        leave.leave(handover);
+        if queue.is_ending() {
+            target.finish();
+        }
+    })
 }
 
 struct Writer<T> {
@@ -69,6 +80,8 @@ struct Writer<T> {
     lines: u64,
     /// Records that failed writes have lost and that nobody was told of yet, and why.
     lost: Vec<(Reason, u64)>,
+    /// How long it still writes once its queue is closed.
+    drain: Duration,
 }
 
 impl<T: Target> Writer<T> {
@@ -85,24 +98,48 @@ impl<T: Target> Writer<T> {
             jumps: Vec::new(),
             lines: 0,
             lost: Vec::new(),
+            drain: DRAIN,
         }
     }
 
-    fn run(mut self) {
+    /// Goes on where the writer before has ended.
+    fn take_over(&mut self, handover: Handover) {
+        let (rest, numbers) = handover.torn;
+        self.sequence.go_on(handover.next);
+        self.lost = handover.lost;
+        self.carried = (rest.len(), numbers);
+        self.out = rest;
+        if !self.target.can_go_on() {
+            self.forget_torn();
+        }
+    }
+
+    fn run(mut self) -> (T, Handover) {
         loop {
             // Read before the queue is emptied: whatever was pushed before the close is then seen.
             let closed = self.queue.is_closed();
             self.drain();
             if closed {
-                return self.target.finish();
+                return self.finish();
             }
             self.queue.park(PARK);
         }
     }
 
+    fn finish(mut self) -> (T, Handover) {
+        self.tell_lost();
+        self.write();
+        let torn = (self.out, self.carried.1);
+        (self.target, Handover { next: self.sequence.next(), lost: self.lost, torn, ..Handover::default() })
+    }
+
     fn drain(&mut self) {
         self.tend();
         while let Some(mut batch) = self.queue.pop() {
+            if self.queue.is_closed_since(self.drain) {
+                self.give_up(batch);
+                continue;
+            }
             self.tell_lost();
             self.tell(batch.lost, Reason::QueueFull);
             self.number(&mut batch);
@@ -116,6 +153,14 @@ impl<T: Target> Writer<T> {
         self.tell(untold, Reason::QueueFull);
         self.write();
         self.queue.set_digits(self.sequence.digits());
+    }
+
+    /// There was no time for these records any more.
+    fn give_up(&mut self, batch: Batch) {
+        let lines = batch.lines.len() as u64;
+        self.health.count_dropped(Reason::Shutdown, lines);
+        lose(&mut self.lost, Reason::QueueFull, batch.lost);
+        lose(&mut self.lost, Reason::Shutdown, lines);
     }
 
     /// Lines that have room for their numbers are not copied: their batch is what is written next.
@@ -184,7 +229,7 @@ impl<T: Target> Writer<T> {
         let whole = memchr::memchr_iter(b'\n', &self.out[..written]).count() as u64;
         self.health.count_written(whole, written as u64);
         self.health.count_dropped(reason, self.lines - kept);
-        self.lose(lost, reason);
+        lose(&mut self.lost, reason, lost);
         self.out.truncate(written + rest);
         self.out.drain(..written);
         self.carried = (self.out.len(), of_torn);
@@ -196,22 +241,20 @@ impl<T: Target> Writer<T> {
     }
 
     fn tend(&mut self) {
+        if !self.target.tend() {
+            self.forget_torn();
+        }
+    }
+
+    /// What a torn line began in is gone, and the line with it.
+    fn forget_torn(&mut self) {
         let (carried, numbers) = self.carried;
-        if !self.target.tend() && carried > 0 {
-            // What its line began in is gone, and the line with it.
+        if carried > 0 {
             self.out.drain(..carried);
             self.carried = (0, 0);
             self.sequence.unwrite(numbers);
             self.health.count_dropped(Reason::WriteFailed, 1);
             self.lost.insert(0, (Reason::WriteFailed, numbers));
-        }
-    }
-
-    fn lose(&mut self, count: u64, reason: Reason) {
-        match self.lost.last_mut() {
-            Some((last, sum)) if *last == reason => *sum += count,
-            _ if count > 0 => self.lost.push((reason, count)),
-            _ => {}
         }
     }
 }

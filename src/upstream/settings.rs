@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 /// One `[[upstream]]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Where it was written: an index into the places that the configuration keeps.
     pub origin: usize,
@@ -38,7 +38,7 @@ pub struct ServerSettings {
 }
 
 /// `upstream.timeouts`; `None` is no limit.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Timeouts {
     /// TCP and TLS together.
     pub connect: Option<Duration>,
@@ -59,7 +59,7 @@ impl Default for Timeouts {
 }
 
 /// Where the application reports an exception; stripped before the client.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ExceptionHeaders {
     /// The type.
     pub kind: HeaderName,
@@ -77,7 +77,7 @@ impl Default for ExceptionHeaders {
 }
 
 /// TLS towards the servers of an upstream.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TlsSettings {
     /// `ca`: PEM of the authorities to trust in place of the public ones.
     pub ca: Option<PathBuf>,

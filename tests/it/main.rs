@@ -70,6 +70,9 @@ mod security;
 /// Log files: rotation, reopening, torn tails, full disks.
 mod log_files;
 
+/// SIGHUP: outputs are swapped under load, bad files refused.
+mod reload;
+
 /// A machine that has run out of descriptors: the proxy says so, waits, and goes on.
 mod descriptors;
 

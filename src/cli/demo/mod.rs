@@ -34,7 +34,7 @@ pub fn run(environment: &Environment) -> anyhow::Result<ExitCode> {
     super::complain(&loaded.problems);
     let Some((config, table)) = loaded.config.zip(loaded.table) else { return Ok(ExitCode::from(super::MISUSED)) };
     let mut traffic = None;
-    let ended = super::run::serve(Ready { config, table }, |proxy| {
+    let ended = super::run::serve(Ready { config, table }, None, |proxy| {
         if let Some((address, _)) = proxy.addresses().first() {
             super::complain(&[announcement(*address)]);
             traffic = Traffic::start(*address).ok();

@@ -64,6 +64,16 @@ impl Requests {
         open
     }
 
+    /// No longer waits for the ends of what is open now; returns how many that are.
+    pub(super) fn forget_open(&mut self, instance: usize) -> u64 {
+        let Some(requests) = self.of_instance.get_mut(instance) else { return 0 };
+        let before = requests.len();
+        requests.retain(|_, request| request.ended);
+        let forgotten = before - requests.len();
+        self.open -= forgotten;
+        forgotten as u64
+    }
+
     fn begin(&mut self, instance: usize, id: &str, event: &str, place: Place) -> Option<Problem> {
         if self.open == OPEN {
             return Some(Problem::TooManyOpen);

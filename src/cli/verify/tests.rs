@@ -9,7 +9,9 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::record::json::{self, Encoder, Renamed};
-use crate::record::{self, Body, Event, Facts, Head, Level, Loss, Outcome, Phase, Progress, Record, Schema, Timing};
+use crate::record::{
+    self, Body, Event, Facts, Head, Level, Loss, Outcome, Phase, Progress, Record, Schema, Timing, Value,
+};
 
 const LIVE: Options = Options { open_ok: true, partial: false };
 const PARTIAL: Options = Options { open_ok: false, partial: true };
@@ -271,6 +273,29 @@ fn an_instance_that_began_must_end() {
     let mut log = Log::of("i1");
     log.other(Diagnostic);
     clean(&log.lines);
+}
+
+#[test]
+fn a_stream_that_a_reload_has_ended_may_have_open_requests_and_needs_no_stop() {
+    let stream = |log: &mut Log, word: &str| {
+        log.write(Event::ConfigReloaded, Body::Fields(&[("stream", Value::Text(word.as_bytes()))]));
+    };
+    for schema in [Schema::Native, Schema::Otel, Schema::Ecs] {
+        let mut log = Log::with("i1", &record::Settings { schema, ..record::Settings::default() });
+        log.other(Event::ServerStarted);
+        log.minted("a", &[Event::RequestStarted]);
+        stream(&mut log, "ends");
+        // What other cores had gathered before they knew.
+        log.minted("b", &[Event::RequestStarted]);
+        assert_eq!(clean(&log.lines).open, 2);
+        stream(&mut log, "begins");
+        log.other(Event::ServerStopping);
+        assert_eq!(clean(&log.lines).open, 2);
+    }
+    let mut log = Log::of("i1");
+    log.other(Event::ServerStarted);
+    stream(&mut log, "begins");
+    broken(&log.lines, "has no server_stopping");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::record::{Level, Value};
 use super::member::Member;
 
 /// One `[[event]]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EventSettings {
     /// `name`: the `event` of its records.
     pub name: String,

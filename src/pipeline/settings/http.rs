@@ -6,7 +6,7 @@ use super::{DeliverySettings, Peer};
 use crate::secret::Secret;
 
 /// An HTTP collector.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct HttpSettings {
     /// Where batches are posted to.
     pub request: RequestSettings,
@@ -17,7 +17,7 @@ pub struct HttpSettings {
 }
 
 /// An OpenTelemetry collector.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OtlpSettings {
     /// Where batches are posted to.
     pub request: RequestSettings,
@@ -26,7 +26,7 @@ pub struct OtlpSettings {
 }
 
 /// What every request to a collector has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RequestSettings {
     /// Where it stands in the configuration.
     pub origin: usize,
@@ -40,8 +40,15 @@ pub struct RequestSettings {
     pub gzip: bool,
 }
 
+impl RequestSettings {
+    /// Without what says where it stands in the configuration.
+    pub(super) fn unplaced(&self) -> RequestSettings {
+        RequestSettings { origin: 0, ..self.clone() }
+    }
+}
+
 /// How gatelog shows who it is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Auth {
     /// Not at all.
     None,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{DeliverySettings, Peer};
 
 /// A syslog receiver (RFC 5424).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SyslogSettings {
     /// Where it stands in the configuration.
     pub origin: usize,

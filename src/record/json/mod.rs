@@ -158,6 +158,11 @@ impl Fragment {
         (self.user, self.client, self.tls, self.labels) = (0, 0, 0, 0);
     }
 
+    /// Whether it was made from no request.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Bytes of memory that it keeps.
     pub fn capacity(&self) -> usize {
         self.bytes.capacity()

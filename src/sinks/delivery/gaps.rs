@@ -1,5 +1,7 @@
-//! Numbers that were given and whose records a collector has refused: what a `log_loss` will say about them.
+//! Numbers that were given and whose records a collector has refused, or did not take in the end: what a `log_loss` will
+//! say about them.
 
+use crate::pipeline::Reason;
 use crate::sinks::numbered::Numbered;
 
 /// Runs of numbers that are kept apart; when there are more, the two newest become one.
@@ -7,10 +9,15 @@ const RUNS: usize = 64;
 
 /// Records that are missing in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Gap {
-    pub(super) from: u64,
-    pub(super) to: u64,
-    pub(super) count: u64,
+pub struct Gap {
+    /// The first number that may be missing.
+    pub from: u64,
+    /// The last one.
+    pub to: u64,
+    /// How many of them are.
+    pub count: u64,
+    /// Why.
+    pub reason: Reason,
 }
 
 /// All that nobody was told of yet.
@@ -18,23 +25,23 @@ pub(super) struct Gap {
 pub(super) struct Gaps(Vec<Gap>);
 
 impl Gaps {
-    /// Adds a line that was refused, if it is of this process `instance`: of another one's stream nothing more can be said.
-    /// A `log_loss` that was refused is said again.
-    pub(super) fn add_line(&mut self, line: &[u8], instance: &str) {
+    /// Adds a line that is lost, if it is of this process `instance`: of another one's stream nothing more can be said.
+    /// A `log_loss` that is lost is said again.
+    pub(super) fn add_line(&mut self, line: &[u8], reason: Reason, instance: &str) {
         let Some(line) = Numbered::read(line).filter(|line| line.instance == instance) else { return };
         if let Some((from, to, count)) = line.loss {
-            self.add(Gap { from, to, count });
+            self.add(Gap { from, to, count, reason });
         }
-        self.add(Gap { from: line.seq, to: line.seq, count: 1 });
+        self.add(Gap { from: line.seq, to: line.seq, count: 1, reason });
     }
 
-    /// Adds `count` of the lines from one to another one, of which nobody knows which.
+    /// Adds `count` refused ones of the lines from one to another one, of which nobody knows which.
     pub(super) fn add_some(&mut self, first: &[u8], last: &[u8], count: u64, instance: &str) {
         let ends = Numbered::read(first).zip(Numbered::read(last));
         if let Some((first, last)) =
             ends.filter(|(first, last)| first.instance == instance && last.instance == instance)
         {
-            self.0.push(Gap { from: first.seq, to: last.seq, count });
+            self.0.push(Gap { from: first.seq, to: last.seq, count, reason: Reason::Rejected });
             self.bound();
         }
     }
@@ -49,9 +56,10 @@ impl Gaps {
         self.0.clear();
     }
 
-    fn add(&mut self, gap: Gap) {
+    /// Adds a run of them.
+    pub(super) fn add(&mut self, gap: Gap) {
         match self.0.last_mut() {
-            Some(last) if last.to.checked_add(1) == Some(gap.from) => {
+            Some(last) if last.to.checked_add(1) == Some(gap.from) && last.reason == gap.reason => {
                 (last.to, last.count) = (gap.to, last.count + gap.count);
             }
             _ => self.0.push(gap),
@@ -64,7 +72,7 @@ impl Gaps {
             && let (Some(newest), Some(before)) = (self.0.pop(), self.0.last_mut())
         {
             let (from, to) = (before.from.min(newest.from), before.to.max(newest.to));
-            *before = Gap { from, to, count: before.count + newest.count };
+            *before = Gap { from, to, count: before.count + newest.count, reason: newest.reason };
         }
     }
 }
@@ -85,19 +93,19 @@ mod tests {
     fn neighbours_are_one_run_and_a_refused_loss_is_told_again() {
         let mut gaps = Gaps::default();
         for seq in [3, 4, 5, 9] {
-            gaps.add_line(&line(seq), "i");
+            gaps.add_line(&line(seq), Reason::Rejected, "i");
         }
-        gaps.add_line(&line(10), "another");
+        gaps.add_line(&line(10), Reason::Rejected, "another");
         assert_eq!(told(&gaps), [(3, 5, 3), (9, 9, 1)]);
         let loss = br#"{"seq":14,"instance":"i","event":"log_loss","count":4,"from_seq":10,"to_seq":13}"#;
-        gaps.add_line(loss, "i");
+        gaps.add_line(loss, Reason::Rejected, "i");
         assert_eq!(told(&gaps), [(3, 5, 3), (9, 14, 6)]);
     }
 
     #[test]
     fn their_number_is_bounded_and_no_record_is_forgotten() {
         let mut gaps = Gaps::default();
-        (0..1000).for_each(|seq| gaps.add_line(&line(seq * 2), "i"));
+        (0..1000).for_each(|seq| gaps.add_line(&line(seq * 2), Reason::Rejected, "i"));
         let told = told(&gaps);
         assert_eq!(told.len(), RUNS);
         assert_eq!(told.iter().map(|(_, _, count)| count).sum::<u64>(), 1000);

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::pipeline::{Batch, DeliverySettings, Format, Health, Port, Queue, Reason, Stamp};
+use crate::pipeline::{Batch, DeliverySettings, Format, Health, Port, Queue, Reason, SpoolSettings, Stamp};
+use crate::sinks::handover::Handover;
 use crate::sinks::lines::{Limits, Lines};
 use crate::sinks::sequence::Sequence;
 use crate::sinks::spool::{Aside, Damage, Refusal};
@@ -43,6 +44,8 @@ pub(super) struct Hub {
     gaps: Gaps,
     /// Lines that workers have in hand.
     in_hand: u64,
+    /// Lines that nobody took in the end.
+    abandoned: u64,
     closing: bool,
     /// The last losses were told.
     told_last: bool,
@@ -82,30 +85,64 @@ pub(super) struct Parcel {
 }
 
 impl Hub {
-    pub(super) fn new(port: &Port, stamp: &Stamp, settings: &DeliverySettings, shelf: Shelf) -> io::Result<Hub> {
-        let now = time::monotonic();
-        Ok(Hub {
+    /// Its shelf is in memory until another one is [opened](Hub::open).
+    pub(super) fn new(port: &Port, stamp: &Stamp, settings: &DeliverySettings) -> Hub {
+        Hub {
             queue: Arc::clone(&port.queue),
             health: Arc::clone(&port.health),
             trouble: Trouble::new(port),
             sequence: Sequence::new(&port.name, port.format, stamp),
             prefix: Prefix::new(port.format, stamp),
             instance: stamp.instance.clone(),
-            aside: shelf.aside()?,
-            // What a former process has left is due.
-            since: (shelf.waiting().0 > 0).then_some(now),
-            shelf,
+            shelf: Shelf::Memory(Lines::default()),
+            aside: None,
+            since: None,
             limits: Limits { records: settings.batch.records, bytes: settings.batch.bytes },
             wait: settings.batch.wait,
             owed: Vec::new(),
             gaps: Gaps::default(),
             in_hand: 0,
+            abandoned: 0,
             closing: false,
             told_last: false,
-            synced: now,
+            synced: time::monotonic(),
             stage: Lines::default(),
             scratch: Vec::new(),
-        })
+        }
+    }
+
+    /// Opens the spool, where there is one. Gives what was cut off there.
+    pub(super) fn open(&mut self, spool: Option<&SpoolSettings>) -> io::Result<Damage> {
+        let (shelf, torn) = Shelf::open(spool)?;
+        self.aside = shelf.aside()?;
+        // What a former process has left is due.
+        self.since = (shelf.waiting().0 > 0).then(time::monotonic);
+        self.shelf = shelf;
+        Ok(torn)
+    }
+
+    /// Opens the spool that somebody else has just let go of. One that cannot be opened is tried again while there is
+    /// something to wait for.
+    pub(super) fn open_at_last(&mut self, spool: Option<&SpoolSettings>) -> Option<Damage> {
+        loop {
+            // Read before the attempt: there is always one.
+            let closed = self.queue.is_closed();
+            match self.open(spool) {
+                Ok(torn) => return Some(torn),
+                Err(error) => self.trouble.failed("cannot open its spool", &error),
+            }
+            if closed {
+                return None;
+            }
+            self.queue.park(TICK);
+        }
+    }
+
+    /// Goes on where the writer before has ended.
+    pub(super) fn take_over(&mut self, before: Handover) {
+        self.sequence.go_on(before.next);
+        before.lost.into_iter().for_each(|(reason, count)| self.owe(reason, count));
+        before.gaps.into_iter().for_each(|gap| self.gaps.add(gap));
     }
 
     /// Tells what a crash has left half written.
@@ -160,7 +197,7 @@ impl Hub {
         }
         for gap in gaps.iter() {
             scratch.clear();
-            if sequence.missing(gap.from, gap.to, gap.count, Reason::Rejected.as_str(), scratch) {
+            if sequence.missing(gap.from, gap.to, gap.count, gap.reason.as_str(), scratch) {
                 prefix.push(sequence.next() - 1, scratch, stage);
             }
         }
@@ -235,7 +272,7 @@ impl Hub {
     fn rejected(&mut self, lines: &Lines, said: &str) {
         self.health.count_dropped(Reason::Rejected, lines.len() as u64);
         self.trouble.failed("the collector refuses records", &said);
-        lines.iter().for_each(|line| self.gaps.add_line(line, &self.instance));
+        lines.iter().for_each(|line| self.gaps.add_line(line, Reason::Rejected, &self.instance));
         if let Some(aside) = &mut self.aside {
             let left_out = aside.keep(lines.iter());
             if left_out > 0 {
@@ -271,22 +308,44 @@ impl Hub {
         self.closing && self.in_hand == 0 && self.shelf.waiting().0 == 0 && self.queue.waiting_bytes() == 0
     }
 
-    /// What nobody took in the end.
-    fn finish(&mut self) {
-        let mut lost = self.in_hand + self.shelf.waiting().0;
-        if let Shelf::Disk(disk) = &mut self.shelf {
-            lost = 0;
-            if let Err(error) = disk.spool.sync() {
-                self.trouble.failed("cannot sync the spool", &error);
+    /// Nobody will take these to the collector any more.
+    fn abandon(&mut self, lines: &Lines) {
+        if let Shelf::Memory(_) = self.shelf {
+            self.health.count_dropped(Reason::Shutdown, lines.len() as u64);
+            lines.iter().for_each(|line| self.gaps.add_line(line, Reason::Shutdown, &self.instance));
+            self.abandoned += lines.len() as u64;
+        }
+    }
+
+    /// What nobody took in the end is lost, unless it is in the spool, of which this lets go.
+    pub(super) fn finish(&mut self) -> Handover {
+        self.aside = None;
+        match std::mem::replace(&mut self.shelf, Shelf::Memory(Lines::default())) {
+            Shelf::Memory(lines) => self.abandon(&lines),
+            Shelf::Disk(mut disk) => {
+                if let Err(error) = disk.spool.sync() {
+                    self.trouble.failed("cannot sync the spool", &error);
+                }
             }
         }
+        self.give_up_queue();
+        if self.abandoned > 0 {
+            self.trouble.lost(self.abandoned);
+        }
+        let gaps = self.gaps.iter().collect();
+        Handover { next: self.sequence.next(), lost: std::mem::take(&mut self.owed), gaps, ..Handover::default() }
+    }
+
+    fn give_up_queue(&mut self) {
         while let Some(batch) = self.queue.pop() {
-            lost += batch.lines.len() as u64;
+            let lines = batch.lines.len() as u64;
+            self.health.count_dropped(Reason::Shutdown, lines);
+            self.owe(Reason::QueueFull, batch.lost);
+            self.owe(Reason::Shutdown, lines);
+            self.abandoned += lines;
         }
-        if lost > 0 {
-            self.health.count_dropped(Reason::Shutdown, lost);
-            self.trouble.failed("it did not take everything in time", &format!("{lost} records are lost"));
-        }
+        let untold = self.queue.take_untold();
+        self.owe(Reason::QueueFull, untold);
     }
 }
 
@@ -361,10 +420,6 @@ impl Shared {
         }
     }
 
-    pub(super) fn settle(&self, parcel: &Parcel) {
-        self.hub.borrow_mut().settle(parcel);
-    }
-
     pub(super) fn arrived(&self, records: usize, bytes: usize) {
         self.hub.borrow_mut().arrived(records as u64, bytes as u64);
     }
@@ -391,8 +446,36 @@ impl Shared {
         self.hub.borrow_mut().trouble.failed("cannot deliver", &said);
     }
 
-    pub(super) fn finish(&self) {
-        self.hub.borrow_mut().finish();
+    /// No worker is left.
+    pub(super) fn finish(&self) -> Handover {
+        self.hub.borrow_mut().finish()
+    }
+}
+
+/// A parcel in the hand of a worker: one that is dropped on the way is lost.
+pub(super) struct InHand<'s> {
+    shared: &'s Shared,
+    pub(super) parcel: Parcel,
+    settled: bool,
+}
+
+impl InHand<'_> {
+    pub(super) fn new(shared: &Shared, parcel: Parcel) -> InHand<'_> {
+        InHand { shared, parcel, settled: false }
+    }
+
+    /// Nobody needs it any more.
+    pub(super) fn settle(mut self) {
+        self.settled = true;
+        self.shared.hub.borrow_mut().settle(&self.parcel);
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.shared.hub.borrow_mut().abandon(&self.parcel.lines);
+        }
     }
 }
 

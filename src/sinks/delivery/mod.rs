@@ -30,7 +30,6 @@ mod worker;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -38,12 +37,13 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::pipeline::{DeliverySettings, Port, Stamp};
 
+use super::handover::{DRAIN, Handover, Started};
 use super::lines::Lines;
 
 pub use backoff::retry_after;
+pub use gaps::Gap;
 
 use hub::{Hub, Shared};
-use shelf::Shelf;
 
 /// How long delivering goes on once nothing more comes: less than what the process gives its outputs in the end.
 pub const LAST_ATTEMPTS: Duration = Duration::from_secs(4);
@@ -91,7 +91,8 @@ pub enum Verdict {
     },
 }
 
-/// Starts the thread of an output. `collectors` are as many as may be busy at once.
+/// Starts the thread of an output. `collectors` are as many as may be busy at once. Where somebody else still writes to
+/// the same place (`taken`), the spool is opened once that one has let go of it.
 ///
 /// # Errors
 ///
@@ -101,32 +102,55 @@ pub fn start<C: Collector>(
     stamp: &Stamp,
     settings: &DeliverySettings,
     collectors: Vec<C>,
-) -> io::Result<JoinHandle<()>> {
-    let (shelf, torn) = Shelf::open(settings.spool.as_ref())?;
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let hub = Hub::new(port, stamp, settings, shelf)?;
+    taken: bool,
+) -> io::Result<Started> {
+    let mut hub = Hub::new(port, stamp, settings);
+    let spool = settings.spool.clone();
+    let opened = if taken { None } else { Some(hub.open(spool.as_ref())?) };
+    let runtime = OwnRuntime(Some(Builder::new_current_thread().enable_all().build()?));
     let at_most = settings.retry_at_most;
-    let last = if settings.spool.is_some() { LAST_ATTEMPTS_WITH_SPOOL } else { LAST_ATTEMPTS };
-    let run = move || {
-        hub.report_torn(torn);
-        run(&runtime, Rc::new(Shared::new(hub)), collectors, at_most, last);
-        // A name that is being resolved must not keep the process from leaving.
-        runtime.shutdown_background();
-    };
-    std::thread::Builder::new().name(format!("log-{}", port.name)).spawn(run)
+    let last = if spool.is_some() { LAST_ATTEMPTS_WITH_SPOOL } else { LAST_ATTEMPTS };
+    Started::spawn(port, DRAIN, move |before, leave| {
+        hub.take_over(before);
+        let handover = match opened.or_else(|| hub.open_at_last(spool.as_ref())) {
+            Some(torn) => {
+                hub.report_torn(torn);
+                runtime.run(hub, collectors, at_most, last)
+            }
+            None => hub.finish(),
+        };
+        leave.leave(handover);
+    })
 }
 
-fn run<C: Collector>(runtime: &Runtime, shared: Rc<Shared>, collectors: Vec<C>, at_most: Duration, last: Duration) {
-    let local = LocalSet::new();
-    let all = async {
-        let mut workers = JoinSet::new();
-        for collector in collectors {
-            workers.spawn_local(worker::work(Rc::clone(&shared), collector, at_most));
+/// A runtime that can be let go of anywhere, and waits for nothing then: a name that is being resolved must not keep the
+/// process from leaving.
+struct OwnRuntime(Option<Runtime>);
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
         }
-        shared.feed().await;
-        // Workers that are still at it are dropped with the set.
-        let _ = tokio::time::timeout(last, async { while workers.join_next().await.is_some() {} }).await;
-    };
-    local.block_on(runtime, all);
-    shared.finish();
+    }
+}
+
+impl OwnRuntime {
+    /// Delivers until the queue is closed, and for `last` after that.
+    fn run<C: Collector>(&self, mut hub: Hub, collectors: Vec<C>, at_most: Duration, last: Duration) -> Handover {
+        let Some(runtime) = &self.0 else { return hub.finish() };
+        let shared = Rc::new(Shared::new(hub));
+        let local = LocalSet::new();
+        local.block_on(runtime, async {
+            let mut workers = JoinSet::new();
+            for collector in collectors {
+                workers.spawn_local(worker::work(Rc::clone(&shared), collector, at_most));
+            }
+            shared.feed().await;
+            let _ = tokio::time::timeout(last, async { while workers.join_next().await.is_some() {} }).await;
+            // Those that are still at it leave what they have in hand.
+            workers.shutdown().await;
+        });
+        shared.finish()
+    }
 }

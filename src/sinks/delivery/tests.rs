@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::pipeline::{Batch, BatchSettings, Format, OutputSettings, Reason, SpoolSettings, Written};
+use crate::sinks::handover::Predecessor;
 
 /// Answers as it is told, then accepts; remembers what has arrived.
 #[derive(Clone, Default)]
@@ -63,10 +64,20 @@ fn port() -> Port {
 
 /// Delivers everything that waits, and leaves.
 fn deliver(port: &Port, settings: &DeliverySettings, collector: &Scripted) {
+    deliver_after(None, port, settings, collector).thread.join().unwrap();
+}
+
+/// The same behind another one at the same place, without waiting for it.
+fn deliver_after(
+    before: Option<Predecessor>,
+    port: &Port,
+    settings: &DeliverySettings,
+    collector: &Scripted,
+) -> Predecessor {
     let stamp = Stamp { instance: "i".into(), record: Default::default() };
     port.queue.close();
     let collectors = vec![collector.clone(); settings.concurrency];
-    start(port, &stamp, settings, collectors).unwrap().join().unwrap();
+    start(port, &stamp, settings, collectors, before.is_some()).unwrap().begin(before)
 }
 
 fn seqs(records: &[Value]) -> Vec<u64> {
@@ -217,4 +228,36 @@ fn a_full_spool_refuses_the_newest_and_says_which() {
         assert_eq!(record["seq"], next);
         next += 1;
     }
+}
+
+#[test]
+fn who_comes_next_opens_the_spool_that_the_one_before_lets_go_of_and_goes_on_with_its_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = SpoolSettings { path: folder.path().join("spool"), max: 1 << 20 };
+    let settings = DeliverySettings { spool: Some(spool), ..settings(3) };
+    let (dead, collector) = (Scripted::saying((0..10_000).map(|_| again()).collect()), Scripted::default());
+    let (first, second) = (port(), port());
+    first.queue.push(batch(10, 0)).unwrap();
+    second.queue.push(batch(2, 0)).unwrap();
+    let before = deliver_after(None, &first, &settings, &dead);
+    deliver_after(Some(before), &second, &settings, &collector).thread.join().unwrap();
+    assert_eq!(seqs(&collector.records()), (1..=12).collect::<Vec<_>>());
+    assert_eq!((first.report().dropped, second.report().dropped), ([0; 6], [0; 6]));
+}
+
+#[test]
+fn what_a_dead_collector_did_not_take_is_counted_and_the_next_one_tells() {
+    let dead = Scripted::saying((0..10_000).map(|_| again()).collect());
+    let (first, second, collector) = (port(), port(), Scripted::default());
+    (0..5).for_each(|_| first.queue.push(batch(4, 1)).unwrap());
+    second.queue.push(batch(2, 0)).unwrap();
+    let before = deliver_after(None, &first, &settings(4), &dead);
+    deliver_after(Some(before), &second, &settings(100), &collector).thread.join().unwrap();
+    assert!(first.report().dropped[Reason::Shutdown as usize] >= 20, "{:?}", first.report());
+    let records = collector.records();
+    let losses: Vec<_> = records.iter().filter(|record| record["event"] == "log_loss").collect();
+    let told: u64 = losses.iter().map(|loss| loss["count"].as_u64().unwrap()).sum();
+    assert!(losses.iter().any(|loss| loss["reason"] == "shutdown"), "{records:?}");
+    let last = seqs(&records).into_iter().max().unwrap();
+    assert_eq!(told + records.len() as u64, last, "every number is there or told of: {records:?}");
 }

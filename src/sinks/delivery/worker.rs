@@ -4,14 +4,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::hub::{Parcel, Shared};
+use super::hub::{InHand, Parcel, Shared};
 use super::{Collector, Verdict};
 
 /// Works until everything is done.
 pub(super) async fn work(shared: Rc<Shared>, mut collector: impl Collector, at_most: Duration) {
-    while let Some(mut parcel) = shared.next().await {
-        deliver(&shared, &mut collector, &mut parcel, Backoff::new(at_most)).await;
-        shared.settle(&parcel);
+    while let Some(parcel) = shared.next().await {
+        let mut in_hand = InHand::new(&shared, parcel);
+        deliver(&shared, &mut collector, &mut in_hand.parcel, Backoff::new(at_most)).await;
+        in_hand.settle();
     }
 }
 

@@ -7,8 +7,8 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -40,29 +40,47 @@ pub(in crate::sinks) struct Family {
 pub(in crate::sinks) struct Compressor {
     thread: Thread,
     stop: Arc<AtomicBool>,
+    given: Given,
 }
 
+/// The logs that are its work from now on, until it has taken them.
+type Given = Arc<Mutex<Option<Vec<Family>>>>;
+
 impl Compressor {
-    /// Begins with what is there.
-    pub(in crate::sinks) fn start(mut families: Vec<Family>) -> io::Result<Compressor> {
+    /// A thread that has nothing to do yet.
+    pub(in crate::sinks) fn start() -> io::Result<Compressor> {
         let stop = Arc::new(AtomicBool::new(false));
+        let given = Given::default();
+        let taken = Arc::clone(&given);
         let stopped = Arc::clone(&stop);
         let work = move || {
             // Without it the work is done all the same.
             let _ = rustix::process::nice(NICE);
+            let mut families: Vec<Family> = Vec::new();
             while !stopped.load(Ordering::Acquire) {
+                families = take(&taken).unwrap_or(families);
                 families.iter_mut().for_each(|family| family.compress(&stopped));
                 std::thread::park_timeout(AGAIN);
             }
         };
         let thread = std::thread::Builder::new().name("log-compress".into()).spawn(work)?.thread().clone();
-        Ok(Compressor { thread, stop })
+        Ok(Compressor { thread, stop, given })
+    }
+
+    /// Has the closed files of these logs compressed from now on, and no others; begins with what is there.
+    pub(in crate::sinks) fn compress(&self, families: Vec<Family>) {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(families);
+        self.thread.unpark();
     }
 
     /// Wakes it when a file was closed.
     pub(in crate::sinks) fn waker(&self) -> Thread {
         self.thread.clone()
     }
+}
+
+fn take(given: &Given) -> Option<Vec<Family>> {
+    given.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl Drop for Compressor {

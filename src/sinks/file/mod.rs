@@ -12,7 +12,8 @@
 //!
 //! **Durability**: lines are handed to the kernel with each batch, at most some fifty milliseconds after the event; a
 //! killed process loses none of these. `fsync` is called at the end of the process and for compressed files, not for
-//! each batch: a power cut can cost what the kernel had not written yet, as with nginx, rsyslog and logrotate.
+//! each batch, nor when a reload takes the output out (whoever writes to the file next may wait for the disk then): a power
+//! cut can cost what the kernel had not written yet, as with nginx, rsyslog and logrotate.
 
 mod account;
 mod archive;
@@ -58,7 +59,9 @@ pub struct LogFile {
     create_directories: bool,
     json: bool,
     schedule: Schedule,
-    /// `None` where nothing is rotated.
+    /// Closed files that stay; `None` where nothing is rotated.
+    keep: Option<usize>,
+    /// `None` where nothing is rotated, or the file was never open yet.
     archive: Option<Archive>,
     open: Option<OpenFile>,
     trouble: Trouble,
@@ -85,24 +88,40 @@ struct OpenFile {
 }
 
 impl LogFile {
-    /// Opens the file, and makes it and its folders where that is asked for. It is opened again soon after `reopen` was
-    /// set; `compressor` is woken when a file was closed.
+    /// Opens the file, and makes it and its folders where that is asked for.
     ///
     /// # Errors
-    /// Those of the file system, and [`ErrorKind::NotFound`] for accounts that are not known.
+    /// Those of the file system, and those of [`LogFile::unopened`].
     pub fn open(
         settings: &FileSettings,
         port: &Port,
         reopen: Arc<AtomicBool>,
         compressor: Option<Thread>,
     ) -> io::Result<LogFile> {
-        let mut file = LogFile {
+        let mut file = LogFile::unopened(settings, port, reopen, compressor)?;
+        file.open = Some(file.open_all()?);
+        Ok(file)
+    }
+
+    /// A file that is opened when it is looked after first. It is opened again soon after `reopen` was set; `compressor`
+    /// is woken when a file was closed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for accounts that are not known.
+    pub fn unopened(
+        settings: &FileSettings,
+        port: &Port,
+        reopen: Arc<AtomicBool>,
+        compressor: Option<Thread>,
+    ) -> io::Result<LogFile> {
+        Ok(LogFile {
             path: settings.path.clone(),
             mode: settings.mode,
             owner: owner(settings)?,
             create_directories: settings.create_directories,
             json: port.format == Format::Json,
             schedule: Schedule::new(settings.rotate.as_ref()),
+            keep: settings.rotate.as_ref().map(|rotate| rotate.keep),
             archive: None,
             open: None,
             trouble: Trouble::new(port),
@@ -111,12 +130,16 @@ impl LogFile {
             now: Box::new(time::wall_now),
             looked: 0,
             refused: None,
-        };
-        file.open = Some(file.open_path()?);
-        if let Some(rotate) = &settings.rotate {
-            file.archive = Some(Archive::open(file.folder(), base(&settings.path)?, rotate.keep)?);
+        })
+    }
+
+    /// Opens the file, and finds those that were closed before.
+    fn open_all(&mut self) -> io::Result<OpenFile> {
+        let open = self.open_path()?;
+        if let Some(keep) = self.keep.filter(|_| self.archive.is_none()) {
+            self.archive = Some(Archive::open(self.folder(), base(&self.path)?, keep)?);
         }
-        Ok(file)
+        Ok(open)
     }
 
     fn folder(&self) -> &Path {
@@ -147,7 +170,7 @@ impl LogFile {
     /// Opens the path again. Returns whether it still leads to the same file.
     fn reopen(&mut self) -> bool {
         let same = |open: &OpenFile, id| open.id == id;
-        match self.open_path() {
+        match self.open_all() {
             Ok(new) if self.open.as_ref().is_some_and(|open| same(open, new.id)) => true,
             Ok(new) => {
                 self.leave_whole();
@@ -295,6 +318,11 @@ impl Target for LogFile {
             self.rotate(now);
         }
         same
+    }
+
+    fn can_go_on(&self) -> bool {
+        // Whatever is torn when a file is opened is ended before anything else.
+        false
     }
 
     fn finish(&mut self) {

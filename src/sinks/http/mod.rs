@@ -9,31 +9,30 @@ mod body;
 mod bulk;
 mod client;
 
-use std::thread::JoinHandle;
-
 use bytes::Bytes;
 
 use crate::pipeline::{HttpBody, HttpSettings, Port, Stamp};
 
 use super::delivery::{self, Collector, Verdict};
+use super::handover::Started;
 use super::lines::Lines;
 use super::peer::NetworkError;
 
 pub use answer::{excerpt, judge};
 pub use client::{Answer, Client, Interest};
 
-/// Starts the thread of an output of type `http`.
+/// Starts the thread of an output of type `http`; `taken` as for [`delivery::start`].
 ///
 /// # Errors
 ///
 /// What is in the way.
-pub fn start(port: &Port, stamp: &Stamp, settings: &HttpSettings) -> Result<JoinHandle<()>, NetworkError> {
+pub fn start(port: &Port, stamp: &Stamp, settings: &HttpSettings, taken: bool) -> Result<Started, NetworkError> {
     let collector = || {
         let client = Client::new(&settings.request, settings.delivery.timeout)?;
         Ok(HttpCollector { client, body: settings.body.clone() })
     };
     let collectors: Result<Vec<_>, NetworkError> = (0..settings.delivery.concurrency).map(|_| collector()).collect();
-    Ok(delivery::start(port, stamp, &settings.delivery, collectors?)?)
+    Ok(delivery::start(port, stamp, &settings.delivery, collectors?, taken)?)
 }
 
 /// Posts lines in one of the three forms.

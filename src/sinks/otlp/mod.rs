@@ -7,14 +7,13 @@
 mod convert;
 mod proto;
 
-use std::thread::JoinHandle;
-
 use bytes::Bytes;
 use prost::Message;
 
 use crate::pipeline::{OtlpSettings, Port, Stamp};
 
 use super::delivery::{self, Collector, Verdict};
+use super::handover::Started;
 use super::http::{Answer, Client, Interest, excerpt, judge};
 use super::lines::Lines;
 use super::peer::NetworkError;
@@ -22,15 +21,15 @@ use super::peer::NetworkError;
 /// Bytes of the longest answer that is read.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
-/// Starts the thread of an output of type `otlp`.
+/// Starts the thread of an output of type `otlp`; `taken` as for [`delivery::start`].
 ///
 /// # Errors
 ///
 /// What is in the way.
-pub fn start(port: &Port, stamp: &Stamp, settings: &OtlpSettings) -> Result<JoinHandle<()>, NetworkError> {
+pub fn start(port: &Port, stamp: &Stamp, settings: &OtlpSettings, taken: bool) -> Result<Started, NetworkError> {
     let collector = || Ok(OtlpCollector { client: Client::new(&settings.request, settings.delivery.timeout)? });
     let collectors: Result<Vec<_>, NetworkError> = (0..settings.delivery.concurrency).map(|_| collector()).collect();
-    Ok(delivery::start(port, stamp, &settings.delivery, collectors?)?)
+    Ok(delivery::start(port, stamp, &settings.delivery, collectors?, taken)?)
 }
 
 /// Posts lines as `ExportLogsServiceRequest`.

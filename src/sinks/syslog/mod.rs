@@ -10,7 +10,6 @@ mod message;
 mod transport;
 
 use std::path::Path;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::disk;
@@ -18,18 +17,19 @@ use crate::pipeline::{Port, Stamp, SyslogSettings};
 use crate::time;
 
 use super::delivery::{self, Collector, Verdict};
+use super::handover::Started;
 use super::lines::Lines;
 use super::peer::NetworkError;
 
 use message::Header;
 use transport::Transport;
 
-/// Starts the thread of an output of type `syslog`.
+/// Starts the thread of an output of type `syslog`; `taken` as for [`delivery::start`].
 ///
 /// # Errors
 ///
 /// What is in the way.
-pub fn start(port: &Port, stamp: &Stamp, settings: &SyslogSettings) -> Result<JoinHandle<()>, NetworkError> {
+pub fn start(port: &Port, stamp: &Stamp, settings: &SyslogSettings, taken: bool) -> Result<Started, NetworkError> {
     let hostname = settings.hostname.clone().unwrap_or_else(machine_name);
     let collector = SyslogCollector {
         transport: Transport::new(&settings.address)?,
@@ -39,7 +39,7 @@ pub fn start(port: &Port, stamp: &Stamp, settings: &SyslogSettings) -> Result<Jo
         cut: Cut::default(),
         messages: Vec::new(),
     };
-    Ok(delivery::start(port, stamp, &settings.delivery, vec![collector])?)
+    Ok(delivery::start(port, stamp, &settings.delivery, vec![collector], taken)?)
 }
 
 /// The name of this machine, as the kernel knows it.

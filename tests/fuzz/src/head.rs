@@ -11,7 +11,7 @@ use gatelog::exchange::{Exchanges, LabelSettings, Shared, UserSource};
 use gatelog::listen::gate::Gate;
 use gatelog::listen::head::{self, Framing, HeadLimits};
 use gatelog::net::Peer;
-use gatelog::pipeline::{Format, Intake, Levels, OutputSettings, Port, Queue, Stamp};
+use gatelog::pipeline::{Format, Intake, Levels, OutputSettings, Port, Queue, Routing, Stamp};
 use gatelog::proxy::admit::admit;
 use gatelog::proxy::headers::{Way, write_request};
 use gatelog::record::redact::Policy;
@@ -124,7 +124,11 @@ impl Core {
         let port = Port::new(&OutputSettings::default(), Format::Json);
         let queue = Arc::clone(&port.queue);
         let stamp = Stamp { instance: "fuzz".to_owned(), record: Default::default() };
-        let intake = Rc::new(Intake::new(Levels::new(&Default::default()), &[port], &stamp));
+        let intake = Rc::new(Intake::new(&Routing {
+            levels: Levels::new(&Default::default()),
+            ports: vec![port],
+            stamp: stamp.clone(),
+        }));
         let header =
             |name: &'static str| UserSource::RequestHeader { name: HeaderName::from_static(name), trusted: false };
         let labels = LabelSettings {

@@ -288,6 +288,13 @@ impl TestProxy {
         self.output.lock().raw.clone()
     }
 
+    /// The same as [`TestProxy::wait`], and lets the test look at the files of the proxy before they go with it.
+    pub(crate) fn wait_keeping(mut self, look: impl FnOnce()) -> Log {
+        let log = self.settle();
+        look();
+        log
+    }
+
     /// Waits until the process has left by itself, checks its exit code and its whole log, and returns that.
     pub(crate) fn wait(mut self) -> Log {
         self.settle()

@@ -193,7 +193,9 @@ def check_secrets(checks, log, secrets):
 def compare(checks, told, folder, log, table):
     """One check for each request: that all four agree."""
     records = collections.defaultdict(list)
-    for record in Log(log, lambda record: "request_id" in record).records:
+    # What is suspicious about a request is told beside its own records.
+    of_requests = lambda record: "request_id" in record and record["event"] != "security_event"
+    for record in Log(log, of_requests).records:
         records[record["request_id"]].append(record)
     witnessed = collections.defaultdict(list)
     for line in (folder / "witness.jsonl").read_text().splitlines():

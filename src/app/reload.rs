@@ -1,0 +1,232 @@
+//! The configuration read again while requests run: refused whole, or in force at once.
+//!
+//! What can change is one value, the [`Generation`], which every core takes between two records. Nothing on a core waits for
+//! any of this: outputs are opened and left here and on their own threads.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::core::Generation;
+use super::difference::{changed_later, changed_now, record_settings};
+use super::preflight::Ready;
+use super::settled;
+use crate::config::{Config, Problem, Severity};
+use crate::pipeline::{Announcer, Levels, Port, Routing, Stamp};
+use crate::record::{Event, Level, Value};
+use crate::sinks::{Changes, Outputs, Prepared, StartError};
+use crate::time;
+
+/// Problems that are told one by one; of more only the number is.
+const TOLD: usize = 100;
+/// An output that was left and has not ended after this time is told of.
+const HANGS: Duration = Duration::from_secs(10);
+/// How long it is waited for every core to go by a new configuration, and how often that is looked at.
+const TAKEN: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(1);
+
+/// What can be asked of a proxy while it serves.
+#[derive(Debug)]
+pub struct Control {
+    announcer: Arc<Announcer>,
+    generations: watch::Sender<Arc<Generation>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// What is in force.
+    config: Config,
+    outputs: Outputs,
+    /// The process is about to end, and nothing changes any more.
+    closed: bool,
+}
+
+/// What came of a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reloaded {
+    /// The new configuration is in force.
+    Taken,
+    /// The one before stays, and the log says why.
+    Refused,
+    /// The process is about to end: nothing was done.
+    Ignored,
+}
+
+impl Control {
+    /// The control of outputs that have just been started for this configuration.
+    pub(super) fn new(config: Config, outputs: Outputs, stamp: Stamp) -> Control {
+        let routing = Routing { levels: Levels::new(&config.pipeline), ports: outputs.ports(), stamp };
+        let announcer = Arc::new(Announcer::new(&routing));
+        let generations = watch::Sender::new(Arc::new(Generation::new(1, routing)));
+        Control { announcer, generations, state: Mutex::new(State { config, outputs, closed: false }) }
+    }
+
+    /// Says something about gatelog itself, through all outputs.
+    pub fn announcer(&self) -> &Arc<Announcer> {
+        &self.announcer
+    }
+
+    /// What each core follows.
+    pub(super) fn generations(&self) -> watch::Receiver<Arc<Generation>> {
+        self.generations.subscribe()
+    }
+
+    /// Has log files opened again that others have moved.
+    pub fn reopen(&self) {
+        self.state().outputs.reopen();
+    }
+
+    /// Puts a configuration in force that was read and looked through, or says what is wrong with it and leaves the one
+    /// before as it is. Never waits for an output; once all cores go by the new one, the log says so.
+    pub async fn reload(&self, ready: Option<Ready>, problems: &[Problem]) -> Reloaded {
+        let report = match self.try_take(ready, problems) {
+            Ok(report) => report,
+            Err(outcome) => return outcome,
+        };
+        let generation = Arc::clone(&self.generations.borrow());
+        self.all_have(&generation).await;
+        let is_new = |port: &Port| report.changes.begin.iter().any(|name| **name == *port.name);
+        report.announce(&announcer_of(&generation.routing, |port| !is_new(port)), None);
+        Reloaded::Taken
+    }
+
+    fn try_take(&self, ready: Option<Ready>, problems: &[Problem]) -> Result<Report, Reloaded> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(Reloaded::Ignored);
+        }
+        tell(problems);
+        let taken = match ready {
+            Some(ready) => self.take(&mut state, ready.config).map_err(|error| tell_failure(error, problems)),
+            None => Err(count(problems, Severity::Error)),
+        };
+        taken.map_err(|errors| {
+            let errors = ("errors", Value::Unsigned(errors));
+            let fields = [errors, ("warnings", Value::Unsigned(count(problems, Severity::Warning)))];
+            self.announcer.announce(Event::ConfigRefused, Level::Error, &fields);
+            Reloaded::Refused
+        })
+    }
+
+    /// Waits until every core goes by this generation. One that is held up must not hold up who waits.
+    async fn all_have(&self, generation: &Generation) {
+        let since = time::monotonic();
+        while generation.taken.load(Ordering::Acquire) < self.generations.receiver_count() && since.elapsed() < TAKEN {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Tells of outputs that were left and do not end, once they should have.
+    pub async fn tell_hanging(&self) {
+        tokio::time::sleep(HANGS).await;
+        for output in self.state().outputs.hanging(HANGS) {
+            tracing::warn!(target: "gatelog.proxy", output, "an output that was taken out does not end");
+        }
+    }
+
+    /// From now on nothing changes.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+    }
+
+    /// Lets all outputs write what waits, at most until then.
+    pub(super) fn finish(&self, until: Instant) {
+        self.state().outputs.finish(until);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic in here leaves nothing half done that matters to what comes next.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, state: &mut State, config: Config) -> Result<Report, StartError> {
+        let before = Arc::clone(&self.generations.borrow());
+        let (now, later) = (changed_now(&state.config, &config), changed_later(&state.config, &config));
+        let record = record_settings(&state.config, &config);
+        let stamp = Stamp { instance: before.routing.stamp.instance.clone(), record };
+        let restamped = stamp.record != before.routing.stamp.record;
+        let prepared = state.outputs.prepare(&settled(&config.pipeline.outputs), &stamp, restamped)?;
+        let ports = prepared.ports(&state.outputs);
+        let next = Routing { levels: Levels::new(&config.pipeline), ports, stamp };
+        let report = Report { number: before.number + 1, now, later, changes: prepared.changes().clone() };
+        report.announce_streams(&before.routing, &next);
+        (state.config.pipeline, state.config.record) = (config.pipeline, next.stamp.record.clone());
+        self.swap(&mut state.outputs, prepared, Generation::new(report.number, next));
+        Ok(report)
+    }
+
+    fn swap(&self, outputs: &mut Outputs, prepared: Prepared, generation: Generation) {
+        self.announcer.swap(&generation.routing);
+        outputs.change(prepared);
+        // With the one before go the ports of outputs that are no more, once every core has let go of it.
+        drop(self.generations.send_replace(Arc::new(generation)));
+    }
+}
+
+/// What a `config_reloaded` says.
+struct Report {
+    number: u64,
+    now: Vec<&'static str>,
+    later: Vec<&'static str>,
+    changes: Changes,
+}
+
+impl Report {
+    /// Streams that end are told so, and those that begin have it before anything else.
+    fn announce_streams(&self, before: &Routing, next: &Routing) {
+        let is_of = |port: &Port, names: &[String]| names.iter().any(|name| **name == *port.name);
+        self.announce(&announcer_of(before, |port| is_of(port, &self.changes.end)), Some("ends"));
+        self.announce(&announcer_of(next, |port| is_of(port, &self.changes.begin)), Some("begins"));
+    }
+
+    fn announce(&self, announcer: &Announcer, stream: Option<&str>) {
+        let Changes { added, removed, changed, .. } = &self.changes;
+        let names = [added, removed, changed].map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
+        let [added, removed, changed] = &names;
+        let mut fields = vec![("generation", Value::Unsigned(self.number))];
+        fields.extend(stream.map(|stream| ("stream", Value::Text(stream.as_bytes()))));
+        let lists: [(&str, &[&str]); 5] = [
+            ("outputs_added", added),
+            ("outputs_removed", removed),
+            ("outputs_changed", changed),
+            ("changed", &self.now),
+            ("at_next_start", &self.later),
+        ];
+        let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+        fields.extend(lists.map(|(name, list)| (name, Value::List(list))));
+        announcer.announce(Event::ConfigReloaded, Level::Info, &fields);
+    }
+}
+
+/// A way to some of the outputs.
+fn announcer_of(routing: &Routing, is_meant: impl Fn(&Port) -> bool) -> Announcer {
+    let ports = routing.ports.iter().filter(|port| is_meant(port)).cloned().collect();
+    Announcer::new(&Routing { ports, ..routing.clone() })
+}
+
+/// The configuration is good, and yet an output cannot be opened. Returns how many errors there are.
+fn tell_failure(error: StartError, problems: &[Problem]) -> u64 {
+    let StartError { output, source: error } = error;
+    tracing::error!(target: "gatelog.proxy", output, %error, "an output cannot be started: nothing is put in force");
+    count(problems, Severity::Error) + 1
+}
+
+fn count(problems: &[Problem], severity: Severity) -> u64 {
+    problems.iter().filter(|problem| problem.severity == severity).count() as u64
+}
+
+/// Says in the log what is wrong with a configuration.
+fn tell(problems: &[Problem]) {
+    for Problem { severity, place, message, hint, .. } in problems.iter().take(TOLD) {
+        match severity {
+            Severity::Error => tracing::error!(target: "gatelog.proxy", %place, %hint, "{message}"),
+            Severity::Warning => tracing::warn!(target: "gatelog.proxy", %place, %hint, "{message}"),
+        }
+    }
+    if let Some(more @ 1..) = problems.len().checked_sub(TOLD) {
+        tracing::error!(target: "gatelog.proxy", more, "the configuration has further problems");
+    }
+}

@@ -1,0 +1,24 @@
+//! Where records go, as one value that can be swapped for another.
+
+use crate::record::Level;
+
+use super::port::lowest_level;
+use super::{Levels, Port, Stamp};
+
+/// Which records are written, and to which outputs.
+#[derive(Debug, Clone)]
+pub struct Routing {
+    /// The thresholds of all loggers.
+    pub levels: Levels,
+    /// The way to each output.
+    pub ports: Vec<Port>,
+    /// Who the records are from.
+    pub stamp: Stamp,
+}
+
+impl Routing {
+    /// Below it no output takes anything.
+    pub fn lowest(&self) -> Level {
+        lowest_level(&self.ports)
+    }
+}
