@@ -2,11 +2,13 @@
 
 #![allow(missing_docs, reason = "the functions that criterion's macros make have no docs")]
 
+mod ordinary;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatelog::filter::Expression;
 use gatelog::pipeline::{Format, Intake, Levels, OutputSettings, Port, Routing, Stamp};
 use gatelog::record::json::Fragment;
-use gatelog::record::{Event, Facts, Head, Level, Outcome, Phase, Progress, Timing};
+use gatelog::record::{Event, Facts, Head, Level, Progress};
 
 const USER_AGENT: &[u8] = b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) Chrome/120.0 Safari/5";
 
@@ -28,37 +30,7 @@ fn facts() -> Facts<'static> {
 }
 
 fn progress() -> Progress<'static> {
-    Progress {
-        user_id: None,
-        request_size: 0,
-        status_code: Some(200),
-        response_size: Some(18_234),
-        response_content_type: Some(b"text/html; charset=utf-8"),
-        cache_hit: Some(b"unknown"),
-        duration: 53_210,
-        timing: Timing {
-            queue: Some(12),
-            send: Some(31),
-            wait: Some(52_000),
-            receive: Some(1_167),
-            ..Timing::default()
-        },
-        server_timing: &[],
-        outcome: Some(Outcome::Success),
-        phase: Phase::Done,
-        responder: Some("upstream"),
-        upstream: Some("app"),
-        upstream_address: Some("127.0.0.1:8000"),
-        attempts: Some(1),
-        reused_connection: Some(true),
-        exception_type: None,
-        exception_message: None,
-        response_excerpt: None,
-        slow: false,
-        in_flight: false,
-        sample_rate: None,
-        grpc_status: None,
-    }
+    Progress { user_id: None, ..ordinary::progress() }
 }
 
 fn output(filter: Option<&str>) -> Port {

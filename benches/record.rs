@@ -4,6 +4,8 @@
 
 #![allow(missing_docs, reason = "the functions that criterion's macros make have no docs")]
 
+mod ordinary;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -14,8 +16,7 @@ use gatelog::record::logfmt::Logfmt;
 use gatelog::record::redact::Policy;
 use gatelog::record::text::Pretty;
 use gatelog::record::{
-    Arg, Body, Event, Facts, Head, Level, Outcome, Phase, Progress, Record, RedactSettings, Schema, Settings, Timing,
-    Value,
+    Arg, Body, Event, Facts, Head, Level, Progress, Record, RedactSettings, Schema, Settings, Value,
 };
 
 const USER_AGENT: &[u8] = b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) Chrome/120.0 Safari/5";
@@ -50,40 +51,6 @@ fn facts() -> Facts<'static> {
     }
 }
 
-fn progress() -> Progress<'static> {
-    Progress {
-        user_id: Some(b"184467"),
-        request_size: 0,
-        status_code: Some(200),
-        response_size: Some(18_234),
-        response_content_type: Some(b"text/html; charset=utf-8"),
-        cache_hit: Some(b"unknown"),
-        duration: 53_210,
-        timing: Timing {
-            queue: Some(12),
-            send: Some(31),
-            wait: Some(52_000),
-            receive: Some(1_167),
-            ..Timing::default()
-        },
-        server_timing: &[],
-        outcome: Some(Outcome::Success),
-        phase: Phase::Done,
-        responder: Some("upstream"),
-        upstream: Some("app"),
-        upstream_address: Some("127.0.0.1:8000"),
-        attempts: Some(1),
-        reused_connection: Some(true),
-        exception_type: None,
-        exception_message: None,
-        response_excerpt: None,
-        slow: false,
-        in_flight: false,
-        sample_rate: None,
-        grpc_status: None,
-    }
-}
-
 /// Both lines of a request, as the request path writes them: the clock moves, the buffers are used again.
 struct Pair {
     encoder: Encoder,
@@ -111,7 +78,7 @@ impl Pair {
 }
 
 fn lines(c: &mut Criterion) {
-    let (facts, progress) = (facts(), progress());
+    let (facts, progress) = (facts(), ordinary::progress());
     let mut pair = Pair::new();
     let size = pair.write(&facts, &progress);
     let mut group = c.benchmark_group("record");
@@ -165,7 +132,7 @@ fn formats(c: &mut Criterion) {
 }
 
 fn format(c: &mut Criterion, name: &str, mut write: impl FnMut(&Record<'_>, &mut Vec<u8>)) {
-    let (facts, progress) = (facts(), progress());
+    let (facts, progress) = (facts(), ordinary::progress());
     let body = Body::Request { facts: &facts, progress: Some(&progress) };
     let (mut now, mut out) = (1_795_345_356_000_123, Vec::new());
     c.bench_function(&format!("format/{name}"), |b| {
@@ -181,7 +148,7 @@ fn format(c: &mut Criterion, name: &str, mut write: impl FnMut(&Record<'_>, &mut
 fn hostile(c: &mut Criterion) {
     let bytes: Vec<u8> = (0..4096u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let facts = Facts { user_agent: Some(&bytes), ..facts() };
-    let progress = progress();
+    let progress = ordinary::progress();
     let mut pair = Pair::new();
     let mut group = c.benchmark_group("hostile");
     group.throughput(Throughput::Bytes(bytes.len() as u64));
@@ -193,7 +160,7 @@ fn hostile(c: &mut Criterion) {
 /// The ordinary way, for comparison: a map that serde_json writes, once for each of the two lines.
 fn comparison(c: &mut Criterion) {
     let mut pair = Pair::new();
-    let size = pair.write(&facts(), &progress());
+    let size = pair.write(&facts(), &ordinary::progress());
     let lines = std::str::from_utf8(&pair.out[..size]).unwrap_or_default().replace("\"seq\":,", "\"seq\":1,");
     let parsed: Vec<serde_json::Value> = lines.lines().flat_map(serde_json::from_str).collect();
     assert_eq!(parsed.len(), 2, "both lines are JSON");
