@@ -86,7 +86,7 @@ fn lines(c: &mut Criterion) {
     group.bench_function("pair", |b| b.iter(|| pair.write(black_box(&facts), black_box(&progress))));
     group.finish();
     let mut group = c.benchmark_group("record");
-    let (encoder, mut fragment) = (Encoder::new("7f3e9a12", &settings()), Fragment::default());
+    let (mut encoder, mut fragment) = (Encoder::new("7f3e9a12", &settings()), Fragment::default());
     group.bench_function("fragment", |b| b.iter(|| encoder.fragment(black_box(&facts), &mut fragment)));
     for (name, event, progress) in
         [("started", Event::RequestStarted, None), ("completed", Event::RequestCompleted, Some(&progress))]

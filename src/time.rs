@@ -42,14 +42,14 @@ impl Clock {
 
     /// The wall time of a recent moment, in microseconds since the Unix epoch.
     pub fn wall(&self, at: Instant) -> u64 {
-        let mut anchor = self.anchor.get();
-        if at.saturating_duration_since(anchor.monotonic) > ANCHOR_LIFE {
-            anchor = Anchor::read();
-            self.anchor.set(anchor);
-        }
+        let anchor = self.anchor.get();
         match at.checked_duration_since(anchor.monotonic) {
-            Some(since) => anchor.wall + micros(since),
-            None => anchor.wall.saturating_sub(micros(anchor.monotonic - at)),
+            Some(since) if since <= ANCHOR_LIFE => anchor.wall + micros(since),
+            Some(_) => {
+                self.anchor.set(Anchor::read());
+                self.anchor.get().wall_of(at)
+            }
+            None => anchor.wall_of(at),
         }
     }
 }
@@ -57,6 +57,12 @@ impl Clock {
 impl Anchor {
     fn read() -> Anchor {
         Anchor { monotonic: monotonic(), wall: wall_now() }
+    }
+
+    fn wall_of(&self, at: Instant) -> u64 {
+        let after = micros(at.saturating_duration_since(self.monotonic));
+        let before = micros(self.monotonic.saturating_duration_since(at));
+        (self.wall + after).saturating_sub(before)
     }
 }
 

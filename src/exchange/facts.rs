@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Version};
 use smallvec::SmallVec;
 
 use crate::net::Peer;
@@ -13,6 +13,7 @@ use crate::record;
 use crate::record::redact::Policy;
 use crate::routes::{Match, Route, Table};
 
+use super::glance::{Glance, Mentions};
 use super::id::RequestId;
 use super::settings::LabelSettings;
 use super::trace::Trace;
@@ -30,7 +31,7 @@ pub(super) struct Facts {
     pub(super) method: Method,
     pub(super) user: Option<User>,
     pub(super) version: Version,
-    pub(super) content_length: Option<u64>,
+    pub(super) mentions: Mentions,
     table: Arc<Table>,
     view: Option<Match>,
     texts: Texts,
@@ -68,13 +69,19 @@ pub(super) struct Context<'a> {
     pub(super) client: IpAddr,
 }
 
+/// Who asks, and in the course of what.
+pub(super) struct Identity {
+    pub(super) id: RequestId,
+    pub(super) trace: Option<Trace>,
+    pub(super) user: Option<User>,
+}
+
 impl Facts {
     pub(super) fn capture(
         head: &Parts,
+        glance: &Glance<'_>,
         peer: &Rc<Peer>,
-        id: RequestId,
-        trace: Option<Trace>,
-        user: Option<User>,
+        Identity { id, trace, user }: Identity,
         context: &Context<'_>,
         memory: Vec<u8>,
     ) -> Facts {
@@ -90,9 +97,9 @@ impl Facts {
             table: Arc::clone(context.table),
             labels: labels(headers, view.as_ref().map(|view| view.route(context.table)), context),
             view,
-            texts: Texts::of(head, context.policy, memory),
+            texts: Texts::of(head, glance, context.policy, memory),
             addresses: addresses(peer, context),
-            content_length: content_length(headers),
+            mentions: glance.mentions,
         }
     }
 
@@ -142,7 +149,7 @@ impl Facts {
             user_agent: texts.get(&texts.user_agent),
             referer: texts.get(&texts.referer),
             content_type: texts.get(&texts.content_type),
-            content_length: self.content_length,
+            content_length: self.mentions.content_length,
             tls: self.tls(),
             ..record::Facts::default()
         }
@@ -177,7 +184,7 @@ impl Facts {
 }
 
 impl Texts {
-    fn of(head: &Parts, policy: &Policy, mut memory: Vec<u8>) -> Texts {
+    fn of(head: &Parts, glance: &Glance<'_>, policy: &Policy, mut memory: Vec<u8>) -> Texts {
         memory.clear();
         let mut texts = Texts {
             bytes: memory,
@@ -190,12 +197,11 @@ impl Texts {
         };
         texts.path = texts.keep(head.uri.path().as_bytes()).unwrap_or_default();
         texts.query = head.uri.query().and_then(|query| texts.keep(&policy.query(query.as_bytes())));
-        let named = |name: HeaderName| head.headers.get(name).map_or(&b""[..], |value| value.as_bytes());
         let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
-        texts.host = texts.keep(authority.unwrap_or_else(|| named(header::HOST)));
-        texts.user_agent = texts.keep(named(header::USER_AGENT));
-        texts.referer = texts.keep(&policy.referer(named(header::REFERER)));
-        texts.content_type = texts.keep(named(header::CONTENT_TYPE));
+        texts.host = texts.keep(authority.unwrap_or(bytes_of(glance.host)));
+        texts.user_agent = texts.keep(bytes_of(glance.user_agent));
+        texts.referer = texts.keep(&policy.referer(bytes_of(glance.referer)));
+        texts.content_type = texts.keep(bytes_of(glance.content_type));
         texts
     }
 
@@ -216,10 +222,8 @@ impl Texts {
     }
 }
 
-/// The declared length, where it is one number.
-pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    let text = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+fn bytes_of(value: Option<&HeaderValue>) -> &[u8] {
+    value.map_or(&[], HeaderValue::as_bytes)
 }
 
 /// `None` in the ordinary case: the client is the peer, and addresses are written whole.

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use arrayvec::ArrayString;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use uuid::{Builder, Uuid};
 
+use super::glance::Given;
 use super::settings::{Accept, IdFormat, RequestIdSettings};
 
 /// Longest id that is taken from a client.
@@ -49,20 +50,18 @@ impl Origin {
 impl RequestId {
     /// The id of a request with these headers, from a peer that is trusted or not. `wall` is now, in microseconds since
     /// the Unix epoch.
-    pub fn of(headers: &HeaderMap, settings: &RequestIdSettings, trusted: bool, wall: u64) -> RequestId {
-        let mut given = headers.get_all(&settings.header).iter();
-        let (first, second) = (given.next(), given.next());
+    pub(super) fn of(given: Given<'_>, settings: &RequestIdSettings, trusted: bool, wall: u64) -> RequestId {
         let believed = match settings.accept {
             Accept::Never => false,
             Accept::Trusted => trusted,
             Accept::Always => true,
         };
-        match first {
-            Some(value) if believed && second.is_none() && is_well_formed(value.as_bytes()) => {
+        match given {
+            Given::Once(value) if believed && is_well_formed(value.as_bytes()) => {
                 RequestId { text: Text::Given(value.clone()), origin: Origin::Client }
             }
-            Some(_) => RequestId::mint(settings.format, Origin::Replaced, wall),
-            None => RequestId::mint(settings.format, Origin::Generated, wall),
+            Given::Once(_) | Given::Repeatedly => RequestId::mint(settings.format, Origin::Replaced, wall),
+            Given::Never => RequestId::mint(settings.format, Origin::Generated, wall),
         }
     }
 
@@ -127,11 +126,11 @@ mod tests {
 
     fn id(given: &[&str], accept: Accept, trusted: bool) -> RequestId {
         let settings = RequestIdSettings { accept, ..RequestIdSettings::default() };
-        let mut headers = HeaderMap::new();
-        for value in given {
-            headers.append(settings.header.clone(), HeaderValue::from_bytes(value.as_bytes()).expect("a value"));
-        }
-        RequestId::of(&headers, &settings, trusted, 1_700_000_000_000_000)
+        let values: Vec<HeaderValue> =
+            given.iter().map(|value| HeaderValue::from_bytes(value.as_bytes()).expect("a value")).collect();
+        let mut given = Given::default();
+        values.iter().for_each(|value| given.add(value));
+        RequestId::of(given, &settings, trusted, 1_700_000_000_000_000)
     }
 
     #[test]

@@ -22,6 +22,7 @@ use super::answer::Answer;
 use super::business::Notes;
 use super::capture::Capture;
 use super::facts::Facts;
+use super::glance::Mentions;
 use super::id::RequestId;
 use super::registry::Key;
 use super::sample::{self, Hold};
@@ -128,6 +129,11 @@ impl Exchange {
     /// The client speaks HTTP/1.0, which knows no chunks.
     pub fn is_http_1_0(&self) -> bool {
         self.0.facts.version == http::Version::HTTP_10
+    }
+
+    /// What its head mentions.
+    pub fn mentions(&self) -> Mentions {
+        self.0.facts.mentions
     }
 
     /// The route it matched.

@@ -9,6 +9,7 @@ pub mod business;
 pub mod capture;
 pub mod client_ip;
 mod facts;
+mod glance;
 pub mod id;
 pub mod ledger;
 pub mod registry;
@@ -27,7 +28,7 @@ pub mod user;
 pub use business::settings::{Constant, EventSettings, FieldSource, HeadPlace};
 pub use capture::CaptureSettings;
 pub use client_ip::TrustedProxies;
-pub(crate) use facts::content_length;
+pub use glance::Mentions;
 pub use id::RequestId;
 pub use ledger::{Exception, Exchange, WeakExchange};
 pub use security::{Sign, Suspicion};
@@ -54,7 +55,8 @@ use crate::routes::{Route, SampleRule, StartMode, Table};
 use crate::time::Clock;
 
 use business::{Events, Notes};
-use facts::{Context, Facts};
+use facts::{Context, Facts, Identity};
+use glance::Glance;
 use id::Origin;
 use ledger::Ledger;
 use registry::{Key, Kind, Registry};
@@ -237,12 +239,13 @@ impl Exchanges {
 
     fn capture(&self, peer: &Rc<Peer>, head: &Parts, start: Instant, memory: Vec<u8>) -> Facts {
         let trusted = self.trusts(peer.ip);
-        let id = RequestId::of(&head.headers, &self.settings.request_id, trusted, self.clock.wall(start));
-        let trace = self.settings.trace.then(|| Trace::of(&head.headers));
+        let glance = Glance::over(&head.headers, &self.settings.request_id.header);
+        let id = RequestId::of(glance.request_id, &self.settings.request_id, trusted, self.clock.wall(start));
+        let trace = self.settings.trace.then(|| Trace::of(glance.trace_parent, &head.headers));
         let user = self.users.of_request(&head.headers, trusted);
         let client = self.trusted.client(peer.ip, &head.headers);
         let context = Context { policy: &self.policy, labels: &self.settings.labels, table: &self.table, client };
-        Facts::capture(head, peer, id, trace, user, &context, memory)
+        Facts::capture(head, &glance, peer, Identity { id, trace, user }, &context, memory)
     }
 
     /// What business events want of the request's head, if there are any that may mean it.

@@ -7,7 +7,8 @@ use arrayvec::ArrayString;
 use http::{HeaderMap, HeaderName};
 use uuid::Uuid;
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+use super::glance::Given;
+
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// Longest `tracestate` that is passed on, and its members.
 const MAX_STATE_LENGTH: usize = 512;
@@ -24,12 +25,11 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Continues the trace of these headers, or starts one.
-    pub fn of(headers: &HeaderMap) -> Trace {
-        let mut given = headers.get_all(&TRACEPARENT).iter();
-        let parent = match (given.next(), given.next()) {
-            (Some(value), None) => parse(value.as_bytes()),
-            _ => None,
+    /// Continues the trace that these headers give, or starts one.
+    pub(super) fn of(parent: Given<'_>, headers: &HeaderMap) -> Trace {
+        let parent = match parent {
+            Given::Once(value) => parse(value.as_bytes()),
+            Given::Never | Given::Repeatedly => None,
         };
         let span_id = new_span_id();
         match parent {
@@ -135,10 +135,8 @@ mod tests {
     const SPAN: &str = "b7ad6b7169203331";
 
     fn trace(parent: &str) -> Trace {
-        let mut headers = HeaderMap::new();
-        headers.insert("traceparent", HeaderValue::from_str(parent).expect("a value"));
-        headers.insert("tracestate", HeaderValue::from_static("a=1,b=2"));
-        Trace::of(&headers)
+        let headers = HeaderMap::from_iter([(TRACESTATE, HeaderValue::from_static("a=1,b=2"))]);
+        Trace::of(Given::Once(&HeaderValue::from_str(parent).expect("a value")), &headers)
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Intake {
 
     /// Encodes once what all records of one request share, if any output has a use for it.
     pub fn fragment(&self, facts: &Facts<'_>, fragment: &mut Fragment) {
-        match self.lanes.borrow().iter().find_map(|lane| lane.layout.json()) {
+        match self.lanes.borrow_mut().iter_mut().find_map(|lane| lane.layout.json()) {
             Some(encoder) => encoder.fragment(facts, fragment),
             // What an earlier request left must not be taken for this one's.
             None => fragment.clear(),

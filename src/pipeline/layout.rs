@@ -102,7 +102,7 @@ impl Layout {
     }
 
     /// The encoder that makes use of a request's fragment.
-    pub(super) fn json(&self) -> Option<&Encoder> {
+    pub(super) fn json(&mut self) -> Option<&mut Encoder> {
         match self {
             Layout::Json(encoder) => Some(encoder),
             _ => None,

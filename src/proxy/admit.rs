@@ -3,7 +3,7 @@
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version, header};
 
-use crate::exchange::content_length;
+use crate::exchange::Mentions;
 use crate::listen::Limits;
 use crate::listen::head::is_host;
 use crate::upstream::BodyCoding;
@@ -49,16 +49,16 @@ pub fn measure(head: &Parts, limits: &Limits) -> Result<(), Refused> {
     if head.headers.len() - crumbs > limits.header_count { Err(Refused::TooManyFields) } else { Ok(()) }
 }
 
-/// Judges a request.
+/// Judges a request whose fields mention this.
 ///
 /// # Errors
 /// What is wrong with it, where it must not be forwarded.
-pub fn admit(head: &Parts, has_body: bool, body_limit: Option<u64>) -> Result<Admitted, Refused> {
+pub fn admit(head: &Parts, mentions: Mentions, has_body: bool, body_limit: Option<u64>) -> Result<Admitted, Refused> {
     if head.method == Method::CONNECT {
         return Err(Refused::Connect);
     }
-    let host = host(head)?;
-    let declared = content_length(&head.headers);
+    let host = host(head, mentions.several_hosts)?;
+    let declared = mentions.content_length;
     let coding = coding(declared, has_body);
     if head.method == Method::TRACE && coding != BodyCoding::None {
         return Err(Refused::TraceBody);
@@ -74,7 +74,7 @@ pub fn admit(head: &Parts, has_body: bool, body_limit: Option<u64>) -> Result<Ad
         host,
         coding,
         is_empty: declared == Some(0),
-        expects_continue: expects_continue(head, coding)?,
+        expects_continue: mentions.expect && expects_continue(head, coding)?,
         max_forwards: max_forwards.map(|left| left.saturating_sub(1)),
         answer_options: max_forwards == Some(0),
     })
@@ -82,12 +82,11 @@ pub fn admit(head: &Parts, has_body: bool, body_limit: Option<u64>) -> Result<Ad
 
 /// The authority of an absolute target beats `Host` (RFC 9112 §3.2.2). In HTTP/2, where both are written by the same hand,
 /// two that differ are malformed (RFC 9113 §8.3.1).
-fn host(head: &Parts) -> Result<Option<HeaderValue>, Refused> {
-    let mut given = head.headers.get_all(header::HOST).iter();
-    let (named, more) = (given.next(), given.next());
+fn host(head: &Parts, several: bool) -> Result<Option<HeaderValue>, Refused> {
+    let named = head.headers.get(header::HOST);
     // In HTTP/1 the gate has judged it.
     let judged = head.version < Version::HTTP_2;
-    if more.is_some() || !judged && named.is_some_and(|host| !is_host(host.as_bytes())) {
+    if several || !judged && named.is_some_and(|host| !is_host(host.as_bytes())) {
         return Err(Refused::Host);
     }
     let Some(authority) = head.uri.authority() else {
@@ -149,7 +148,8 @@ mod tests {
     use http::Request;
 
     fn admitted(request: http::request::Builder) -> Result<Admitted, Refused> {
-        admit(&request.body(()).expect("a request").into_parts().0, false, Some(100))
+        let head = request.body(()).expect("a request").into_parts().0;
+        admit(&head, Mentions::of(&head.headers), false, Some(100))
     }
 
     fn get(uri: &str) -> http::request::Builder {

@@ -39,8 +39,10 @@ impl Proxy {
             exchange.suspect(&Suspicion { sign: Sign::PathTraversal, detail, excerpt: head.uri.path().as_bytes() });
         }
         measure(head, &self.limits).map_err(Failure::Refused)?;
-        let admitted = admit(head, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
-        if passes(&head.headers, NAME) > MAX_PASSES {
+        let mentions = exchange.mentions();
+        let admitted =
+            admit(head, mentions, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
+        if mentions.via && passes(&head.headers, NAME) > MAX_PASSES {
             return Err(Failure::Refused(Refused::Loop));
         }
         if admitted.answer_options {

@@ -84,7 +84,7 @@ pub struct Facts<'a> {
     /// UUID as minted, or the client's own.
     pub request_id: &'a str,
     /// `generated`, `client` or `replaced`.
-    pub request_id_origin: &'a str,
+    pub request_id_origin: &'static str,
     /// W3C trace id, 32 hex digits.
     pub trace_id: Option<&'a str>,
     /// The span this proxy stands for, 16 hex digits.
@@ -94,7 +94,7 @@ pub struct Facts<'a> {
     /// As sent, case kept.
     pub method: &'a str,
     /// `http` or `https`.
-    pub scheme: &'a str,
+    pub scheme: &'static str,
     /// Host and, where given, port, as the client named them.
     pub host: Option<&'a [u8]>,
     /// As sent, not decoded.
@@ -102,7 +102,7 @@ pub struct Facts<'a> {
     /// Without the question mark; redacted.
     pub query: Option<&'a [u8]>,
     /// `1.0`, `1.1` or `2`.
-    pub http_version: &'a str,
+    pub http_version: &'static str,
     /// The route's full name, `namespace:name`; `unknown` when nothing matched.
     pub view_name: &'a str,
     /// Positional parameters.
@@ -170,7 +170,7 @@ pub struct Progress<'a> {
     /// Where it is, or where it ended.
     pub phase: Phase,
     /// `upstream` or `gatelog`; `None` while nobody answered.
-    pub responder: Option<&'a str>,
+    pub responder: Option<&'static str>,
     /// Name in the configuration.
     pub upstream: Option<&'a str>,
     /// Address of the server that answered or was last tried.

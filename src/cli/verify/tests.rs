@@ -61,7 +61,7 @@ impl Log {
         self.write(event, Body::Fields(&[]));
     }
 
-    fn request(&mut self, id: &str, origin: &str, event: Event) {
+    fn request(&mut self, id: &str, origin: &'static str, event: Event) {
         let over = event == Event::RequestCompleted;
         let facts = Facts {
             request_id: id,

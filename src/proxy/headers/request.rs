@@ -59,7 +59,8 @@ fn write_target(out: &mut Vec<u8>, head: &Parts, admitted: &Admitted, way: &Way<
 /// Writes the fields that go on as they are, and picks out the others.
 fn pass_fields<'a>(out: &mut Vec<u8>, head: &'a Parts, way: &Way<'_>) -> Specials<'a> {
     let settings = way.exchanges.settings();
-    let named = named_by_connection(&head.headers);
+    // Empty in the ordinary case, and hardly ever is there anything to look for.
+    let named = if way.exchange.mentions().connection { named_by_connection(&head.headers) } else { Vec::new() };
     let mut specials = Specials(SmallVec::new());
     for (name, value) in &head.headers {
         match fate(name.as_str()) {

@@ -8,12 +8,14 @@
 //! both lines. Nothing here allocates but the growth of the buffers it is given.
 
 mod escape;
+mod memo;
 pub(super) mod number;
 mod renamed;
 mod time;
 mod writer;
 
 use super::{Body, Facts, Head, Loss, Progress, Record, Rejected, SCHEMA, Settings, Timing, Tls, Value};
+use memo::{Heads, Session};
 pub use renamed::Renamed;
 pub use time::Clock;
 use writer::Writer;
@@ -35,6 +37,8 @@ pub struct Encoder {
     nulls: bool,
     /// Digits that the hole for `seq` has room for.
     hole: usize,
+    heads: Heads,
+    session: Session,
     /// For request records whose caller keeps no fragment.
     scratch: Fragment,
 }
@@ -47,16 +51,28 @@ impl Encoder {
         line.text(",\"instance\":", instance.as_bytes());
         line.text_or_null(",\"service\":", settings.service.as_deref().map(str::as_bytes));
         line.text_or_null(",\"environment\":", settings.environment.as_deref().map(str::as_bytes));
-        Encoder { clock: Clock::default(), stamp, nulls: settings.nulls, hole: 0, scratch: Fragment::default() }
+        Encoder {
+            clock: Clock::default(),
+            stamp,
+            nulls: settings.nulls,
+            hole: 0,
+            heads: Heads::new(),
+            session: Session::default(),
+            scratch: Fragment::default(),
+        }
     }
 
     /// From now on, leaves room for so many digits of `seq`, 20 at most.
     pub fn leave_room(&mut self, digits: usize) {
-        self.hole = digits.min(ROOM_FOR_SEQ.len());
+        let digits = digits.min(ROOM_FOR_SEQ.len());
+        if digits != self.hole {
+            self.hole = digits;
+            self.heads.clear();
+        }
     }
 
     /// Encodes what the records of one request share. Whatever `fragment` held is gone; its memory is used again.
-    pub fn fragment(&self, facts: &Facts<'_>, fragment: &mut Fragment) {
+    pub fn fragment(&mut self, facts: &Facts<'_>, fragment: &mut Fragment) {
         fragment.clear();
         let Fragment { bytes, user, client, tls, labels } = fragment;
         let mut line = Writer::new(bytes, self.nulls);
@@ -66,7 +82,10 @@ impl Encoder {
         *client = line.len();
         headers(&mut line, facts);
         *tls = line.len();
-        session(&mut line, facts.tls.as_ref());
+        match &facts.tls {
+            Some(tls) => self.session.write(tls, &mut line),
+            None => line.absent(",\"tls\":"),
+        }
         *labels = line.len();
         line.texts(",\"labels\":", facts.labels);
     }
@@ -119,19 +138,27 @@ impl Encoder {
     fn head(&mut self, head: &Head<'_>, out: &mut Vec<u8>) -> usize {
         out.extend_from_slice(b"{\"timestamp\":\"");
         self.clock.write(head.timestamp, out);
-        let mut line = Writer::new(out, self.nulls);
-        line.raw(b"\"");
-        line.token(",\"level\":", head.level.as_str());
-        line.token(",\"event\":", head.event.as_str());
-        line.text(",\"message\":", head.message.as_bytes());
-        line.text(",\"logger\":", head.logger.as_bytes());
-        line.whole(",\"schema\":", u64::from(SCHEMA));
-        line.raw(b",\"seq\":");
-        let hole = line.len();
-        line.raw(&ROOM_FOR_SEQ[..self.hole]);
-        line.raw(&self.stamp);
-        hole
+        let start = out.len();
+        let (bytes, hole) = self.heads.of(head, |out| rest_of_head(head, self.hole, &self.stamp, out));
+        out.extend_from_slice(bytes);
+        start + hole
     }
+}
+
+/// What of a head comes behind the timestamp; returns where `seq` belongs, in a hole of so many digits.
+fn rest_of_head(head: &Head<'_>, hole: usize, stamp: &[u8], out: &mut Vec<u8>) -> usize {
+    let mut line = Writer::new(out, false);
+    line.raw(b"\"");
+    line.token(",\"level\":", head.level.as_str());
+    line.token(",\"event\":", head.event.as_str());
+    line.text(",\"message\":", head.message.as_bytes());
+    line.text(",\"logger\":", head.logger.as_bytes());
+    line.whole(",\"schema\":", u64::from(SCHEMA));
+    line.raw(b",\"seq\":");
+    let at = line.len();
+    line.raw(&ROOM_FOR_SEQ[..hole]);
+    line.raw(stamp);
+    at
 }
 
 /// What the records of one request share, encoded once. Reused from request to request, it keeps its memory.
@@ -223,17 +250,17 @@ pub fn splice(line: &[u8], at: usize, hole: usize, seq: u64, out: &mut Vec<u8>) 
 /// `request_id` to `route`.
 fn request(line: &mut Writer<'_>, facts: &Facts<'_>) {
     line.text(",\"request_id\":", facts.request_id.as_bytes());
-    line.text(",\"request_id_origin\":", facts.request_id_origin.as_bytes());
+    line.token(",\"request_id_origin\":", facts.request_id_origin);
     line.str_or_null(",\"trace_id\":", facts.trace_id);
     line.str_or_null(",\"span_id\":", facts.span_id);
     line.str_or_null(",\"parent_span_id\":", facts.parent_span_id);
     line.text(",\"method\":", facts.method.as_bytes());
-    line.text(",\"scheme\":", facts.scheme.as_bytes());
+    line.token(",\"scheme\":", facts.scheme);
     line.text_or_null(",\"host\":", facts.host);
     // Only CONNECT has none (RFC 9112 §3.2.3).
     line.text_or_null(",\"path\":", Some(facts.path).filter(|path| !path.is_empty()));
     line.text_or_null(",\"query\":", facts.query);
-    line.text(",\"http_version\":", facts.http_version.as_bytes());
+    line.token(",\"http_version\":", facts.http_version);
     line.text(",\"view_name\":", facts.view_name.as_bytes());
     line.array(",\"view_args\":", facts.view_args);
     line.arguments(",\"view_kwargs\":", facts.view_kwargs);
@@ -248,16 +275,6 @@ fn headers(line: &mut Writer<'_>, facts: &Facts<'_>) {
     line.text_or_null(",\"referer\":", facts.referer);
     line.text_or_null(",\"content_type\":", facts.content_type);
     line.whole_or_null(",\"content_length\":", facts.content_length);
-}
-
-/// `tls`.
-fn session(line: &mut Writer<'_>, tls: Option<&Tls<'_>>) {
-    let Some(tls) = tls else { return line.absent(",\"tls\":") };
-    line.text(",\"tls\":{\"version\":", tls.version.as_bytes());
-    line.text(",\"cipher\":", tls.cipher.as_bytes());
-    line.str_or_null(",\"sni\":", tls.sni);
-    line.str_or_null(",\"alpn\":", tls.alpn);
-    line.raw(b"}");
 }
 
 /// From `user_id` to `tls`, for a request of which only the head is known.
@@ -314,7 +331,7 @@ fn timing(line: &mut Writer<'_>, timing: &Timing) {
 fn ending(line: &mut Writer<'_>, progress: &Progress<'_>) {
     line.token_or_null(",\"outcome\":", progress.outcome.map(|outcome| outcome.as_str()));
     line.token(",\"phase\":", progress.phase.as_str());
-    line.str_or_null(",\"responder\":", progress.responder);
+    line.token_or_null(",\"responder\":", progress.responder);
     line.str_or_null(",\"upstream\":", progress.upstream);
     line.str_or_null(",\"upstream_address\":", progress.upstream_address);
     line.whole_or_null(",\"attempts\":", progress.attempts.map(u64::from));

@@ -259,16 +259,16 @@ impl Any {
         let timings = [(self.strings[5].as_str(), self.numbers[5] >> 12)];
         let facts = Facts {
             request_id: &self.strings[6],
-            request_id_origin: &self.strings[7],
+            request_id_origin: self.word(["generated", "client", "replaced"]),
             trace_id: self.text(8),
             span_id: self.text(9),
             parent_span_id: self.text(10),
             method: &self.strings[11],
-            scheme: &self.strings[12],
+            scheme: self.word(["http", "https"]),
             host: self.bytes(2),
             path: &self.bytes[3],
             query: self.bytes(4),
-            http_version: &self.strings[13],
+            http_version: self.word(["1.0", "1.1", "2"]),
             view_name: &self.strings[14],
             view_args: &args[..self.numbers[6] as usize % 8],
             view_kwargs: &kwargs,
@@ -291,6 +291,10 @@ impl Any {
         check(&Record { head, body: Body::Request { facts: &facts, progress } });
     }
 
+    fn word<const N: usize>(&self, words: [&'static str; N]) -> &'static str {
+        words[self.numbers[1] as usize % N]
+    }
+
     fn progress<'a>(&'a self, timings: &'a [(&'a str, u64)]) -> Progress<'a> {
         Progress {
             user_id: self.bytes(9),
@@ -308,7 +312,7 @@ impl Any {
             server_timing: &timings[..self.maybe(16, 1).unwrap_or(0)],
             outcome: self.maybe(17, Outcome::ALL[self.numbers[9] as usize % Outcome::ALL.len()]),
             phase: Phase::ALL[self.numbers[9] as usize % Phase::ALL.len()],
-            responder: self.text(0),
+            responder: self.maybe(0, self.word(["upstream", "gatelog"])),
             upstream: self.text(1),
             upstream_address: self.text(2),
             attempts: self.number(3).map(|number| number as u32),

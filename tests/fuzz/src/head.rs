@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gatelog::exchange::{Exchanges, LabelSettings, Shared, UserSource};
+use gatelog::exchange::{Exchanges, LabelSettings, Mentions, Shared, UserSource};
 use gatelog::listen::gate::Gate;
 use gatelog::listen::head::{self, Framing, HeadLimits};
 use gatelog::net::Peer;
@@ -159,7 +159,8 @@ impl Core {
             let peer = Rc::new(Peer::new(address.parse().expect("an address"), None));
             let exchange = self.exchanges.begin(&peer, &head);
             let mut sent = head.clone();
-            if let Ok(admitted) = admit(&head, framing(&head) != Framing::Length(0), None) {
+            if let Ok(admitted) = admit(&head, Mentions::of(&head.headers), framing(&head) != Framing::Length(0), None)
+            {
                 let mut out = Vec::new();
                 let way = Way { exchanges: &self.exchanges, exchange: &exchange, peer: &peer, server: "app:80" };
                 write_request(&mut out, &mut sent, &admitted, &way);
