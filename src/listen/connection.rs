@@ -140,6 +140,8 @@ async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
     let connection = builder
         .max_buf_size(shared.limits.header_bytes.max(MIN_BUFFER) * 2)
         .header_read_timeout(None)
+        // It looks for the client's end by reading ahead into memory that it makes for each request: `Wire` does that.
+        .half_close(true)
         .serve_connection(io, calls(shared, client));
     drive(shared, &client.wire, pin!(connection), |connection| connection.graceful_shutdown()).await
 }
@@ -185,6 +187,9 @@ where
             graceful_shutdown(connection.as_mut());
         }
         if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(End::Served);
+        }
+        if wire.poll_gone(cx).is_ready() {
             return Poll::Ready(End::Served);
         }
         if wire.gate().refusal().is_some() && !wire.is_running() {
@@ -367,7 +372,7 @@ fn calls<H: Handler>(
     let handler = Rc::clone(&shared.handler);
     let (peer, wire) = (Rc::clone(&connection.peer), Rc::clone(&connection.wire));
     service_fn(move |request| {
-        let client = Client { peer: Rc::clone(&peer), wire: Rc::clone(&wire), _running: wire.run() };
+        let client = Client { peer: Rc::clone(&peer), wire: Rc::clone(&wire), _running: wire.begin() };
         Rc::clone(&handler).call(client, request)
     })
 }

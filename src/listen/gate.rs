@@ -18,6 +18,8 @@ const EXCERPT: usize = 256;
 pub struct Gate {
     limits: HeadLimits,
     place: Place,
+    /// Heads that have passed.
+    heads: u64,
     /// A head that is not whole yet.
     held: BytesMut,
     /// Bytes that have passed and that hyper had no room for.
@@ -50,7 +52,7 @@ pub struct Refusal {
 impl Gate {
     /// A gate before an HTTP/1 connection.
     pub fn new(limits: HeadLimits) -> Gate {
-        Gate { limits, place: Place::Head, held: BytesMut::new(), passed: BytesMut::new(), refusal: None }
+        Gate { limits, place: Place::Head, heads: 0, held: BytesMut::new(), passed: BytesMut::new(), refusal: None }
     }
 
     /// Lets everything pass: HTTP/2 has its own framing.
@@ -72,6 +74,12 @@ impl Gate {
     /// Part of a head has come.
     pub fn is_mid_head(&self) -> bool {
         !self.held.is_empty()
+    }
+
+    /// So many requests have passed whole, and of a next one has come nothing.
+    pub fn is_between(&self, requests: u64) -> bool {
+        let at_head = matches!(self.place, Place::Head) && self.heads == requests;
+        at_head && self.held.is_empty() && self.passed.is_empty() && self.refusal.is_none()
     }
 
     /// A body is not whole yet.
@@ -183,6 +191,7 @@ impl Gate {
 
     /// What comes behind a head.
     fn enter(&mut self, framing: Framing) {
+        self.heads += 1;
         self.place = match framing {
             Framing::Length(0) => Place::Head,
             Framing::Length(length) => Place::Body(length),

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -20,6 +21,9 @@ use super::head::HeadLimits;
 /// Interim responses that wait for a client which does not read; past it they are left out, which they may be
 /// (RFC 9110 §15.2).
 const MAX_INTERIM: usize = 64 * 1024;
+
+/// Bytes of a next request that are taken while one runs; the rest waits in the kernel.
+const READ_AHEAD: usize = 1024;
 
 /// What may wait for its turn, in bytes; a larger answer is sent at once.
 const POSTED: usize = 8 * 1024;
@@ -39,6 +43,8 @@ pub struct Wire {
     settling: RefCell<SmallVec<[Rc<dyn Settle>; 1]>>,
     interim: RefCell<BytesMut>,
     running: Cell<usize>,
+    /// Requests that have ever begun.
+    begun: Cell<u64>,
     /// How many of those have given out something that the client has not taken.
     untaken: Cell<usize>,
     /// Bytes of any kind that the client has taken.
@@ -64,6 +70,7 @@ impl Wire {
             settling: RefCell::default(),
             interim: RefCell::default(),
             running: Cell::default(),
+            begun: Cell::default(),
             untaken: Cell::default(),
             moved: Cell::default(),
             driver: RefCell::default(),
@@ -121,6 +128,12 @@ impl Wire {
         let stream = self.stream.borrow();
         // Without it the client is told less; nothing else depends on it.
         let _ = socket2::SockRef::from(stream.tcp()).set_linger(Some(std::time::Duration::ZERO));
+    }
+
+    /// Notes that one more request runs.
+    pub(super) fn begin(self: &Rc<Self>) -> Running {
+        self.begun.set(self.begun.get() + 1);
+        self.run()
     }
 
     /// Notes that a request runs, until the guard is dropped: as long as its answer is not over, the connection is not
@@ -229,6 +242,22 @@ impl Wire {
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    /// Ready once an HTTP/1 client has left while its last request runs. What it sends meanwhile waits in the gate.
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.running.get() == 0 || !self.gate.borrow().is_between(self.begun.get()) {
+            return Poll::Pending;
+        }
+        let mut ahead = [MaybeUninit::uninit(); READ_AHEAD];
+        let mut buf = ReadBuf::uninit(&mut ahead);
+        let read = ready!(self.poll_read_raw(cx, &mut buf));
+        self.read_error.set(read.is_err());
+        if read.is_err() || buf.filled().is_empty() {
+            return Poll::Ready(());
+        }
+        self.feed(buf.filled());
+        Poll::Pending
     }
 
     fn give_passed(&self, buf: &mut ReadBuf<'_>) -> bool {
