@@ -5,9 +5,10 @@
     benches/compare/outputs.py --gatelog target/dist/gatelog --runs 9
 
 The cases of CASES run in turn, forth and back, as in compare.py. The processor's own counters are asked with perf where
-there is one: instructions per request move by a few in a thousand between runs, time by several in a hundred, since it
-depends on who else is in the caches. So the first ratio printed is that of instructions, the second that of cycles,
-the third that of time. Several binaries (--gatelog A B) are compared with each other in the same turns.
+there is one: instructions per request move by a few in a thousand between runs, cycles and time by several in a hundred,
+or double for seconds while somebody else is in the caches. So the first ratio printed is that of instructions, the second
+that of cycles, the third that of time, each of the lowest figures of all runs: what disturbs only ever adds. Several
+binaries (--gatelog A B) are compared with each other in the same turns.
 """
 
 import argparse
@@ -15,7 +16,6 @@ import contextlib
 import json
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -131,7 +131,7 @@ def measure(stack, folder, options):
 
 
 def report(servers, taken, options):
-    figures = {server: middle(runs) for server, runs in taken.items()}
+    figures = {server: lowest(runs) for server, runs in taken.items()}
     for server in servers:
         base = figures[next(it for it in servers if it.binary == server.binary)]
         print(row(server, figures[server], base))
@@ -139,11 +139,11 @@ def report(servers, taken, options):
     return {"machine": machine(), "runs": options.runs, "seconds": options.seconds, "cases": runs}
 
 
-def middle(runs):
-    """Of every figure the one in the middle of all runs."""
-    threads = {name for run in runs for name in run["threads"]}
-    figures = {key: statistics.median(run[key] for run in runs) for key in runs[0] if key != "threads"}
-    return {**figures, "threads": {name: statistics.median(run["threads"].get(name, 0) for run in runs) for name in sorted(threads)}}
+def lowest(runs):
+    """Of every figure the lowest of all runs; threads as they were in the shortest one."""
+    figures = {key: min(run[key] for run in runs) for key in runs[0] if key not in ("threads", "rate")}
+    shortest = min(runs, key=lambda run: run["us"])
+    return {**figures, "rate": max(run["rate"] for run in runs), "threads": shortest["threads"]}
 
 
 def row(server, own, base):

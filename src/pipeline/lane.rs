@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use crate::record::Event;
 use crate::time;
 
-use super::queue::BATCH_BYTES;
 use super::{Batch, Layout, Losses, Port, Stamp, WhenFull, Written};
 
 /// One core's way to one output.
@@ -68,7 +67,7 @@ impl Lane {
 
     /// Hands over a batch that has grown enough.
     pub(super) fn hand_over_full(&mut self) {
-        if self.batch.bytes.len() >= BATCH_BYTES {
+        if self.batch.bytes.len() >= self.port.queue.batch_bytes() {
             self.hand_over();
         }
     }

@@ -22,7 +22,7 @@ use super::shelf::{Shelf, Ticket};
 /// How often a spool is synced while it is written to, and the longest sleep without a look around.
 const TICK: Duration = Duration::from_secs(1);
 /// Memory that is kept for the lines of one batch.
-const KEEP: usize = 256 * 1024;
+const KEEP: usize = 1 << 20;
 
 /// The state of one output, on its own thread.
 #[derive(Debug)]

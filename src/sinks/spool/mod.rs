@@ -63,6 +63,8 @@ use segment::Segment;
 
 /// Bytes that are read at once; a longer record grows it.
 const READ: usize = 256 * 1024;
+/// Memory that is kept for the frames of one batch.
+const KEEP: usize = 1 << 20;
 /// Segments that `max` is divided into, and the most bytes of one.
 const SEGMENTS: u64 = 16;
 const MAX_SEGMENT: u64 = 64 << 20;
@@ -227,7 +229,7 @@ impl Spool {
         let mut frames = std::mem::take(&mut self.frames);
         frames.clear();
         let appended = self.frame(lines, &mut frames).and_then(|next| self.write(&frames, next));
-        frames.shrink_to(READ);
+        frames.shrink_to(KEEP);
         self.frames = frames;
         appended
     }
