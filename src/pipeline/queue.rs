@@ -293,17 +293,18 @@ impl Queue {
         std::thread::park_timeout(at_most);
     }
 
-    /// Waits until something happens, in place of [`Queue::park`]; for a queue to which no thread is attached. Losing the
-    /// future loses no wake-up.
+    /// Waits until something happens, in place of [`Queue::park`], for a writer that waits for other things as well. Losing
+    /// the future loses no wake-up.
     pub async fn arrived(&self) {
         self.arrived.notified().await;
     }
 
     fn wake(&self) {
-        match self.writer.get() {
-            Some(writer) => writer.unpark(),
-            None => self.arrived.notify_one(),
+        // A writer may park at first, while it waits for its place, and go on with futures then: it is woken both ways.
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
         }
+        self.arrived.notify_one();
     }
 }
 
@@ -369,6 +370,25 @@ mod tests {
         let untold: Vec<_> = queue.take_untold().iter().collect();
         assert_eq!(untold, [(Reason::QueueFull, 5), (Reason::DiskFull, 2)]);
         assert!(queue.take_untold().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_batch_wakes_a_writer_that_waits_with_a_future_though_its_thread_is_attached() {
+        let queue = queue(100);
+        queue.attach(std::thread::current());
+        let arrived = async || {
+            tokio::select! {
+                biased;
+                () = queue.arrived() => true,
+                () = std::future::ready(()) => false,
+            }
+        };
+        assert!(!arrived().await);
+        queue.push(batch(1)).expect("room");
+        assert!(arrived().await);
+        assert!(!arrived().await, "once");
+        queue.close();
+        assert!(arrived().await);
     }
 
     #[test]
