@@ -364,6 +364,22 @@ mod tests {
         batch
     }
 
+    #[test]
+    fn what_finds_the_queue_full_while_the_target_fails_is_lost_for_the_same_reason() {
+        let target = Faulty::default();
+        target.takes.lock().unwrap_or_else(PoisonError::into_inner).push(0);
+        let port = Port::new(&OutputSettings::default(), Format::Json);
+        let stamp = Stamp { instance: "i".into(), record: Default::default() };
+        let mut writer = Writer::new(target.clone(), &port, &stamp);
+        writer.pause = Pause::new(Duration::ZERO);
+        for expected in [Reason::DiskFull, Reason::QueueFull] {
+            port.queue.push(batch(1, 0, 0)).expect("room");
+            writer.drain();
+            port.queue.count_untold(1);
+            assert_eq!(port.queue.take_untold(), Losses::of(expected, 1));
+        }
+    }
+
     /// The stream's numbers: every one is either a line's or named by the loss record right after it.
     fn assert_gapless(written: &[u8]) -> u64 {
         let mut next = 1;

@@ -114,3 +114,28 @@ impl Disk {
         appended
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { records: 1000, bytes: 1 << 20 };
+
+    #[test]
+    fn a_full_spool_has_room_again_when_as_much_as_was_refused_fits_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings { path: folder.path().join("spool"), max: 16 << 10 };
+        let (mut shelf, _) = Shelf::open(Some(&settings)).unwrap();
+        let mut lines = Lines::default();
+        (0..10).for_each(|_| lines.push(&[b'x'; 80]));
+        while shelf.append(&lines).is_ok() {
+            assert!(shelf.has_room(LIMITS));
+        }
+        assert!(!shelf.has_room(LIMITS), "nobody need number lines for it");
+        let (taken, ticket) = shelf.take(LIMITS);
+        assert!(taken.len() >= 100 && !shelf.has_room(LIMITS), "nothing has arrived yet");
+        shelf.settle(ticket).unwrap();
+        assert!(shelf.has_room(LIMITS));
+        shelf.append(&lines).unwrap();
+    }
+}
