@@ -199,7 +199,7 @@ fn when_full(section: &mut Section<'_>) -> WhenFull {
 /// Long enough for a reader that is restarted, short enough that clients still wait.
 const BLOCK_AT_MOST: Duration = Duration::from_secs(1);
 
-/// Each core hands over buffers of 64 KiB: a queue that does not hold a few of them would drop with every burst.
+/// Each core hands over buffers of 64 KiB at least: a queue that does not hold a few of them would drop with every burst.
 fn queue(node: &Node) -> Result<usize, Complaint> {
     match size(node)? {
         bytes @ 0x4_0000..=0x4000_0000 => Ok(bytes as usize),

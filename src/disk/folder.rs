@@ -91,14 +91,14 @@ impl Folder {
         }
     }
 
-    /// Makes new and removed names survive a loss of power.
+    /// The folder itself: synced, it makes new and removed names survive a loss of power.
     ///
     /// # Errors
     ///
     /// Those of the file system.
     #[expect(clippy::disallowed_methods, reason = "this module opens folders for the others")]
-    pub fn sync(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+    pub fn handle(&self) -> io::Result<File> {
+        File::open(&self.path)
     }
 }
 
@@ -127,6 +127,6 @@ mod tests {
         let mut names = folder.names().unwrap();
         names.sort();
         assert_eq!(names, ["lock", "two"]);
-        assert!(folder.read("one").is_err() && folder.sync().is_ok());
+        assert!(folder.read("one").is_err() && folder.handle().and_then(|it| it.sync_all()).is_ok());
     }
 }

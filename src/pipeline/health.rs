@@ -21,7 +21,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Every reason, in the order in which they are counted.
+    /// Every reason, in the order in which they are declared and counted.
     pub const ALL: [Reason; 6] = [
         Reason::QueueFull,
         Reason::DiskFull,

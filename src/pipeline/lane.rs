@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::record::Event;
 use crate::time;
 
-use super::queue::BATCH_BYTES;
-use super::{Batch, Layout, Port, Stamp, WhenFull, Written};
+use super::{Batch, Layout, Losses, Port, Stamp, WhenFull, Written};
 
 /// One core's way to one output.
 #[derive(Debug)]
@@ -16,21 +16,35 @@ pub(super) struct Lane {
     /// Where in the batch the record of this round begins, if this output takes it.
     taken: Option<usize>,
     /// Dropped since the last batch that was taken.
-    lost: u64,
-    /// While the output is stalled, blocking is not tried again: one wait a stall, not one a batch.
-    stalled: bool,
+    lost: Losses,
+    /// Bytes of the batch that the queue has refused since it took one; 0 while it takes them. Meanwhile blocking is not
+    /// tried again: one wait a stall, not one a batch.
+    stalled: usize,
 }
 
 impl Lane {
     /// Nothing gathered yet.
     pub(super) fn new(port: Port, stamp: &Stamp) -> Lane {
         let layout = Layout::new(port.format, stamp);
-        Lane { port, layout, batch: Batch::default(), taken: None, lost: 0, stalled: false }
+        Lane { port, layout, batch: Batch::default(), taken: None, lost: Losses::default(), stalled: 0 }
     }
 
     /// This round's record is not for this output.
     pub(super) fn pass_by(&mut self) {
         self.taken = None;
+    }
+
+    /// Whether lines need not be encoded, because there is no room for as much as the queue has refused before.
+    pub(super) fn refuses(&self) -> bool {
+        self.stalled > 0 && self.batch.lines.is_empty() && !self.port.queue.has_room(self.stalled)
+    }
+
+    /// Drops this round's record.
+    pub(super) fn drop_line(&mut self, event: Event) {
+        self.taken = None;
+        if self.layout.has_line(event) {
+            self.count_dropped(1);
+        }
     }
 
     /// Takes this round's record: as another lane of the same format has it already, else encoded here. Returns whether
@@ -53,23 +67,24 @@ impl Lane {
 
     /// Hands over a batch that has grown enough.
     pub(super) fn hand_over_full(&mut self) {
-        if self.batch.bytes.len() >= BATCH_BYTES {
+        if self.batch.bytes.len() >= self.port.queue.batch_bytes() {
             self.hand_over();
         }
     }
 
     /// Hands over whatever has gathered. Returns whether a loss could not be told yet because the queue is full.
     pub(super) fn hand_over(&mut self) -> bool {
-        if self.batch.is_empty() && self.lost == 0 {
-            return false;
+        // An empty batch always finds room: while nothing else does, one after the other would only tell of losses.
+        if self.batch.is_empty() && (self.lost.is_empty() || self.refuses()) {
+            return !self.lost.is_empty();
         }
         let mut batch = std::mem::replace(&mut self.batch, self.port.queue.spare());
         batch.lost = self.lost;
         match self.push(batch) {
-            Ok(()) => (self.lost, self.stalled) = (0, false),
+            Ok(()) => (self.lost, self.stalled) = (Losses::default(), 0),
             Err(refused) => self.drop_batch(refused),
         }
-        self.lost > 0
+        !self.lost.is_empty()
     }
 
     /// Hands over the last of all lines, if there is room. Returns whether none is left.
@@ -91,18 +106,16 @@ impl Lane {
 
     /// There was no room for the last lines: the writer is to tell of them.
     pub(super) fn give_up(&mut self) {
-        self.port.queue.leave_untold(std::mem::take(&mut self.lost));
+        self.port.queue.leave_untold(&std::mem::take(&mut self.lost));
         self.port.queue.count_untold(std::mem::take(&mut self.batch).lines.len() as u64);
     }
 
     fn push(&mut self, batch: Batch) -> Result<(), Batch> {
         let at_most = match self.port.queue.when_full() {
-            WhenFull::Block(at_most) if !self.stalled => at_most,
+            WhenFull::Block(at_most) if self.stalled == 0 => at_most,
             _ => Duration::ZERO,
         };
-        let pushed = self.push_within(batch, at_most);
-        self.stalled |= pushed.is_err();
-        pushed
+        self.push_within(batch, at_most)
     }
 
     fn push_within(&self, mut batch: Batch, at_most: Duration) -> Result<(), Batch> {
@@ -121,14 +134,103 @@ impl Lane {
     }
 
     fn drop_batch(&mut self, batch: Batch) {
-        let records = batch.lines.len() as u64;
-        self.lost += records;
-        self.port.queue.count_dropped(records);
+        // Even one without lines needs a place.
+        self.stalled = batch.bytes.len().max(1);
+        self.count_dropped(batch.lines.len() as u64);
         self.port.queue.recycle(batch);
+    }
+
+    fn count_dropped(&mut self, records: u64) {
+        let cause = self.port.queue.count_dropped(records);
+        self.lost.add(cause, records);
     }
 }
 
 /// The wait between two tries of a blocked core.
 fn pause(since: Instant, at_most: Duration) -> Duration {
     at_most.saturating_sub(since.elapsed()).min(Duration::from_millis(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{Format, OutputSettings, Reason};
+
+    /// A lane to an output of which others have taken all room.
+    fn stalled(format: Format) -> Lane {
+        let port = Port::new(&OutputSettings { queue: 10, ..OutputSettings::default() }, format);
+        port.queue.push(lines(10)).expect("an empty queue takes any batch");
+        let mut lane = Lane::new(port, &Stamp { instance: "i".into(), record: Default::default() });
+        take(&mut lane);
+        assert!(!lane.refuses(), "it has not been refused anything yet");
+        assert!(lane.hand_over(), "a loss is to be told");
+        assert!(lane.refuses());
+        lane
+    }
+
+    fn lines(bytes: usize) -> Batch {
+        let mut batch = Batch { bytes: vec![b'x'; bytes], ..Batch::default() };
+        batch.close_line(Written::Plain);
+        batch
+    }
+
+    fn take(lane: &mut Lane) -> bool {
+        lane.take(&[], |_, out| {
+            out.extend_from_slice(b"line\n");
+            Written::Plain
+        })
+    }
+
+    #[test]
+    fn what_was_dropped_unseen_is_told_with_the_first_line_that_finds_room_again() {
+        let mut lane = stalled(Format::Json);
+        lane.drop_line(Event::RequestStarted);
+        lane.port.queue.set_cause(Reason::DiskFull);
+        lane.drop_line(Event::RequestCompleted);
+        assert!(lane.hand_over(), "nothing is pushed while there is no room");
+        assert_eq!(lane.port.queue.waiting_batches(), 1);
+        lane.port.queue.pop();
+        assert!(!lane.refuses());
+        assert!(take(&mut lane), "the first line of a batch");
+        assert!(!lane.hand_over());
+        let batch = lane.port.queue.pop().expect("a batch");
+        let lost: Vec<_> = batch.lost.iter().collect();
+        assert_eq!((batch.lines.len(), lost), (1, vec![(Reason::QueueFull, 2), (Reason::DiskFull, 1)]));
+        assert_eq!(lane.port.health.dropped()[..2], [2, 1]);
+    }
+
+    #[test]
+    fn losses_alone_are_told_once_there_is_room() {
+        let mut lane = stalled(Format::Json);
+        lane.port.queue.pop();
+        assert!(!lane.hand_over());
+        assert_eq!(lane.port.queue.pop().map(|batch| batch.lost), Some(Losses::of(Reason::QueueFull, 1)));
+    }
+
+    #[test]
+    fn a_record_of_which_the_format_has_no_line_is_not_lost() {
+        for format in [Format::Combined, Format::Combined.for_syslog()] {
+            let mut lane = stalled(format);
+            lane.drop_line(Event::RequestStarted);
+            assert_eq!(lane.port.health.dropped()[0], 1);
+            lane.drop_line(Event::RequestCompleted);
+            assert_eq!(lane.port.health.dropped()[0], 2);
+        }
+    }
+
+    #[test]
+    fn a_twin_of_one_that_refuses_encodes_for_itself() {
+        let mut lanes = [stalled(Format::Json)];
+        lanes[0].drop_line(Event::RequestStarted);
+        let mut lane = Lane::new(
+            Port::new(&OutputSettings::default(), Format::Json),
+            &Stamp { instance: "i".into(), record: Default::default() },
+        );
+        let written = |_: &mut Layout, out: &mut Vec<u8>| {
+            out.push(b'\n');
+            Written::Plain
+        };
+        assert!(lane.take(&lanes, written));
+        assert_eq!(lane.batch.bytes, b"\n");
+    }
 }

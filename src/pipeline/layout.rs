@@ -8,7 +8,7 @@ use crate::record::json::{Encoder, Renamed};
 use crate::record::logfmt::Logfmt;
 use crate::record::syslog::Preface;
 use crate::record::text::Pretty;
-use crate::record::{self, Record, Schema};
+use crate::record::{self, Event, Record, Schema};
 
 use super::{Format, Stamp};
 
@@ -62,6 +62,15 @@ impl Layout {
                 Layout::Renamed(Box::new(Renamed::new(instance, &record)))
             }
             Format::Syslog(inner) => Layout::Syslog(Preface::default(), Box::new(Layout::new(*inner, stamp))),
+        }
+    }
+
+    /// Whether the format has a line for such a record.
+    pub fn has_line(&self, event: Event) -> bool {
+        match self {
+            Layout::Combined(_) => event == Event::RequestCompleted,
+            Layout::Syslog(_, inner) => inner.has_line(event),
+            _ => true,
         }
     }
 

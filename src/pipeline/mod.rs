@@ -9,7 +9,9 @@
 //! A core encodes straight into a batch of its own and hands it over when it is full, or when the core has nothing to
 //! do. The number of a record (`seq`) is given by the writer, in the order of the stream. What finds the queue full is
 //! dropped and counted; the count travels with the next batch of the same core, so that the numbers of the lost
-//! records, and a `log_loss` record that names them, stand where they were lost.
+//! records, and a `log_loss` record that names them, stand where they were lost. Once a queue has refused a batch, lines
+//! are dropped before they are encoded, until there is room for as much: an output that takes nothing costs a core a
+//! look at its queue. A writer that fails takes nothing for a while, and says [why](Queue::set_cause).
 //!
 //! Which outputs there are is one value, the [`Routing`]. A core takes a new one between two records
 //! ([`Intake::swap`]): what it offered before goes to the outputs before, what it offers afterwards to those after. An
@@ -22,6 +24,7 @@ pub mod intake;
 mod lane;
 pub mod layout;
 pub mod levels;
+pub mod losses;
 pub mod port;
 pub mod queue;
 pub mod routing;
@@ -33,6 +36,7 @@ pub use health::{Health, Reason};
 pub use intake::Intake;
 pub use layout::{Layout, Written};
 pub use levels::Levels;
+pub use losses::Losses;
 pub use port::{Port, Report};
 pub use queue::{Batch, Queue};
 pub use routing::Routing;

@@ -4,7 +4,8 @@
 //! that steady traffic allocates nothing. The writer sleeps by parking its thread and is woken by `unpark`, which is a
 //! swap of one atomic while it is awake.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -12,17 +13,19 @@ use std::time::{Duration, Instant};
 use crossbeam_queue::ArrayQueue;
 use tokio::sync::Notify;
 
-use super::{Health, OutputSettings, Reason, WhenFull, Written};
+use super::{Health, Losses, OutputSettings, Reason, WhenFull, Written};
 use crate::time;
 
-/// A batch is handed over when it has grown to this.
-pub const BATCH_BYTES: usize = 64 * 1024;
+/// A batch is handed over when it has grown to a sixteenth of what may wait, within these bounds. At full speed each
+/// batch costs two switches of threads, and the kernel appends a long write with a third fewer instructions than eight
+/// short ones; much more would not stay in a core's caches until it is written.
+const BATCH_BYTES: RangeInclusive<usize> = (64 << 10)..=(512 << 10);
 /// Batches that may wait, however small.
 const MAX_BATCHES: usize = 1024;
 /// Emptied buffers that are kept.
-const MAX_SPARE: usize = 16;
+const MAX_SPARE: usize = 4;
 /// A buffer that one huge record has blown up is not kept.
-const MAX_SPARE_BYTES: usize = 4 * BATCH_BYTES;
+const MAX_SPARE_BYTES: usize = 2 << 20;
 
 /// Whole lines, in order, without their numbers.
 #[derive(Debug, Default)]
@@ -34,7 +37,7 @@ pub struct Batch {
     /// Digits that each line has room for where its number belongs.
     pub hole: usize,
     /// Records of the same core that were dropped before the first of these lines.
-    pub lost: u64,
+    pub lost: Losses,
 }
 
 /// A line of a batch.
@@ -87,13 +90,13 @@ impl Batch {
 
     /// Neither lines nor losses.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.lost == 0
+        self.lines.is_empty() && self.lost.is_empty()
     }
 
     fn clear(&mut self) {
         self.bytes.clear();
         self.lines.clear();
-        (self.hole, self.lost) = (0, 0);
+        (self.hole, self.lost) = (0, Losses::default());
     }
 }
 
@@ -106,7 +109,10 @@ pub struct Queue {
     max_bytes: usize,
     when_full: WhenFull,
     health: Arc<Health>,
-    untold: AtomicU64,
+    /// Dropped records of which no batch tells, by reason.
+    untold: [AtomicU64; Reason::ALL.len()],
+    /// Why what finds it full is lost: the place of a reason in [`Reason::ALL`].
+    cause: AtomicU8,
     /// When nothing more was to come.
     closed: OnceLock<Instant>,
     /// Nothing more comes because the process ends.
@@ -128,7 +134,8 @@ impl Queue {
             max_bytes: settings.queue,
             when_full: settings.when_full,
             health,
-            untold: AtomicU64::new(0),
+            untold: Default::default(),
+            cause: AtomicU8::new(Reason::QueueFull as u8),
             closed: OnceLock::new(),
             ending: AtomicBool::new(false),
             digits: AtomicUsize::new(1),
@@ -172,6 +179,12 @@ impl Queue {
         pushed
     }
 
+    /// Whether a batch of so many bytes would be taken now.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let waiting = self.waiting_bytes();
+        (waiting == 0 || waiting + bytes <= self.max_bytes) && !self.batches.is_full()
+    }
+
     /// Takes the oldest batch.
     pub fn pop(&self) -> Option<Batch> {
         let batch = self.batches.pop()?;
@@ -193,30 +206,48 @@ impl Queue {
         }
     }
 
+    /// A batch is handed over when it has grown to so many bytes.
+    pub fn batch_bytes(&self) -> usize {
+        (self.max_bytes / 16).clamp(*BATCH_BYTES.start(), *BATCH_BYTES.end())
+    }
+
     /// What the user wants done when it is full.
     pub fn when_full(&self) -> WhenFull {
         self.when_full
     }
 
-    /// Counts records that were dropped because it was full.
-    pub fn count_dropped(&self, records: u64) {
-        self.health.count_dropped(Reason::QueueFull, records);
+    /// The writer says why it takes nothing for a while; `QueueFull` is that it is only slow.
+    pub fn set_cause(&self, cause: Reason) {
+        self.cause.store(cause as u8, Ordering::Relaxed);
+    }
+
+    /// Counts records that were dropped because it was full. Gives why it was.
+    pub fn count_dropped(&self, records: u64) -> Reason {
+        let cause = Reason::ALL[usize::from(self.cause.load(Ordering::Relaxed))];
+        self.health.count_dropped(cause, records);
+        cause
     }
 
     /// Counts dropped records whose core has no later batch to tell of them with; the writer does.
     pub fn count_untold(&self, records: u64) {
-        self.count_dropped(records);
-        self.leave_untold(records);
+        let cause = self.count_dropped(records);
+        self.leave_untold(&Losses::of(cause, records));
     }
 
     /// The same for records that were counted as dropped before.
-    pub fn leave_untold(&self, records: u64) {
-        self.untold.fetch_add(records, Ordering::Relaxed);
+    pub fn leave_untold(&self, losses: &Losses) {
+        losses.iter().for_each(|(reason, records)| {
+            self.untold[reason as usize].fetch_add(records, Ordering::Relaxed);
+        });
     }
 
-    /// Takes the count of [`Queue::count_untold`].
-    pub fn take_untold(&self) -> u64 {
-        self.untold.swap(0, Ordering::Relaxed)
+    /// Takes the counts of [`Queue::count_untold`].
+    pub fn take_untold(&self) -> Losses {
+        let mut losses = Losses::default();
+        for reason in Reason::ALL {
+            losses.add(reason, self.untold[reason as usize].swap(0, Ordering::Relaxed));
+        }
+        losses
     }
 
     /// Nothing more will come; the writer leaves once it has written what waits.
@@ -262,17 +293,18 @@ impl Queue {
         std::thread::park_timeout(at_most);
     }
 
-    /// Waits until something happens, in place of [`Queue::park`]; for a queue to which no thread is attached. Losing the
-    /// future loses no wake-up.
+    /// Waits until something happens, in place of [`Queue::park`], for a writer that waits for other things as well. Losing
+    /// the future loses no wake-up.
     pub async fn arrived(&self) {
         self.arrived.notified().await;
     }
 
     fn wake(&self) {
-        match self.writer.get() {
-            Some(writer) => writer.unpark(),
-            None => self.arrived.notify_one(),
+        // A writer may park at first, while it waits for its place, and go on with futures then: it is woken both ways.
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
         }
+        self.arrived.notify_one();
     }
 }
 
@@ -315,6 +347,48 @@ mod tests {
         }
         assert!(queue.push(batch(1)).is_err());
         assert_eq!(queue.waiting_bytes(), MAX_BATCHES);
+    }
+
+    #[test]
+    fn there_is_room_for_what_would_be_taken() {
+        let queue = queue(100);
+        assert!(queue.has_room(1000), "an empty one takes anything");
+        queue.push(batch(60)).expect("room");
+        assert!(queue.has_room(40) && !queue.has_room(41));
+        (0..40).for_each(|_| queue.push(batch(1)).expect("room"));
+        assert!(!queue.has_room(1));
+    }
+
+    #[test]
+    fn what_finds_it_full_is_lost_for_the_reason_that_the_writer_gives() {
+        let queue = queue(1);
+        queue.count_untold(1);
+        queue.set_cause(Reason::DiskFull);
+        queue.count_untold(2);
+        queue.set_cause(Reason::QueueFull);
+        queue.count_untold(4);
+        let untold: Vec<_> = queue.take_untold().iter().collect();
+        assert_eq!(untold, [(Reason::QueueFull, 5), (Reason::DiskFull, 2)]);
+        assert!(queue.take_untold().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_batch_wakes_a_writer_that_waits_with_a_future_though_its_thread_is_attached() {
+        let queue = queue(100);
+        queue.attach(std::thread::current());
+        let arrived = async || {
+            tokio::select! {
+                biased;
+                () = queue.arrived() => true,
+                () = std::future::ready(()) => false,
+            }
+        };
+        assert!(!arrived().await);
+        queue.push(batch(1)).expect("room");
+        assert!(arrived().await);
+        assert!(!arrived().await, "once");
+        queue.close();
+        assert!(arrived().await);
     }
 
     #[test]

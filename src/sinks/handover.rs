@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::delivery::Gap;
-use crate::pipeline::{Health, Port, Queue, Reason};
+use crate::pipeline::{Health, Losses, Port, Queue, Reason};
 
 /// A queue that was closed so long ago is written no further: what still waits is lost and told as such.
 pub const DRAIN: Duration = Duration::from_secs(30);
@@ -122,10 +122,10 @@ impl Handover {
     fn give_up(&mut self, queue: &Queue, health: &Health) {
         while let Some(batch) = queue.pop() {
             health.count_dropped(Reason::Shutdown, batch.lines.len() as u64);
-            lose(&mut self.lost, Reason::QueueFull, batch.lost);
+            lose_all(&mut self.lost, &batch.lost);
             lose(&mut self.lost, Reason::Shutdown, batch.lines.len() as u64);
         }
-        lose(&mut self.lost, Reason::QueueFull, queue.take_untold());
+        lose_all(&mut self.lost, &queue.take_untold());
     }
 }
 
@@ -136,6 +136,11 @@ pub fn lose(lost: &mut Vec<(Reason, u64)>, reason: Reason, count: u64) {
         _ if count > 0 => lost.push((reason, count)),
         _ => {}
     }
+}
+
+/// The same for records that were lost before they came to the writer.
+pub fn lose_all(lost: &mut Vec<(Reason, u64)>, losses: &Losses) {
+    losses.iter().for_each(|(reason, count)| lose(lost, reason, count));
 }
 
 impl Predecessor {

@@ -19,6 +19,7 @@ pub mod lines;
 pub mod members;
 pub mod numbered;
 pub mod otlp;
+pub mod pause;
 pub mod peer;
 pub mod sequence;
 pub mod spool;

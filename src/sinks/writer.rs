@@ -2,16 +2,17 @@
 //! and writes them.
 //!
 //! A target that is too slow makes this writer wait in `write`, then its queue fills and records are dropped and counted;
-//! requests go on. A target that fails loses records, which are counted and told with the next line that it takes. What
-//! it took half of a line is given the rest first, so that no line is ever torn.
+//! requests go on. A target that fails loses records, which are counted and told with the next line that it takes, and is
+//! left alone for a while ([`Pause`]). What it took half of a line is given the rest first, so that no line is ever torn.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::pipeline::{Batch, Health, Port, Queue, Reason, Stamp};
+use crate::pipeline::{Batch, Health, Losses, Port, Queue, Reason, Stamp};
 
-use super::handover::{DRAIN, Handover, Started, lose};
+use super::handover::{DRAIN, Handover, Started, lose, lose_all};
+use super::pause::{self, Pause};
 use super::sequence::Sequence;
 use super::trouble::Trouble;
 
@@ -67,6 +68,7 @@ struct Writer<T> {
     queue: Arc<Queue>,
     health: Arc<Health>,
     trouble: Trouble,
+    pause: Pause,
     sequence: Sequence,
     /// Numbered lines not written yet; first the rest of a line that a failed write has torn.
     out: Vec<u8>,
@@ -91,6 +93,7 @@ impl<T: Target> Writer<T> {
             queue: Arc::clone(&port.queue),
             health: Arc::clone(&port.health),
             trouble: Trouble::new(port),
+            pause: Pause::new(pause::LONGEST),
             sequence: Sequence::new(&port.name, port.format, stamp),
             out: Vec::new(),
             carried: (0, 0),
@@ -122,7 +125,7 @@ impl<T: Target> Writer<T> {
             if closed {
                 return self.finish();
             }
-            self.queue.park(PARK);
+            self.queue.park(self.pause.left().unwrap_or(PARK));
         }
     }
 
@@ -135,31 +138,43 @@ impl<T: Target> Writer<T> {
 
     fn drain(&mut self) {
         self.tend();
-        while let Some(mut batch) = self.queue.pop() {
-            if self.queue.is_closed_since(self.drain) {
-                self.give_up(batch);
-                continue;
-            }
-            self.tell_lost();
-            self.tell(batch.lost, Reason::QueueFull);
-            self.number(&mut batch);
-            self.queue.recycle(batch);
-            if self.out.len() >= WRITE_BYTES {
-                self.write();
-                self.tend();
-            }
+        while !self.pauses()
+            && let Some(batch) = self.queue.pop()
+        {
+            self.accept(batch);
         }
-        let untold = self.queue.take_untold();
-        self.tell(untold, Reason::QueueFull);
-        self.write();
+        if !self.pauses() {
+            let untold = self.queue.take_untold();
+            self.tell_all(&untold);
+            self.write();
+        }
         self.queue.set_digits(self.sequence.digits());
+    }
+
+    /// Whether the target has failed a moment ago. There is no time for pauses once nothing more comes.
+    fn pauses(&self) -> bool {
+        self.pause.left().is_some() && !self.queue.is_closed()
+    }
+
+    fn accept(&mut self, mut batch: Batch) {
+        if self.queue.is_closed_since(self.drain) {
+            return self.give_up(batch);
+        }
+        self.tell_lost();
+        self.tell_all(&batch.lost);
+        self.number(&mut batch);
+        self.queue.recycle(batch);
+        if self.out.len() >= WRITE_BYTES {
+            self.write();
+            self.tend();
+        }
     }
 
     /// There was no time for these records any more.
     fn give_up(&mut self, batch: Batch) {
         let lines = batch.lines.len() as u64;
         self.health.count_dropped(Reason::Shutdown, lines);
-        lose(&mut self.lost, Reason::QueueFull, batch.lost);
+        lose_all(&mut self.lost, &batch.lost);
         lose(&mut self.lost, Reason::Shutdown, lines);
     }
 
@@ -184,6 +199,10 @@ impl<T: Target> Writer<T> {
         }
     }
 
+    fn tell_all(&mut self, losses: &Losses) {
+        losses.iter().for_each(|(reason, count)| self.tell(count, reason));
+    }
+
     fn tell(&mut self, count: u64, reason: Reason) {
         if count > 0 {
             // Where the format has no line for it, the numbers go with the line that comes next.
@@ -202,17 +221,29 @@ impl<T: Target> Writer<T> {
             Ok(()) => {
                 let records = self.lines + u64::from(self.carried.0 > 0);
                 self.health.count_written(records, self.out.len() as u64);
-                self.trouble.over();
+                self.works();
                 self.out.clear();
                 self.carried = (0, 0);
             }
             Err((written, error)) => {
-                self.trouble.failed("cannot write", &error);
+                self.fails(&error);
                 self.keep_torn_line(written, reason(&error));
             }
         }
         (self.pending, self.lines) = (0, 0);
         self.jumps.clear();
+    }
+
+    fn works(&mut self) {
+        self.trouble.over();
+        self.pause.end();
+        self.queue.set_cause(Reason::QueueFull);
+    }
+
+    fn fails(&mut self, error: &io::Error) {
+        self.trouble.failed("cannot write", error);
+        self.pause.begin();
+        self.queue.set_cause(reason(error));
     }
 
     /// Lines that went out keep their numbers, and so does the one that was torn, whose rest comes first next time. The
@@ -321,7 +352,7 @@ mod tests {
     }
 
     fn batch(lines: usize, lost: u64, hole: usize) -> Batch {
-        let mut batch = Batch { lost, hole, ..Batch::default() };
+        let mut batch = Batch { lost: Losses::of(Reason::QueueFull, lost), hole, ..Batch::default() };
         for _ in 0..lines {
             batch.bytes.extend_from_slice(br#"{"event":"line","seq":"#);
             let seq_at = batch.bytes.len();
@@ -331,6 +362,22 @@ mod tests {
             batch.close_line(Written::Numbered(seq_at));
         }
         batch
+    }
+
+    #[test]
+    fn what_finds_the_queue_full_while_the_target_fails_is_lost_for_the_same_reason() {
+        let target = Faulty::default();
+        target.takes.lock().unwrap_or_else(PoisonError::into_inner).push(0);
+        let port = Port::new(&OutputSettings::default(), Format::Json);
+        let stamp = Stamp { instance: "i".into(), record: Default::default() };
+        let mut writer = Writer::new(target.clone(), &port, &stamp);
+        writer.pause = Pause::new(Duration::ZERO);
+        for expected in [Reason::DiskFull, Reason::QueueFull] {
+            port.queue.push(batch(1, 0, 0)).expect("room");
+            writer.drain();
+            port.queue.count_untold(1);
+            assert_eq!(port.queue.take_untold(), Losses::of(expected, 1));
+        }
     }
 
     /// The stream's numbers: every one is either a line's or named by the loss record right after it.
@@ -362,6 +409,7 @@ mod tests {
             let queue = Arc::clone(&port.queue);
             let stamp = Stamp { instance: "i".into(), record: Default::default() };
             let mut writer = Writer::new(target.clone(), &port, &stamp);
+            writer.pause = Pause::new(Duration::ZERO);
             let mut offered = 0;
             for (lines, lost, hole) in batches {
                 offered += lines as u64 + lost;

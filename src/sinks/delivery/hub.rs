@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::pipeline::{Batch, DeliverySettings, Format, Health, Port, Queue, Reason, SpoolSettings, Stamp};
+use crate::pipeline::{Batch, DeliverySettings, Format, Health, Losses, Port, Queue, Reason, SpoolSettings, Stamp};
 use crate::sinks::handover::Handover;
 use crate::sinks::lines::{Limits, Lines};
+use crate::sinks::pause::{self, Pause};
 use crate::sinks::sequence::Sequence;
-use crate::sinks::spool::{Aside, Damage, Refusal};
+use crate::sinks::spool::{Aside, Damage, Refusal, Unsynced};
 use crate::sinks::trouble::Trouble;
 use crate::time;
 
@@ -21,7 +22,7 @@ use super::shelf::{Shelf, Ticket};
 /// How often a spool is synced while it is written to, and the longest sleep without a look around.
 const TICK: Duration = Duration::from_secs(1);
 /// Memory that is kept for the lines of one batch.
-const KEEP: usize = 256 * 1024;
+const KEEP: usize = 1 << 20;
 
 /// The state of one output, on its own thread.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(super) struct Hub {
     queue: Arc<Queue>,
     health: Arc<Health>,
     trouble: Trouble,
+    /// Of a spool that cannot be written.
+    pause: Pause,
     sequence: Sequence,
     prefix: Prefix,
     instance: String,
@@ -49,7 +52,6 @@ pub(super) struct Hub {
     closing: bool,
     /// The last losses were told.
     told_last: bool,
-    synced: Instant,
     stage: Lines,
     scratch: Vec<u8>,
 }
@@ -91,6 +93,7 @@ impl Hub {
             queue: Arc::clone(&port.queue),
             health: Arc::clone(&port.health),
             trouble: Trouble::new(port),
+            pause: Pause::new(pause::LONGEST),
             sequence: Sequence::new(&port.name, port.format, stamp),
             prefix: Prefix::new(port.format, stamp),
             instance: stamp.instance.clone(),
@@ -105,7 +108,6 @@ impl Hub {
             abandoned: 0,
             closing: false,
             told_last: false,
-            synced: time::monotonic(),
             stage: Lines::default(),
             scratch: Vec::new(),
         }
@@ -155,21 +157,27 @@ impl Hub {
 
     /// Takes from the queue what there is room for.
     fn fill(&mut self) {
-        while self.shelf.has_room(self.limits) {
+        while self.has_room() {
             let Some(batch) = self.queue.pop() else {
-                let untold = self.queue.take_untold();
-                return if untold > 0 {
-                    self.accept(&Batch { lost: untold, ..Batch::default() })
-                };
+                let lost = self.queue.take_untold();
+                if !lost.is_empty() {
+                    self.accept(&Batch { lost, ..Batch::default() });
+                }
+                return;
             };
             self.accept(&batch);
             self.queue.recycle(batch);
         }
     }
 
+    /// While a spool is full or cannot be written, lines wait in the queue.
+    fn has_room(&self) -> bool {
+        self.shelf.has_room(self.limits) && (self.closing || self.pause.left().is_none())
+    }
+
     /// Numbers lines and puts them on the shelf, behind what is to be told of losses.
     fn accept(&mut self, batch: &Batch) {
-        self.owe(Reason::QueueFull, batch.lost);
+        self.owe_all(&batch.lost);
         let before = self.sequence.next();
         let mut stage = std::mem::take(&mut self.stage);
         stage.clear(KEEP);
@@ -180,6 +188,8 @@ impl Hub {
             Ok(()) => {
                 self.owed.clear();
                 self.gaps.clear();
+                self.pause.end();
+                self.queue.set_cause(Reason::QueueFull);
                 self.since = self.since.or_else(|| Some(time::monotonic()));
             }
             Err(refusal) => self.refuse(batch.lines.len() as u64, before, &refusal),
@@ -209,6 +219,14 @@ impl Hub {
         self.health.count_dropped(refusal.reason(), records);
         self.owe(refusal.reason(), records);
         self.trouble.failed("cannot spool", refusal);
+        self.queue.set_cause(refusal.reason());
+        if matches!(refusal, Refusal::Disk(_)) {
+            self.pause.begin();
+        }
+    }
+
+    fn owe_all(&mut self, losses: &Losses) {
+        losses.iter().for_each(|(reason, count)| self.owe(reason, count));
     }
 
     fn owe(&mut self, reason: Reason, count: u64) {
@@ -282,16 +300,24 @@ impl Hub {
         }
     }
 
-    fn sync(&mut self) {
-        if self.synced.elapsed() < TICK {
-            return;
+    /// What was spooled and is not on the disk for sure, to be forced there by any thread.
+    fn unsynced(&mut self) -> io::Result<Option<Unsynced>> {
+        match &mut self.shelf {
+            Shelf::Disk(disk) => disk.spool.unsynced(),
+            Shelf::Memory(_) => Ok(None),
         }
-        self.synced = time::monotonic();
-        if let Shelf::Disk(disk) = &mut self.shelf
-            && let Err(error) = disk.spool.sync()
-        {
+    }
+
+    /// It was tried to force it there.
+    fn synced(&mut self, synced: io::Result<()>) {
+        if let Err(error) = synced {
             self.trouble.failed("cannot sync the spool", &error);
         }
+    }
+
+    fn sync_now(&mut self) {
+        let synced = self.unsynced().and_then(|unsynced| unsynced.map_or(Ok(()), |unsynced| unsynced.sync()));
+        self.synced(synced);
     }
 
     /// Losses that no further lines will carry are told by themselves, once.
@@ -320,13 +346,9 @@ impl Hub {
     /// What nobody took in the end is lost, unless it is in the spool, of which this lets go.
     pub(super) fn finish(&mut self) -> Handover {
         self.aside = None;
-        match std::mem::replace(&mut self.shelf, Shelf::Memory(Lines::default())) {
-            Shelf::Memory(lines) => self.abandon(&lines),
-            Shelf::Disk(mut disk) => {
-                if let Err(error) = disk.spool.sync() {
-                    self.trouble.failed("cannot sync the spool", &error);
-                }
-            }
+        self.sync_now();
+        if let Shelf::Memory(lines) = std::mem::replace(&mut self.shelf, Shelf::Memory(Lines::default())) {
+            self.abandon(&lines);
         }
         self.give_up_queue();
         if self.abandoned > 0 {
@@ -340,12 +362,12 @@ impl Hub {
         while let Some(batch) = self.queue.pop() {
             let lines = batch.lines.len() as u64;
             self.health.count_dropped(Reason::Shutdown, lines);
-            self.owe(Reason::QueueFull, batch.lost);
+            self.owe_all(&batch.lost);
             self.owe(Reason::Shutdown, lines);
             self.abandoned += lines;
         }
         let untold = self.queue.take_untold();
-        self.owe(Reason::QueueFull, untold);
+        self.owe_all(&untold);
     }
 }
 
@@ -368,21 +390,44 @@ impl Shared {
         Shared { hub: RefCell::new(hub), queue, ready: Notify::new(), room: Notify::new(), closing: Notify::new() }
     }
 
-    /// Empties the queue until it is closed.
+    /// Empties the queue until it is closed, and has a spool synced meanwhile.
     pub(super) async fn feed(&self) {
-        while !self.queue.is_closed() {
-            self.hub.borrow_mut().fill();
-            self.hub.borrow_mut().sync();
-            self.ready.notify_waiters();
-            tokio::select! {
-                () = self.queue.arrived() => {}
-                () = self.room.notified() => {}
-                () = tokio::time::sleep(TICK) => {}
-            }
+        tokio::select! {
+            () = self.empty_queue() => {}
+            () = self.keep_synced() => {}
         }
         self.hub.borrow_mut().closing = true;
         self.ready.notify_waiters();
         self.closing.notify_waiters();
+    }
+
+    /// On another thread: while the disk takes its time, the queue would fill.
+    async fn keep_synced(&self) {
+        loop {
+            tokio::time::sleep(TICK).await;
+            let unsynced = self.hub.borrow_mut().unsynced();
+            let synced = match unsynced {
+                Ok(None) => continue,
+                Ok(Some(unsynced)) => {
+                    tokio::task::spawn_blocking(move || unsynced.sync()).await.map_err(io::Error::from)
+                }
+                Err(error) => Err(error),
+            };
+            self.hub.borrow_mut().synced(synced.flatten());
+        }
+    }
+
+    async fn empty_queue(&self) {
+        while !self.queue.is_closed() {
+            self.hub.borrow_mut().fill();
+            self.ready.notify_waiters();
+            let wait = self.hub.borrow().pause.left().unwrap_or(TICK);
+            tokio::select! {
+                () = self.queue.arrived() => {}
+                () = self.room.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
     }
 
     /// The next parcel; `None` when there will be none any more.

@@ -24,6 +24,8 @@ pub(super) struct Disk {
     under_way: VecDeque<(Position, bool)>,
     /// The number of the oldest one.
     first: u64,
+    /// Bytes that did not fit in last; 0 once something did.
+    refused: u64,
 }
 
 /// Which parcel it is, for [`Shelf::settle`].
@@ -34,7 +36,7 @@ impl Shelf {
     pub(super) fn open(settings: Option<&SpoolSettings>) -> io::Result<(Shelf, Damage)> {
         let Some(settings) = settings else { return Ok((Shelf::Memory(Lines::default()), Damage::default())) };
         let (spool, torn) = Spool::open(settings)?;
-        Ok((Shelf::Disk(Box::new(Disk { spool, under_way: VecDeque::new(), first: 0 })), torn))
+        Ok((Shelf::Disk(Box::new(Disk { spool, under_way: VecDeque::new(), first: 0, refused: 0 })), torn))
     }
 
     /// A place for what the collector refuses, where there is a spool.
@@ -45,11 +47,12 @@ impl Shelf {
         }
     }
 
-    /// Whether lines may be put on it: memory holds what makes one parcel, and what came with it.
+    /// Whether lines may be put on it: memory holds what makes one parcel, and what came with it; a spool that was full
+    /// has room again when as much as was refused fits in.
     pub(super) fn has_room(&self, limits: Limits) -> bool {
         match self {
             Shelf::Memory(lines) => !lines.is_full(limits),
-            Shelf::Disk(_) => true,
+            Shelf::Disk(disk) => disk.refused == 0 || disk.spool.has_room(disk.refused),
         }
     }
 
@@ -60,7 +63,7 @@ impl Shelf {
                 new.iter().for_each(|line| lines.push(line));
                 Ok(())
             }
-            Shelf::Disk(disk) => disk.spool.append(new.iter()),
+            Shelf::Disk(disk) => disk.append(new),
         }
     }
 
@@ -98,5 +101,41 @@ impl Shelf {
             disk.first += 1;
         }
         last.map_or(Ok(()), |end| disk.spool.acknowledge(end))
+    }
+}
+
+impl Disk {
+    fn append(&mut self, new: &Lines) -> Result<(), Refusal> {
+        let appended = self.spool.append(new);
+        self.refused = match &appended {
+            Err(Refusal::Full(bytes)) => *bytes,
+            _ => 0,
+        };
+        appended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { records: 1000, bytes: 1 << 20 };
+
+    #[test]
+    fn a_full_spool_has_room_again_when_as_much_as_was_refused_fits_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings { path: folder.path().join("spool"), max: 16 << 10 };
+        let (mut shelf, _) = Shelf::open(Some(&settings)).unwrap();
+        let mut lines = Lines::default();
+        (0..10).for_each(|_| lines.push(&[b'x'; 80]));
+        while shelf.append(&lines).is_ok() {
+            assert!(shelf.has_room(LIMITS));
+        }
+        assert!(!shelf.has_room(LIMITS), "nobody need number lines for it");
+        let (taken, ticket) = shelf.take(LIMITS);
+        assert!(taken.len() >= 100 && !shelf.has_room(LIMITS), "nothing has arrived yet");
+        shelf.settle(ticket).unwrap();
+        assert!(shelf.has_room(LIMITS));
+        shelf.append(&lines).unwrap();
     }
 }

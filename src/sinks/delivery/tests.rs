@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 
 use super::*;
-use crate::pipeline::{Batch, BatchSettings, Format, OutputSettings, Reason, SpoolSettings, Written};
+use crate::pipeline::{Batch, BatchSettings, Format, Losses, OutputSettings, Reason, SpoolSettings, Written};
 use crate::sinks::handover::Predecessor;
 
 /// Answers as it is told, then accepts; remembers what has arrived.
@@ -43,7 +43,7 @@ impl Collector for Scripted {
 }
 
 fn batch(lines: usize, lost: u64) -> Batch {
-    let mut batch = Batch { lost, ..Batch::default() };
+    let mut batch = Batch { lost: Losses::of(Reason::QueueFull, lost), ..Batch::default() };
     for _ in 0..lines {
         batch.bytes.extend_from_slice(br#"{"event":"line","seq":"#);
         let hole = batch.bytes.len();

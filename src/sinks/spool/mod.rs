@@ -9,7 +9,8 @@
 //!   was there first is kept: the refused ones use up their numbers, and a `log_loss` with `spool_full` names them in
 //!   its place in the same stream. (Dropping the oldest would tear a hole where nothing more can be said.)
 //! - *kill -9 loses nothing* that was appended: it lies with the kernel. A loss of power loses at most what came since the
-//!   last [`Spool::sync`], which the owner calls once a second while there is something to sync.
+//!   last [`Spool::unsynced`] was synced, which the owner has done once a second, on a thread of its own: appending does
+//!   not wait for the disk.
 //! - *Damage is contained.* A flipped byte costs the record it is in. What was lost is counted in bytes and in records.
 //!
 //! # On disk
@@ -43,8 +44,10 @@ mod segment;
 mod tests;
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::disk::Folder;
 use crate::pipeline::{Reason, SpoolSettings};
@@ -54,12 +57,14 @@ use super::lines::{Limits, Lines};
 pub use aside::Aside;
 pub use mark::Position;
 
-use frame::{Item, MAX_RECORD, Walk};
+use frame::{HEADER, Item, MAX_RECORD, Walk};
 use mark::Mark;
 use segment::Segment;
 
 /// Bytes that are read at once; a longer record grows it.
 const READ: usize = 256 * 1024;
+/// Memory that is kept for the frames of one batch.
+const KEEP: usize = 1 << 20;
 /// Segments that `max` is divided into, and the most bytes of one.
 const SEGMENTS: u64 = 16;
 const MAX_SEGMENT: u64 = 64 << 20;
@@ -103,9 +108,9 @@ pub struct Damage {
 /// Why lines were not taken. None of them was.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// They do not fit in.
+    /// They do not fit in: so many bytes with their frames.
     #[error("the spool is full")]
-    Full,
+    Full(u64),
     /// A record above 4 MiB.
     #[error("a record is too long for the spool")]
     TooLong,
@@ -118,10 +123,29 @@ impl Refusal {
     /// The reason of the `log_loss`.
     pub fn reason(&self) -> Reason {
         match self {
-            Refusal::Full => Reason::SpoolFull,
+            Refusal::Full(_) => Reason::SpoolFull,
             Refusal::Disk(error) if error.kind() == io::ErrorKind::StorageFull => Reason::DiskFull,
             Refusal::Disk(_) | Refusal::TooLong => Reason::WriteFailed,
         }
+    }
+}
+
+/// Files that are to be forced to the disk, by any thread.
+#[derive(Debug)]
+pub struct Unsynced {
+    files: Vec<Arc<File>>,
+    folder: File,
+}
+
+impl Unsynced {
+    /// Waits for the disk.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system.
+    pub fn sync(&self) -> io::Result<()> {
+        self.files.iter().try_for_each(|file| file.sync_data())?;
+        self.folder.sync_all()
     }
 }
 
@@ -186,16 +210,26 @@ impl Spool {
         std::mem::take(&mut self.damage)
     }
 
-    /// Appends records, all or none of them.
+    /// Whether so many bytes of frames fit in.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        self.bytes() + bytes <= self.max
+    }
+
+    /// Appends lines, all or none of them.
     ///
     /// # Errors
     ///
     /// Why none of them was taken.
-    pub fn append<'a>(&mut self, records: impl Iterator<Item = &'a [u8]>) -> Result<(), Refusal> {
+    pub fn append(&mut self, lines: &Lines) -> Result<(), Refusal> {
+        let bytes = (lines.bytes().len() + lines.len() * HEADER) as u64;
+        // Before any checksum is computed: a full spool is asked often.
+        if !self.has_room(bytes) {
+            return Err(Refusal::Full(bytes));
+        }
         let mut frames = std::mem::take(&mut self.frames);
         frames.clear();
-        let appended = self.frame(records, &mut frames).and_then(|next| self.write(&frames, next));
-        frames.shrink_to(READ);
+        let appended = self.frame(lines, &mut frames).and_then(|next| self.write(&frames, next));
+        frames.shrink_to(KEEP);
         self.frames = frames;
         appended
     }
@@ -233,25 +267,24 @@ impl Spool {
         Ok(())
     }
 
-    /// Makes what was appended survive a loss of power; does nothing where nothing was.
+    /// What was appended since the last call and would not survive a loss of power yet; `None` where nothing was.
     ///
     /// # Errors
     ///
     /// Those of the file system.
-    pub fn sync(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.unsynced) {
-            for segment in &mut self.segments {
-                segment.sync()?;
-            }
-            self.folder.sync()?;
+    pub fn unsynced(&mut self) -> io::Result<Option<Unsynced>> {
+        if !std::mem::take(&mut self.unsynced) {
+            return Ok(None);
         }
-        Ok(())
+        let folder = self.folder.handle()?;
+        let files = self.segments.iter_mut().filter_map(Segment::take_unsynced).collect();
+        Ok(Some(Unsynced { files, folder }))
     }
 
-    /// Makes frames of the records; gives the index after them.
-    fn frame<'a>(&self, records: impl Iterator<Item = &'a [u8]>, frames: &mut Vec<u8>) -> Result<u64, Refusal> {
+    /// Makes frames of the lines; gives the index after them.
+    fn frame(&self, lines: &Lines, frames: &mut Vec<u8>) -> Result<u64, Refusal> {
         let mut index = self.next;
-        for record in records {
+        for record in lines.iter() {
             if record.len() > MAX_RECORD {
                 return Err(Refusal::TooLong);
             }
@@ -263,9 +296,6 @@ impl Spool {
 
     fn write(&mut self, frames: &[u8], next: u64) -> Result<(), Refusal> {
         let bytes = frames.len() as u64;
-        if self.bytes() + bytes > self.max {
-            return Err(Refusal::Full);
-        }
         if self.newest().is_some_and(|newest| newest.bytes > 0 && newest.bytes + bytes > self.segment_bytes()) {
             self.segments.push_back(Segment::create(&self.folder, self.next)?);
         }

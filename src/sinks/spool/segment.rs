@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use crate::disk::Folder;
 
@@ -16,7 +17,8 @@ pub(super) struct Segment {
     pub(super) first: u64,
     /// Its length; what lies behind is not ours.
     pub(super) bytes: u64,
-    file: Option<File>,
+    /// Shared with whoever forces it to the disk.
+    file: Option<Arc<File>>,
     unsynced: bool,
 }
 
@@ -55,7 +57,7 @@ impl Segment {
     /// A new one that begins with the record `first`.
     pub(super) fn create(folder: &Folder, first: u64) -> io::Result<Segment> {
         let file = folder.append(&name(first))?;
-        Ok(Segment { first, bytes: file.metadata()?.len(), file: Some(file), unsynced: true })
+        Ok(Segment { first, bytes: file.metadata()?.len(), file: Some(Arc::new(file)), unsynced: true })
     }
 
     /// The name of its file.
@@ -65,12 +67,12 @@ impl Segment {
 
     /// Appends bytes. What a failed write leaves behind is cut off, so that the next one follows a whole frame.
     pub(super) fn write(&mut self, folder: &Folder, bytes: &[u8]) -> io::Result<()> {
-        let mut file = match self.file.take() {
+        let file = match self.file.take() {
             Some(file) => file,
-            None => folder.append(&self.name())?,
+            None => Arc::new(folder.append(&self.name())?),
         };
         self.unsynced = true;
-        let written = file.write_all(bytes);
+        let written = file.as_ref().write_all(bytes);
         match written {
             Ok(()) => self.bytes += bytes.len() as u64,
             Err(_) => file.set_len(self.bytes)?,
@@ -94,13 +96,9 @@ impl Segment {
         Ok(want >= left)
     }
 
-    /// Forces what was written to the disk.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
-        if let Some(file) = self.file.as_ref().filter(|_| self.unsynced) {
-            file.sync_data()?;
-        }
-        self.unsynced = false;
-        Ok(())
+    /// Its file, if it was written to since the last call.
+    pub(super) fn take_unsynced(&mut self) -> Option<Arc<File>> {
+        std::mem::take(&mut self.unsynced).then(|| self.file.clone()).flatten()
     }
 
     /// Cuts off what follows the last whole frame. Gives the index after that frame, at least `next`, and how many bytes

@@ -17,7 +17,9 @@ fn open(folder: &TempDir, max: u64) -> (Spool, Damage) {
 }
 
 fn append(spool: &mut Spool, lines: &[String]) -> Result<(), Refusal> {
-    spool.append(lines.iter().map(String::as_bytes))
+    let mut appended = Lines::default();
+    lines.iter().for_each(|line| appended.push(line.as_bytes()));
+    spool.append(&appended)
 }
 
 fn take(spool: &mut Spool, records: usize) -> (Vec<String>, Position) {
