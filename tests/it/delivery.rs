@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::collector::{Accepted, Misbehaved, body, lines, ndjson};
+use crate::support::collector::{Accepted, Misbehaved, body, lines, ndjson, place, told_as_lost};
 use crate::support::log::{Log, Record};
 use crate::support::tls::Authority;
 use crate::support::{Client, Conn, PARALLEL, Setup, TestProxy, Upstream, in_parallel, request};
@@ -40,25 +40,10 @@ fn exchange(proxy: &TestProxy, count: usize) {
     });
 }
 
-/// The number of a record, in its own process's stream.
-fn place(record: &Value) -> (String, u64) {
-    let text = record["instance"].as_str().unwrap_or_else(|| panic!("{record}"));
-    (text.to_owned(), record["seq"].as_u64().unwrap())
-}
-
+/// Requests whose end has arrived. A collector that takes longer to say so than it is waited for gets it twice.
 fn completed(records: &[Value]) -> usize {
-    records.iter().filter(|record| record["event"] == "request_completed").count()
-}
-
-/// Numbers run from 1 without a gap, but for those that a `log_loss` names; gives how many those are.
-fn told_as_lost(records: &[Value]) -> u64 {
-    let mut seen: BTreeSet<u64> = records.iter().map(|record| place(record).1).collect();
-    let there = seen.len() as u64;
-    for loss in records.iter().filter(|record| record["event"] == "log_loss") {
-        seen.extend(loss["from_seq"].as_u64().unwrap()..=loss["to_seq"].as_u64().unwrap());
-    }
-    assert_eq!(seen.last().copied(), Some(seen.len() as u64), "a gap that nobody tells");
-    seen.len() as u64 - there
+    let ends = records.iter().filter(|record| record["event"] == "request_completed");
+    ends.map(place).collect::<BTreeSet<_>>().len()
 }
 
 #[test]
@@ -111,7 +96,8 @@ const MISBEHAVIOURS: [(&str, Misbehave); 11] = [
         Misbehaved::Left
     }),
     ("a slow drip", |conn| {
-        while !conn.is_left_within(Duration::from_millis(100)) && conn.try_send("H").is_ok() {}
+        conn.send("HTTP/1.1 200 OK\r\nX-Drip: ");
+        while !conn.is_left_within(Duration::from_millis(100)) && conn.try_send("x").is_ok() {}
         Misbehaved::Left
     }),
     ("an endless 503", |conn| {
@@ -174,6 +160,41 @@ fn what_is_refused_for_good_is_named_in_the_stream_and_never_sent_again() {
     let lost = told_as_lost(&records);
     assert!((1..=10).contains(&lost), "{lost}");
     assert!(records.iter().any(|record| record["event"] == "log_loss" && record["reason"] == "rejected"));
+}
+
+/// What this collector takes at once; a record of an ordinary request has less than a thousand bytes.
+const LARGEST_BODY: usize = 6000;
+
+#[test]
+fn a_batch_that_the_collector_finds_too_large_arrives_but_for_the_record_that_is_so_by_itself() {
+    let upstream = Upstream::ok();
+    let accepted = Accepted::default();
+    let into = accepted.clone();
+    let collector = Upstream::script(move |conn| {
+        while let Some(request) = conn.request() {
+            if request.body.len() > LARGEST_BODY {
+                conn.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 10\r\n\r\n6000 bytes");
+                continue;
+            }
+            into.take(lines(&request));
+            conn.send("HTTP/1.1 204 No Content\r\n\r\n");
+        }
+    });
+    let proxy = before(&upstream, &http(&collector, ""));
+    let giant = format!("/{}", "x".repeat(2 * LARGEST_BODY));
+    Client::connect(proxy.addr()).exchange(request("GET", &giant, "giant", "", "")).ok();
+    exchange(&proxy, 10);
+    let is_told = |record: &Record| record.text("error").contains("413 Payload Too Large: 6000 bytes");
+    proxy.wait_for("what the collector said", |log| log.events("diagnostic").into_iter().any(is_told));
+    proxy.stop();
+    let records = accepted.records();
+    assert_eq!(told_as_lost(&records), 2, "both records of one request");
+    let losses: Vec<_> = records.iter().filter(|record| record["event"] == "log_loss").collect();
+    assert!(losses.iter().all(|loss| loss["reason"] == "rejected"), "{losses:?}");
+    let of_requests = records.iter().filter(|record| record["request_id"].is_string());
+    assert_eq!(of_requests.count(), 2 * 10 * PARALLEL, "all others have arrived, once");
+    assert!(records.iter().all(|record| record["request_id"] != "giant"));
+    assert_eq!(completed(&records), 10 * PARALLEL);
 }
 
 #[test]
