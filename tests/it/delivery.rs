@@ -1,6 +1,6 @@
 //! Outputs over a network, before collectors that misbehave: every record arrives, or the stream says which did not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -195,59 +195,6 @@ fn a_batch_that_the_collector_finds_too_large_arrives_but_for_the_record_that_is
     assert_eq!(of_requests.count(), 2 * 10 * PARALLEL, "all others have arrived, once");
     assert!(records.iter().all(|record| record["request_id"] != "giant"));
     assert_eq!(completed(&records), 10 * PARALLEL);
-}
-
-#[test]
-fn each_record_of_a_bulk_request_has_its_own_fate() {
-    let upstream = Upstream::ok();
-    let accepted = Accepted::default();
-    let (into, seen) = (accepted.clone(), std::sync::Mutex::new(BTreeMap::new()));
-    let collector = Upstream::script(move |conn| {
-        while let Some(request) = conn.request() {
-            assert_eq!(
-                (request.start[1].as_str(), request.header("content-type")),
-                ("/_bulk", Some("application/x-ndjson"))
-            );
-            let items: Vec<String> = lines(&request).chunks(2).map(|pair| judge(pair, &into, &seen)).collect();
-            let answer = format!(r#"{{"took":1,"errors":true,"items":[{}]}}"#, items.join(","));
-            conn.ok(&answer);
-        }
-    });
-    let output = format!(
-        "type = \"http\"\nendpoint = \"{}\"\nbody = \"elasticsearch\"\nindex = \"logs\"\nretry_at_most = \"1s\"\n\
-         batch = {{ records = 20, wait = \"50ms\" }}",
-        collector.url()
-    );
-    let proxy = before(&upstream, &output);
-    exchange(&proxy, 10);
-    accepted.wait_for("the last retry", |records| records.len() >= 20 * PARALLEL * 9 / 10);
-    proxy.stop();
-    let records = accepted.records();
-    let places: BTreeSet<_> = records.iter().map(place).collect();
-    assert_eq!(places.len(), records.len(), "what was taken is not sent again");
-    assert!(told_as_lost(&records) > 0);
-}
-
-/// Every tenth record is refused for good, every third of the others asked for again once.
-fn judge(pair: &[Value], into: &Accepted, seen: &std::sync::Mutex<BTreeMap<u64, u32>>) -> String {
-    let [action, record] = pair else { panic!("an action without its record") };
-    let (instance, seq) = place(record);
-    assert_eq!(action["create"]["_id"], format!("{instance}-{seq}"));
-    assert_eq!(record["@timestamp"], record["timestamp"]);
-    let mut seen = seen.lock().unwrap();
-    let times = seen.entry(seq).or_default();
-    *times += 1;
-    let is_loss = record["event"] == "log_loss";
-    let status = match (seq % 10, seq % 3, *times) {
-        (0, _, 1) if !is_loss => 400,
-        (0, _, _) if !is_loss => panic!("{seq} was refused and comes again"),
-        (_, 0, 1) => 429,
-        _ => 201,
-    };
-    if status == 201 {
-        into.take([record.clone()]);
-    }
-    format!(r#"{{"create":{{"_index":"logs","status":{status},"error":{{"type":"t","reason":"r"}}}}}}"#)
 }
 
 #[test]
