@@ -96,3 +96,6 @@ mod delivery;
 
 /// `_bulk` of Elasticsearch and OpenSearch, before a strict reader of its requests.
 mod bulk;
+
+/// The logging of a Django project, as `config/` has it.
+mod django_logging;
