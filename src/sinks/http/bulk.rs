@@ -9,12 +9,12 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::record::{self, json};
+use crate::record::json;
 use crate::sinks::delivery::Verdict;
 use crate::sinks::lines::Lines;
 use crate::sinks::members::Members;
 
-use super::{Answer, excerpt};
+use super::{Answer, excerpt, moment};
 
 /// Bytes of the longest answer that is read: a batch of the most records, each with a reason of a few hundred bytes.
 pub(super) const LONGEST_ANSWER: usize = 16 << 20;
@@ -46,13 +46,6 @@ fn id(members: &Members<'_>) -> Option<String> {
     Some(format!("{instance}-{}", seq.or_else(|| members.within("Attributes")?.get("gatelog.seq"))?))
 }
 
-/// The moment of a record that has no `@timestamp` itself, as JSON. OpenTelemetry counts nanoseconds.
-fn timestamp(members: &Members<'_>) -> Option<String> {
-    let nanoseconds = || members.text("Timestamp")?.parse::<u64>().ok();
-    let timestamp = members.get("timestamp").map(str::to_owned);
-    timestamp.or_else(|| Some(format!("\"{}\"", record::timestamp(nanoseconds()? / 1000))))
-}
-
 fn document(line: &[u8], members: Option<&Members<'_>>, out: &mut Vec<u8>) {
     let line = line.trim_ascii_end();
     let Some(members) = members else {
@@ -61,7 +54,7 @@ fn document(line: &[u8], members: Option<&Members<'_>>, out: &mut Vec<u8>) {
         return out.push(b'}');
     };
     out.push(b'{');
-    if let Some(timestamp) = timestamp(members).filter(|_| members.get("@timestamp").is_none()) {
+    if let Some(timestamp) = moment::of(members).filter(|_| members.get("@timestamp").is_none()) {
         out.extend_from_slice(b"\"@timestamp\":");
         out.extend_from_slice(timestamp.as_bytes());
         out.extend_from_slice(if members.0.is_empty() { b"" } else { b"," });
