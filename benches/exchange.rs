@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatelog::exchange::business::member::Member;
+use gatelog::exchange::capture::CaptureSettings;
 use gatelog::exchange::{EventSettings, Exchanges, FieldSource, HeadPlace, Settings, Shared, Tally};
 use gatelog::filter::Expression;
 use gatelog::net::Peer;
@@ -18,6 +19,9 @@ use gatelog::time::Clock;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 
 const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) Chrome/120.0 Safari/5";
+
+/// The first of a page.
+const BODY: &[u8] = &[b'x'; 4096];
 
 fn expression(text: &str) -> Expression {
     Expression::parse(text).expect("a filter")
@@ -39,7 +43,12 @@ fn event(when: &str) -> EventSettings {
     EventSettings { name: "viewed".into(), when: expression(when), level: Level::Info, fields }
 }
 
-fn cases() -> [(&'static str, Settings); 6] {
+fn capture(when: &str) -> Option<CaptureSettings> {
+    Some(CaptureSettings { response_body: 4096, when: expression(when), content_types: vec!["text/*".into()] })
+}
+
+fn cases() -> [(&'static str, Settings); 8] {
+    let captured = |when| Settings { capture: capture(when), ..Settings::default() };
     let with = |sample: &[(&str, f64)], events: Vec<EventSettings>| Settings {
         sample: rules(sample),
         events,
@@ -52,6 +61,8 @@ fn cases() -> [(&'static str, Settings); 6] {
         ("a rule that takes none", with(&[("outcome:success", 0.0)], vec![])),
         ("an event of others", with(&[], vec![event("path:/checkout status<400")])),
         ("an event", with(&[], vec![event("path:/catalogue/* status<400")])),
+        ("a capture of others", captured("status>=500")),
+        ("a capture", captured("status<400")),
     ]
 }
 
@@ -79,6 +90,9 @@ fn requests(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let exchange = exchanges.begin(&peer, &head);
                 exchange.responded(StatusCode::OK, &headers);
+                if exchange.captures() {
+                    exchange.capture(BODY);
+                }
                 exchange.delivered();
                 drop(exchange);
                 while let Some(batch) = ports[0].queue.pop() {

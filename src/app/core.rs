@@ -83,7 +83,7 @@ impl Core {
             .event_interval(EVENT_INTERVAL)
             .build_local(LocalOptions::default())?;
         let setup = &self.setup;
-        let intake = Rc::new(Intake::new(&self.generations.borrow_and_update().routing));
+        let intake = Rc::new(first_intake(&mut self.generations));
         let exchanges = Exchanges::new(&setup.exchange, Rc::clone(&intake), Clock::system());
         let outbox = Rc::new(Outbox::default());
         let upstreams = Upstreams::new(&setup.upstreams, &setup.clients, &outbox).map_err(io::Error::other)?;
@@ -136,6 +136,13 @@ async fn serve(
             }
         }
     }
+}
+
+/// The way into the log as it is when the core begins, which may be after a reload.
+fn first_intake(generations: &mut watch::Receiver<Arc<Generation>>) -> Intake {
+    let generation = generations.borrow_and_update();
+    generation.taken.fetch_add(1, Ordering::Release);
+    Intake::new(&generation.routing)
 }
 
 /// Takes each generation as it comes; the last one is there for good.

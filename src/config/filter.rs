@@ -4,7 +4,6 @@ use super::finding::{Complaint, Scope};
 use super::reader::Section;
 use super::source::At;
 use super::tree::Node;
-use crate::exchange::capture;
 use crate::filter::{self, Error, Expression};
 
 /// Reads a filter that is asked of records before they are written. What is wrong is shown at the very word.
@@ -61,7 +60,9 @@ fn unknown_at_head(node: &filter::Node) -> Option<&'static str> {
         filter::Node::All(nodes) | filter::Node::Any(nodes) => nodes.iter().find_map(unknown_at_head),
         filter::Node::Not(node) => unknown_at_head(node),
         filter::Node::Words(_) => None,
-        filter::Node::Field(name, _) => Some(name.field.name).filter(|field| !capture::is_known_at_head(field)),
+        filter::Node::Field(name, _) => {
+            Some(name.field).filter(|field| !field.known.is_told_by_answer()).map(|field| field.name)
+        }
     }
 }
 

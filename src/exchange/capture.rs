@@ -1,8 +1,9 @@
 //! The first bytes of an answer's body, copied as they pass, so that the record can show what an application said.
 //!
 //! Which bodies are meant is decided once, when the answer's head is there: what the filter asks about is known by then,
-//! or the configuration refuses it ([`is_known_at_head`]). Nothing is held back for it, and a body that is not meant, and
-//! every body where nothing is configured, costs no more than a look at a flag.
+//! or the configuration refuses it ([`Known`](crate::filter::Known)); `level` is then the one that a whole answer of that
+//! status has. Nothing is held back for it, and a body that is not meant, and every body where nothing is configured, costs
+//! no more than a look at a flag.
 //!
 //! What is shown is redacted ([`Policy::body`]) before it is cut to its limit. Not shown is what cannot be read for
 //! secrets: bodies in a content coding, or in a charset that is no superset of ASCII.
@@ -30,49 +31,6 @@ pub struct CaptureSettings {
     /// `content_types`: media types in lower case; `text/*` is all of a kind.
     pub content_types: Vec<String>,
 }
-
-/// Whether a field of the record is known when the head of an answer is there. `level` is then the one that a whole
-/// answer of that status has.
-pub fn is_known_at_head(field: &str) -> bool {
-    KNOWN_AT_HEAD.contains(&field)
-}
-
-const KNOWN_AT_HEAD: [&str; 34] = [
-    "level",
-    "request_id",
-    "request_id_origin",
-    "trace_id",
-    "span_id",
-    "parent_span_id",
-    "method",
-    "scheme",
-    "host",
-    "path",
-    "query",
-    "http_version",
-    "view_name",
-    "view_args",
-    "view_kwargs",
-    "route",
-    "user_id",
-    "ip_address",
-    "peer_address",
-    "user_agent",
-    "referer",
-    "content_type",
-    "content_length",
-    "status_code",
-    "response_content_type",
-    "cache_hit",
-    "server_timing",
-    "responder",
-    "upstream",
-    "upstream_address",
-    "attempts",
-    "reused_connection",
-    "tls",
-    "labels",
-];
 
 /// The beginning of one body.
 #[derive(Debug)]

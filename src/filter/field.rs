@@ -12,10 +12,36 @@ pub struct Field {
     pub short: Option<&'static str>,
     /// What it holds.
     pub kind: Kind,
-    /// Once the head of a request is read, it is the same in all records about it.
-    pub(super) settled: bool,
+    /// What has to be there before it is.
+    pub known: Known,
     /// Where it stands in a record.
     pub(super) read: Read,
+}
+
+/// From when on a field of a request's last record is known: whoever has to act before that record is written may ask for
+/// no later ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Always, for it says which record it is; of the request it says nothing.
+    ByRecord,
+    /// Once the head of the request is read: it is the same in all records about it.
+    AtRequest,
+    /// Once the head of the answer is there as well.
+    AtAnswer,
+    /// When the request is over.
+    AtEnd,
+}
+
+impl Known {
+    /// Whether the request's head, and which record is meant, settle it.
+    pub(super) fn is_settled_by_request(self) -> bool {
+        matches!(self, Known::ByRecord | Known::AtRequest)
+    }
+
+    /// Whether it tells something of a request whose answer has begun.
+    pub fn is_told_by_answer(self) -> bool {
+        matches!(self, Known::AtRequest | Known::AtAnswer)
+    }
 }
 
 /// What a field holds: how it is compared, and whether case counts.

@@ -28,9 +28,12 @@ impl Node {
             Node::Words(pattern) => {
                 let found = |value: Value<'_>| matches!(value, Value::Text(text) if pattern.matches(text));
                 // An exception may still say the words.
-                SEARCHED.iter().any(|field| field.settled && started.any(field, None, found)).then_some(true)
+                SEARCHED
+                    .iter()
+                    .any(|field| field.known.is_settled_by_request() && started.any(field, None, found))
+                    .then_some(true)
             }
-            Node::Field(name, _) => name.field.settled.then(|| self.matches(started)),
+            Node::Field(name, _) => name.field.known.is_settled_by_request().then(|| self.matches(started)),
         }
     }
 }

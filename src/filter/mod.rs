@@ -71,7 +71,7 @@ mod value;
 pub use condition::{Comparison, Condition, Loose};
 pub use error::{Error, Mistake};
 pub use expression::{Expression, Node};
-pub use field::{Field, Kind, Name};
+pub use field::{Field, Kind, Known, Name};
 pub use moment::Span;
 pub use pattern::Pattern;
 pub use source::Source;

@@ -1,6 +1,6 @@
 //! The table of fields: name, kind, and where each stands in a [`Record`]. A new field of the record gets its line here.
 
-use super::field::{Field, Kind, Parts};
+use super::field::{Field, Kind, Known, Parts};
 use super::value::{Number, Value};
 use crate::record::{Body, Facts, Head, Loss, Outcome, Phase, Progress, Record, Rejected, SCHEMA};
 
@@ -9,11 +9,11 @@ pub(super) static FIELDS: [Field; 65] = {
     use Kind::*;
     [
         head("timestamp", Moment, |head| Value::Moment(head.timestamp)),
-        head("level", Level, |head| Value::Level(head.level)),
-        head("event", Word, |head| Value::text(head.event.as_str())).settled(),
-        head("message", Text, |head| Value::text(head.message)).settled(),
-        head("logger", Word, |head| Value::text(head.logger)).settled(),
-        head("schema", Number, |_| Value::whole(SCHEMA)).settled(),
+        head("level", Level, |head| Value::Level(head.level)).at_answer(),
+        head("event", Word, |head| Value::text(head.event.as_str())).of_the_record(),
+        head("message", Text, |head| Value::text(head.message)).of_the_record(),
+        head("logger", Word, |head| Value::text(head.logger)).of_the_record(),
+        head("schema", Number, |_| Value::whole(SCHEMA)).of_the_record(),
         written("seq", Number),
         written("instance", Exact),
         written("service", Exact),
@@ -22,64 +22,68 @@ pub(super) static FIELDS: [Field; 65] = {
             Body::Rejected(rejected) => Some(Value::text(rejected.request_id?)),
             _ => Some(Value::text(facts(record)?.request_id)),
         })
-        .settled(),
+        .at_request(),
         field("request_id_origin", Choice(&["generated", "client", "replaced"]), |record| {
             Some(Value::text(facts(record)?.request_id_origin))
         })
-        .settled(),
-        field("trace_id", Word, |record| Some(Value::text(facts(record)?.trace_id?))).settled(),
-        field("span_id", Word, |record| Some(Value::text(facts(record)?.span_id?))).settled(),
-        field("parent_span_id", Word, |record| Some(Value::text(facts(record)?.parent_span_id?))).settled(),
-        field("method", Word, |record| Some(Value::text(facts(record)?.method))).settled(),
-        field("scheme", Choice(&["http", "https"]), |record| Some(Value::text(facts(record)?.scheme))).settled(),
-        field("host", Word, |record| Some(Value::Text(facts(record)?.host?))).settled(),
+        .at_request(),
+        field("trace_id", Word, |record| Some(Value::text(facts(record)?.trace_id?))).at_request(),
+        field("span_id", Word, |record| Some(Value::text(facts(record)?.span_id?))).at_request(),
+        field("parent_span_id", Word, |record| Some(Value::text(facts(record)?.parent_span_id?))).at_request(),
+        field("method", Word, |record| Some(Value::text(facts(record)?.method))).at_request(),
+        field("scheme", Choice(&["http", "https"]), |record| Some(Value::text(facts(record)?.scheme))).at_request(),
+        field("host", Word, |record| Some(Value::Text(facts(record)?.host?))).at_request(),
         // A record leaves an empty one out.
-        field("path", Exact, |record| present(facts(record)?.path)).settled(),
-        field("query", Exact, |record| Some(Value::Text(facts(record)?.query?))).settled(),
-        field("http_version", Word, |record| Some(Value::text(facts(record)?.http_version))).settled(),
-        field("view_name", Exact, |record| Some(Value::text(facts(record)?.view_name))).settled(),
-        group("view_args", Any, Group::Args).settled(),
-        group("view_kwargs", Any, Group::Kwargs).settled(),
-        group("route", Exact, Group::Route).settled(),
+        field("path", Exact, |record| present(facts(record)?.path)).at_request(),
+        field("query", Exact, |record| Some(Value::Text(facts(record)?.query?))).at_request(),
+        field("http_version", Word, |record| Some(Value::text(facts(record)?.http_version))).at_request(),
+        field("view_name", Exact, |record| Some(Value::text(facts(record)?.view_name))).at_request(),
+        group("view_args", Any, Group::Args).at_request(),
+        group("view_kwargs", Any, Group::Kwargs).at_request(),
+        group("route", Exact, Group::Route).at_request(),
         field("user_id", Exact, |record| {
             let told = progress(record).and_then(|progress| progress.user_id);
             Some(Value::Text(told.or(facts(record)?.user_id)?))
         })
+        .at_answer()
         .short("user"),
         field("ip_address", Address, |record| match record.body {
             Body::Rejected(rejected) => Some(Value::text(rejected.ip_address?)),
             _ => Some(Value::text(facts(record)?.ip_address?)),
         })
         .short("ip")
-        .settled(),
+        .at_request(),
         field("peer_address", Peer, |record| match record.body {
             Body::Rejected(rejected) => Some(Value::text(rejected.peer_address?)),
             _ => Some(Value::text(facts(record)?.peer_address?)),
         })
-        .settled(),
-        field("user_agent", Text, |record| Some(Value::Text(facts(record)?.user_agent?))).settled(),
-        field("referer", Exact, |record| Some(Value::Text(facts(record)?.referer?))).settled(),
-        field("content_type", Word, |record| Some(Value::Text(facts(record)?.content_type?))).settled(),
-        field("content_length", Size, |record| Some(Value::whole(facts(record)?.content_length?))).settled(),
+        .at_request(),
+        field("user_agent", Text, |record| Some(Value::Text(facts(record)?.user_agent?))).at_request(),
+        field("referer", Exact, |record| Some(Value::Text(facts(record)?.referer?))).at_request(),
+        field("content_type", Word, |record| Some(Value::Text(facts(record)?.content_type?))).at_request(),
+        field("content_length", Size, |record| Some(Value::whole(facts(record)?.content_length?))).at_request(),
         field("request_size", Size, |record| Some(Value::whole(progress(record)?.request_size))),
         field("status_code", Status, |record| match record.body {
             Body::Rejected(rejected) => Some(Value::whole(rejected.status_code?)),
             _ => Some(Value::whole(progress(record)?.status_code?)),
         })
+        .at_answer()
         .short("status"),
         field("response_size", Size, |record| Some(Value::whole(progress(record)?.response_size?))),
-        field("response_content_type", Word, |record| Some(Value::Text(progress(record)?.response_content_type?))),
-        field("cache_hit", Word, |record| Some(Value::Text(progress(record)?.cache_hit?))),
+        field("response_content_type", Word, |record| Some(Value::Text(progress(record)?.response_content_type?)))
+            .at_answer(),
+        field("cache_hit", Word, |record| Some(Value::Text(progress(record)?.cache_hit?))).at_answer(),
         field("duration", Duration, |record| Some(Value::Duration(progress(record)?.duration))),
         group("timing", Duration, Group::Timing),
-        group("server_timing", Duration, Group::ServerTiming),
+        group("server_timing", Duration, Group::ServerTiming).at_answer(),
         field("outcome", Choice(&OUTCOMES), |record| Some(Value::text(progress(record)?.outcome?.as_str()))),
         field("phase", Choice(&PHASES), |record| Some(Value::text(progress(record)?.phase.as_str()))),
-        field("responder", Choice(&["upstream", "gatelog"]), |record| Some(Value::text(progress(record)?.responder?))),
-        field("upstream", Exact, |record| Some(Value::text(progress(record)?.upstream?))),
-        field("upstream_address", Peer, |record| Some(Value::text(progress(record)?.upstream_address?))),
-        field("attempts", Number, |record| Some(Value::whole(progress(record)?.attempts?))),
-        field("reused_connection", Bool, |record| Some(Value::Bool(progress(record)?.reused_connection?))),
+        field("responder", Choice(&["upstream", "gatelog"]), |record| Some(Value::text(progress(record)?.responder?)))
+            .at_answer(),
+        field("upstream", Exact, |record| Some(Value::text(progress(record)?.upstream?))).at_answer(),
+        field("upstream_address", Peer, |record| Some(Value::text(progress(record)?.upstream_address?))).at_answer(),
+        field("attempts", Number, |record| Some(Value::whole(progress(record)?.attempts?))).at_answer(),
+        field("reused_connection", Bool, |record| Some(Value::Bool(progress(record)?.reused_connection?))).at_answer(),
         field("exception_type", Word, |record| Some(Value::Text(progress(record)?.exception_type?))),
         field("exception_message", Text, |record| Some(Value::Text(progress(record)?.exception_message?))),
         field("response_excerpt", Text, |record| Some(Value::Text(progress(record)?.response_excerpt?))),
@@ -91,9 +95,9 @@ pub(super) static FIELDS: [Field; 65] = {
         field("sample_rate", Number, |record| {
             Some(Value::Number(self::Number::fraction(progress(record)?.sample_rate?)?))
         }),
-        group("tls", Word, Group::Tls).settled(),
+        group("tls", Word, Group::Tls).at_request(),
         field("grpc_status", Number, |record| Some(Value::whole(progress(record)?.grpc_status?))),
-        group("labels", Exact, Group::Labels).settled(),
+        group("labels", Exact, Group::Labels).at_request(),
         // Of rejected heads and suspicious requests.
         field("reason", Word, |record| match record.body {
             Body::Loss(loss) => Some(Value::text(loss.reason)),
@@ -136,7 +140,7 @@ const fn equal(one: &[u8], other: &[u8]) -> bool {
 
 /// `route:*` asks for this one alone: a request that matched no route has a view name all the same, `unknown`.
 pub(super) static PATTERN: Field =
-    field("route", Kind::Exact, |record| Some(Value::text(facts(record)?.route?))).settled();
+    field("route", Kind::Exact, |record| Some(Value::text(facts(record)?.route?))).at_request();
 
 /// Where a field stands in a record.
 #[derive(Debug, Clone, Copy)]
@@ -187,19 +191,19 @@ pub(super) fn parts(field: &Field) -> Parts {
 }
 
 const fn head(name: &'static str, kind: Kind, read: for<'a> fn(&Head<'a>) -> Value<'a>) -> Field {
-    Field { name, short: None, kind, settled: false, read: Read::Head(read) }
+    Field { name, short: None, kind, known: Known::AtEnd, read: Read::Head(read) }
 }
 
 const fn field(name: &'static str, kind: Kind, read: for<'a> fn(&Record<'a>) -> Option<Value<'a>>) -> Field {
-    Field { name, short: None, kind, settled: false, read: Read::One(read) }
+    Field { name, short: None, kind, known: Known::AtEnd, read: Read::One(read) }
 }
 
 const fn group(name: &'static str, kind: Kind, group: Group) -> Field {
-    Field { name, short: None, kind, settled: false, read: Read::Group(group) }
+    Field { name, short: None, kind, known: Known::AtEnd, read: Read::Group(group) }
 }
 
 const fn written(name: &'static str, kind: Kind) -> Field {
-    Field { name, short: None, kind, settled: false, read: Read::Written }
+    Field { name, short: None, kind, known: Known::AtEnd, read: Read::Written }
 }
 
 impl Field {
@@ -208,9 +212,19 @@ impl Field {
         self
     }
 
-    const fn settled(mut self) -> Field {
-        self.settled = true;
-        self
+    /// It says which record this is.
+    const fn of_the_record(self) -> Field {
+        Field { known: Known::ByRecord, ..self }
+    }
+
+    /// The head of the request tells it.
+    const fn at_request(self) -> Field {
+        Field { known: Known::AtRequest, ..self }
+    }
+
+    /// The head of the answer tells it.
+    const fn at_answer(self) -> Field {
+        Field { known: Known::AtAnswer, ..self }
     }
 }
 

@@ -321,3 +321,24 @@ fn the_canonical_form_has_full_names_and_no_more_quotes_than_it_needs() {
         assert_eq!(parsed(canonical), parsed(written), "{canonical}");
     }
 }
+
+/// The fields that are known from each moment on, in the order of the record.
+fn known(when: Known) -> String {
+    table::FIELDS.iter().filter(|field| field.known == when).map(|field| field.name).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_field_says_from_when_on_it_is_known() {
+    assert_eq!(known(Known::ByRecord), "event message logger schema");
+    assert_eq!(
+        known(Known::AtRequest),
+        "request_id request_id_origin trace_id span_id parent_span_id method scheme host path query http_version \
+         view_name view_args view_kwargs route ip_address peer_address user_agent referer content_type content_length \
+         tls labels"
+    );
+    assert_eq!(
+        known(Known::AtAnswer),
+        "level user_id status_code response_content_type cache_hit server_timing responder upstream upstream_address \
+         attempts reused_connection"
+    );
+}

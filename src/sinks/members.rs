@@ -21,6 +21,11 @@ impl<'a> Members<'a> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.get())
     }
 
+    /// The members of an object by its name.
+    pub fn within(&self, name: &str) -> Option<Members<'a>> {
+        Members::read(self.get(name)?.as_bytes())
+    }
+
     /// A string by its name.
     pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name).and_then(text)

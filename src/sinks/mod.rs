@@ -127,10 +127,12 @@ impl Outputs {
         self.left.iter().for_each(|left| left.queue.end());
         let running = self.running.iter().map(|output| &output.writer);
         let writers: Vec<&Predecessor> = running.chain(self.left.iter().map(|left| &left.writer)).collect();
-        while writers.iter().any(|writer| !writer.thread.is_finished()) && time::monotonic() < until {
-            std::thread::sleep(POLL);
+        let have_ended = || writers.iter().all(|writer| writer.thread.is_finished());
+        wait(have_ended, until);
+        if let Some(compressor) = self.compressor.take() {
+            compressor.stop();
+            wait(|| compressor.has_stopped(), until);
         }
-        self.compressor = None;
     }
 
     /// Opens one output, or makes it ready to be opened by its own thread when the writer before has ended.
@@ -172,6 +174,12 @@ type Reopen = Arc<AtomicBool>;
 
 /// Threads cannot be joined for a time only; this often it is looked whether they have ended.
 const POLL: Duration = Duration::from_millis(1);
+
+fn wait(is_so: impl Fn() -> bool, until: Instant) {
+    while !is_so() && time::monotonic() < until {
+        std::thread::sleep(POLL);
+    }
+}
 
 fn failed(output: &str) -> impl Fn(io::Error) -> StartError {
     move |source| StartError { output: output.to_owned(), source }

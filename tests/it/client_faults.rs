@@ -123,6 +123,7 @@ fn leaving_during_the_answer_is_an_abort_with_the_status_sent() {
         let mut client = Client::connect(proxy.addr());
         client.send(get_request(&id));
         assert_eq!(client.head().status(), 200);
+        assert!(!client.read_some().is_empty(), "some of the body is there");
         client.reset();
         let record = LEFT_RECEIVING.check(&proxy, &id);
         assert!(record.number("response_size") > 0);

@@ -1,6 +1,6 @@
 //! Outputs over a network, before collectors that misbehave: every record arrives, or the stream says which did not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::collector::{Accepted, Misbehaved, body, lines, ndjson};
+use crate::support::collector::{Accepted, Misbehaved, body, lines, ndjson, place, told_as_lost};
 use crate::support::log::{Log, Record};
 use crate::support::tls::Authority;
 use crate::support::{Client, Conn, PARALLEL, Setup, TestProxy, Upstream, in_parallel, request};
@@ -40,25 +40,10 @@ fn exchange(proxy: &TestProxy, count: usize) {
     });
 }
 
-/// The number of a record, in its own process's stream.
-fn place(record: &Value) -> (String, u64) {
-    let text = record["instance"].as_str().unwrap_or_else(|| panic!("{record}"));
-    (text.to_owned(), record["seq"].as_u64().unwrap())
-}
-
+/// Requests whose end has arrived. A collector that takes longer to say so than it is waited for gets it twice.
 fn completed(records: &[Value]) -> usize {
-    records.iter().filter(|record| record["event"] == "request_completed").count()
-}
-
-/// Numbers run from 1 without a gap, but for those that a `log_loss` names; gives how many those are.
-fn told_as_lost(records: &[Value]) -> u64 {
-    let mut seen: BTreeSet<u64> = records.iter().map(|record| place(record).1).collect();
-    let there = seen.len() as u64;
-    for loss in records.iter().filter(|record| record["event"] == "log_loss") {
-        seen.extend(loss["from_seq"].as_u64().unwrap()..=loss["to_seq"].as_u64().unwrap());
-    }
-    assert_eq!(seen.last().copied(), Some(seen.len() as u64), "a gap that nobody tells");
-    seen.len() as u64 - there
+    let ends = records.iter().filter(|record| record["event"] == "request_completed");
+    ends.map(place).collect::<BTreeSet<_>>().len()
 }
 
 #[test]
@@ -111,7 +96,8 @@ const MISBEHAVIOURS: [(&str, Misbehave); 11] = [
         Misbehaved::Left
     }),
     ("a slow drip", |conn| {
-        while !conn.is_left_within(Duration::from_millis(100)) && conn.try_send("H").is_ok() {}
+        conn.send("HTTP/1.1 200 OK\r\nX-Drip: ");
+        while !conn.is_left_within(Duration::from_millis(100)) && conn.try_send("x").is_ok() {}
         Misbehaved::Left
     }),
     ("an endless 503", |conn| {
@@ -176,57 +162,39 @@ fn what_is_refused_for_good_is_named_in_the_stream_and_never_sent_again() {
     assert!(records.iter().any(|record| record["event"] == "log_loss" && record["reason"] == "rejected"));
 }
 
+/// What this collector takes at once; a record of an ordinary request has less than a thousand bytes.
+const LARGEST_BODY: usize = 6000;
+
 #[test]
-fn each_record_of_a_bulk_request_has_its_own_fate() {
+fn a_batch_that_the_collector_finds_too_large_arrives_but_for_the_record_that_is_so_by_itself() {
     let upstream = Upstream::ok();
     let accepted = Accepted::default();
-    let (into, seen) = (accepted.clone(), std::sync::Mutex::new(BTreeMap::new()));
+    let into = accepted.clone();
     let collector = Upstream::script(move |conn| {
         while let Some(request) = conn.request() {
-            assert_eq!(
-                (request.start[1].as_str(), request.header("content-type")),
-                ("/_bulk", Some("application/x-ndjson"))
-            );
-            let items: Vec<String> = lines(&request).chunks(2).map(|pair| judge(pair, &into, &seen)).collect();
-            let answer = format!(r#"{{"took":1,"errors":true,"items":[{}]}}"#, items.join(","));
-            conn.ok(&answer);
+            if request.body.len() > LARGEST_BODY {
+                conn.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 10\r\n\r\n6000 bytes");
+                continue;
+            }
+            into.take(lines(&request));
+            conn.send("HTTP/1.1 204 No Content\r\n\r\n");
         }
     });
-    let output = format!(
-        "type = \"http\"\nendpoint = \"{}\"\nbody = \"elasticsearch\"\nindex = \"logs\"\nretry_at_most = \"1s\"\n\
-         batch = {{ records = 20, wait = \"50ms\" }}",
-        collector.url()
-    );
-    let proxy = before(&upstream, &output);
+    let proxy = before(&upstream, &http(&collector, ""));
+    let giant = format!("/{}", "x".repeat(2 * LARGEST_BODY));
+    Client::connect(proxy.addr()).exchange(request("GET", &giant, "giant", "", "")).ok();
     exchange(&proxy, 10);
-    accepted.wait_for("the last retry", |records| records.len() >= 20 * PARALLEL * 9 / 10);
+    let is_told = |record: &Record| record.text("error").contains("413 Payload Too Large: 6000 bytes");
+    proxy.wait_for("what the collector said", |log| log.events("diagnostic").into_iter().any(is_told));
     proxy.stop();
     let records = accepted.records();
-    let places: BTreeSet<_> = records.iter().map(place).collect();
-    assert_eq!(places.len(), records.len(), "what was taken is not sent again");
-    assert!(told_as_lost(&records) > 0);
-}
-
-/// Every tenth record is refused for good, every third of the others asked for again once.
-fn judge(pair: &[Value], into: &Accepted, seen: &std::sync::Mutex<BTreeMap<u64, u32>>) -> String {
-    let [action, record] = pair else { panic!("an action without its record") };
-    let (instance, seq) = place(record);
-    assert_eq!(action["create"]["_id"], format!("{instance}-{seq}"));
-    assert_eq!(record["@timestamp"], record["timestamp"]);
-    let mut seen = seen.lock().unwrap();
-    let times = seen.entry(seq).or_default();
-    *times += 1;
-    let is_loss = record["event"] == "log_loss";
-    let status = match (seq % 10, seq % 3, *times) {
-        (0, _, 1) if !is_loss => 400,
-        (0, _, _) if !is_loss => panic!("{seq} was refused and comes again"),
-        (_, 0, 1) => 429,
-        _ => 201,
-    };
-    if status == 201 {
-        into.take([record.clone()]);
-    }
-    format!(r#"{{"create":{{"_index":"logs","status":{status},"error":{{"type":"t","reason":"r"}}}}}}"#)
+    assert_eq!(told_as_lost(&records), 2, "both records of one request");
+    let losses: Vec<_> = records.iter().filter(|record| record["event"] == "log_loss").collect();
+    assert!(losses.iter().all(|loss| loss["reason"] == "rejected"), "{losses:?}");
+    let of_requests = records.iter().filter(|record| record["request_id"].is_string());
+    assert_eq!(of_requests.count(), 2 * 10 * PARALLEL, "all others have arrived, once");
+    assert!(records.iter().all(|record| record["request_id"] != "giant"));
+    assert_eq!(completed(&records), 10 * PARALLEL);
 }
 
 #[test]

@@ -93,3 +93,9 @@ mod arbitrary_bytes;
 
 /// Outputs over a network, before collectors that misbehave.
 mod delivery;
+
+/// `_bulk` of Elasticsearch and OpenSearch, before a strict reader of its requests.
+mod bulk;
+
+/// The logging of a Django project, as `config/` has it.
+mod django_logging;

@@ -13,6 +13,9 @@ use crate::support::collector::{Misbehaved, ndjson};
 use crate::support::log::{Log, Record};
 use crate::support::{Client, DEADLINE, PARALLEL, Setup, TestProxy, Upstream, get, in_parallel, request};
 
+/// Outputs over a network.
+mod network;
+
 /// A running proxy and the file that it reads again.
 struct Reloading {
     proxy: TestProxy,

@@ -176,6 +176,29 @@ fn a_flood_is_bounded_and_every_one_left_out_is_counted() {
 }
 
 #[test]
+fn each_reason_is_bounded_by_itself_and_its_count_is_its_own() {
+    let reasons = ["path_traversal", "spoofed_forwarding", "disguised_field", "body_bytes"];
+    let upstream = Upstream::ok();
+    let proxy = Setup::before(&upstream).top("workers", "1").set("limits", "body_bytes = 10").start();
+    let mut client = Client::connect(proxy.addr());
+    for at in 0..60 {
+        let more = "X-Forwarded-For: 1.2.3.4\r\nX_Forwarded_For: 1.2.3.4\r\n";
+        client.exchange(request("GET", "/../x", &format!("f-{at}"), more, "")).whole();
+        let answer =
+            Client::connect(proxy.addr()).exchange(request("POST", "/", &format!("b-{at}"), "", "more than ten"));
+        assert_eq!(answer.status(), 413);
+    }
+    let log = proxy.stop();
+    for reason in reasons {
+        let own = |record: &&Record| record.text("reason") == reason;
+        let own = Log(log.events("security_event").into_iter().filter(own).cloned().collect());
+        let (written, left_out) = account(&own);
+        assert_eq!(written as u64 + left_out, 60, "{reason}: {own:?}");
+        assert!((20..60).contains(&written), "{reason}: {written}");
+    }
+}
+
+#[test]
 fn what_was_left_out_is_told_before_the_end() {
     let upstream = Upstream::ok();
     let proxy = Setup::before(&upstream).top("workers", "1").start();

@@ -17,7 +17,8 @@ use crate::sinks::trouble::Trouble;
 use crate::time;
 
 use super::gaps::Gaps;
-use super::shelf::{Shelf, Ticket};
+use super::parcel::Parcel;
+use super::shelf::Shelf;
 
 /// How often a spool is synced while it is written to, and the longest sleep without a look around.
 const TICK: Duration = Duration::from_secs(1);
@@ -76,14 +77,6 @@ impl Prefix {
         self.line.extend_from_slice(line);
         stage.push(&self.line);
     }
-}
-
-/// Lines for a worker.
-#[derive(Debug)]
-pub(super) struct Parcel {
-    pub(super) lines: Lines,
-    ticket: Ticket,
-    size: u64,
 }
 
 impl Hub {
@@ -249,7 +242,7 @@ impl Hub {
         self.report_damage();
         let size = lines.len() as u64;
         self.in_hand += size;
-        let parcel = Parcel { lines, ticket, size };
+        let parcel = Parcel::new(lines, ticket);
         if size > 0 {
             return Some(parcel);
         }
@@ -274,8 +267,8 @@ impl Hub {
 
     /// Nobody needs this parcel any more.
     fn settle(&mut self, parcel: &Parcel) {
-        self.in_hand -= parcel.size;
-        if let Err(error) = self.shelf.settle(parcel.ticket) {
+        self.in_hand -= parcel.size();
+        if let Err(error) = self.shelf.settle(parcel.ticket()) {
             self.trouble.failed("cannot write to the spool that records have arrived", &error);
         }
     }
@@ -487,6 +480,10 @@ impl Shared {
         gaps.add_some(lines.line(0), lines.line(lines.len().saturating_sub(1)), count, instance);
     }
 
+    pub(super) fn too_large(&self, said: &str) {
+        self.hub.borrow_mut().trouble.failed("a batch is too large for the collector, and is sent in halves", &said);
+    }
+
     pub(super) fn failed(&self, said: &str) {
         self.hub.borrow_mut().trouble.failed("cannot deliver", &said);
     }
@@ -519,7 +516,8 @@ impl InHand<'_> {
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
         if !self.settled {
-            self.shared.hub.borrow_mut().abandon(&self.parcel.lines);
+            let mut hub = self.shared.hub.borrow_mut();
+            self.parcel.left().for_each(|lines| hub.abandon(lines));
         }
     }
 }

@@ -15,6 +15,8 @@
 //!   collector asks for (`Retry-After`). What is refused for good is counted, set aside beside the spool, and named
 //!   by a `log_loss` that travels with the next lines: it is never the reason for a request of its own, so that a
 //!   collector that refuses everything is not asked for ever.
+//! - A batch that the collector finds too large is sent in halves, and these in halves again, down to single lines; a
+//!   line that is too large by itself is refused for good, and those beside it arrive.
 //! - Failures are told by [`Trouble`](super::trouble::Trouble): once, and then at intervals.
 //! - At the end everything that waits is sent without delay, for a second where there is a spool to keep the rest, else
 //!   for [`LAST_ATTEMPTS`]; what is left then is counted as lost.
@@ -22,6 +24,7 @@
 mod backoff;
 mod gaps;
 mod hub;
+mod parcel;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -63,6 +66,11 @@ pub enum Verdict {
     Accepted,
     /// None has arrived, and none will.
     Rejected {
+        /// What was said.
+        said: String,
+    },
+    /// None has arrived: they are too many for one request. Fewer of them may be taken.
+    TooLarge {
         /// What was said.
         said: String,
     },

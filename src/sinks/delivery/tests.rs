@@ -33,7 +33,7 @@ impl Collector for Scripted {
         let missing = match &verdict {
             Verdict::Accepted | Verdict::Fewer { .. } => Vec::new(),
             Verdict::Partly { rejected, again, .. } => [rejected.as_slice(), again].concat(),
-            Verdict::Rejected { .. } | Verdict::Again { .. } => return verdict,
+            Verdict::Rejected { .. } | Verdict::TooLarge { .. } | Verdict::Again { .. } => return verdict,
         };
         let arrived = lines.iter().enumerate().filter(|(place, _)| !missing.contains(place));
         let arrived = arrived.map(|(_, line)| serde_json::from_slice(line).unwrap()).collect();
@@ -116,6 +116,87 @@ fn what_is_refused_for_good_is_counted_and_told_with_the_next_lines() {
         "{records:?}"
     );
     assert_eq!(port.report().dropped[Reason::Rejected as usize], 4);
+}
+
+/// Takes no request of more bytes than this, and remembers how large each one was.
+#[derive(Clone)]
+struct Narrow {
+    limit: usize,
+    sizes: Arc<Mutex<Vec<usize>>>,
+    inner: Scripted,
+}
+
+impl Narrow {
+    fn new(limit: usize) -> Narrow {
+        Narrow { limit, sizes: Arc::default(), inner: Scripted::default() }
+    }
+
+    fn requests(&self) -> usize {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+impl Collector for Narrow {
+    async fn deliver(&mut self, lines: &Lines) -> Verdict {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).push(lines.bytes().len());
+        if lines.bytes().len() > self.limit {
+            return Verdict::TooLarge { said: "413 Payload Too Large".into() };
+        }
+        self.inner.deliver(lines).await
+    }
+}
+
+/// So many lines, one of which is long.
+fn with_a_long_line(lines: usize, long: usize) -> Batch {
+    let mut all = batch(lines, 0);
+    let at = all.lines[long].end - 2;
+    all.bytes.splice(at..at, format!(",\"path\":\"/{}\"", "x".repeat(1000)).into_bytes());
+    let grown = all.bytes.len() - all.lines[lines - 1].end;
+    for (place, line) in all.lines.iter_mut().enumerate().skip(long) {
+        line.end += grown;
+        line.seq_at = line.seq_at.map(|at| if place > long { at + grown } else { at });
+    }
+    all
+}
+
+fn deliver_to_narrow(port: &Port, settings: &DeliverySettings, collector: &Narrow) {
+    let stamp = Stamp { instance: "i".into(), record: Default::default() };
+    port.queue.close();
+    start(port, &stamp, settings, vec![collector.clone()], false).unwrap().begin(None).thread.join().unwrap();
+}
+
+#[test]
+fn a_batch_that_is_too_large_arrives_in_halves() {
+    let (port, collector) = (port(), Narrow::new(500));
+    port.queue.push(batch(100, 0)).unwrap();
+    deliver_to_narrow(&port, &settings(100), &collector);
+    assert_eq!(seqs(&collector.inner.records()), (1..=100).collect::<Vec<_>>());
+    let report = port.report();
+    assert_eq!((report.written, report.dropped), (100, [0; 6]));
+    assert!(!report.condition.failing, "{report:?}");
+    assert!(report.condition.last_failure.unwrap().error.contains("413"), "it is told all the same");
+}
+
+#[test]
+fn of_a_batch_only_the_line_that_is_too_large_by_itself_is_refused() {
+    for long in [0, 37, 63] {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = SpoolSettings { path: folder.path().join("spool"), max: 1 << 20 };
+        let settings = DeliverySettings { spool: Some(spool), ..settings(64) };
+        let (port, collector) = (port(), Narrow::new(900));
+        port.queue.push(with_a_long_line(64, long)).unwrap();
+        deliver_to_narrow(&port, &settings, &collector);
+        let (mut records, lost) = (collector.inner.records(), long as u64 + 1);
+        let loss = records.pop().unwrap();
+        assert_eq!([&loss["event"], &loss["reason"]], ["log_loss", "rejected"]);
+        assert_eq!([&loss["from_seq"], &loss["to_seq"], &loss["count"]], [lost, lost, 1]);
+        assert_eq!(seqs(&records), (1..=64).filter(|seq| *seq != lost).collect::<Vec<_>>());
+        assert_eq!((port.report().written, port.report().dropped[Reason::Rejected as usize]), (64, 1));
+        let kept = std::fs::read_to_string(folder.path().join("spool/rejected.jsonl")).unwrap();
+        assert!(kept.lines().count() == 1 && kept.contains(&format!("\"seq\":{lost},")), "{kept}");
+        // Those of a bisection, not one a line.
+        assert!(collector.requests() <= 2 * (64_usize.ilog2() as usize + 1) + 3, "{}", collector.requests());
+    }
 }
 
 #[test]

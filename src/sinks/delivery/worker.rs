@@ -4,25 +4,42 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::hub::{InHand, Parcel, Shared};
+use super::hub::{InHand, Shared};
+use super::parcel::Parcel;
 use super::{Collector, Verdict};
 
 /// Works until everything is done.
 pub(super) async fn work(shared: Rc<Shared>, mut collector: impl Collector, at_most: Duration) {
     while let Some(parcel) = shared.next().await {
         let mut in_hand = InHand::new(&shared, parcel);
-        deliver(&shared, &mut collector, &mut in_hand.parcel, Backoff::new(at_most)).await;
+        deliver_parts(&shared, &mut collector, &mut in_hand.parcel, at_most).await;
         in_hand.settle();
     }
 }
 
-/// Tries until every line of the parcel has arrived or was refused for good.
+async fn deliver_parts(shared: &Shared, collector: &mut impl Collector, parcel: &mut Parcel, at_most: Duration) {
+    loop {
+        deliver(shared, collector, parcel, Backoff::new(at_most)).await;
+        if !parcel.go_on() {
+            return;
+        }
+    }
+}
+
+/// Tries until every line of the parcel's present part has arrived or was refused for good.
 async fn deliver(shared: &Shared, collector: &mut impl Collector, parcel: &mut Parcel, mut backoff: Backoff) {
     loop {
         let lines = &parcel.lines;
         let asked = match collector.deliver(lines).await {
             Verdict::Accepted => return shared.arrived(lines.len(), lines.bytes().len()),
             Verdict::Rejected { said } => return shared.rejected(lines, &said),
+            Verdict::TooLarge { said } => {
+                if !parcel.halve() {
+                    return shared.rejected(&parcel.lines, &said);
+                }
+                shared.too_large(&said);
+                continue;
+            }
             Verdict::Fewer { rejected, said } => {
                 shared.arrived(lines.len().saturating_sub(rejected as usize), lines.bytes().len());
                 return shared.some_rejected(lines, rejected, &said);

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::Thread;
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use super::archive::{GZIP, ZSTD, uncompressed};
@@ -38,7 +38,7 @@ pub(in crate::sinks) struct Family {
 /// The thread; it stops when this is dropped.
 #[derive(Debug)]
 pub(in crate::sinks) struct Compressor {
-    thread: Thread,
+    thread: JoinHandle<()>,
     stop: Arc<AtomicBool>,
     given: Given,
 }
@@ -63,19 +63,30 @@ impl Compressor {
                 std::thread::park_timeout(AGAIN);
             }
         };
-        let thread = std::thread::Builder::new().name("log-compress".into()).spawn(work)?.thread().clone();
+        let thread = std::thread::Builder::new().name("log-compress".into()).spawn(work)?;
         Ok(Compressor { thread, stop, given })
     }
 
     /// Has the closed files of these logs compressed from now on, and no others; begins with what is there.
     pub(in crate::sinks) fn compress(&self, families: Vec<Family>) {
         *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(families);
-        self.thread.unpark();
+        self.thread.thread().unpark();
+    }
+
+    /// Has it stop at the next opportunity: what it has not finished it removes, and the source stays.
+    pub(in crate::sinks) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+    }
+
+    /// Whether it has stopped.
+    pub(in crate::sinks) fn has_stopped(&self) -> bool {
+        self.thread.is_finished()
     }
 
     /// Wakes it when a file was closed.
     pub(in crate::sinks) fn waker(&self) -> Thread {
-        self.thread.clone()
+        self.thread.thread().clone()
     }
 }
 
@@ -85,8 +96,7 @@ fn take(given: &Given) -> Option<Vec<Family>> {
 
 impl Drop for Compressor {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        self.thread.unpark();
+        self.stop();
     }
 }
 

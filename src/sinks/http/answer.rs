@@ -12,7 +12,7 @@ const EXCERPT: usize = 200;
 /// What became of a batch; `None` where the status says that it was taken, and the body may say more.
 ///
 /// 408, 429 and 5xx are worth another attempt. So is a redirect, which is not followed: whoever moved the collector may
-/// change the configuration, and until then nothing is lost. Other 4xx are refusals for good.
+/// change the configuration, and until then nothing is lost. 413 is about the size of the batch. Other 4xx are refusals for good.
 pub fn judge(answer: &Answer) -> Option<Verdict> {
     let status = answer.status;
     let said = format!("{status}{}", excerpt(&answer.body));
@@ -21,6 +21,7 @@ pub fn judge(answer: &Answer) -> Option<Verdict> {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
             Some(Verdict::Again { said, after: answer.retry_after })
         }
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Verdict::TooLarge { said }),
         _ if status.is_client_error() => Some(Verdict::Rejected { said }),
         _ if status.is_redirection() => {
             let location = answer.location.as_deref().map(|location| excerpt(location.as_bytes())).unwrap_or_default();
@@ -59,9 +60,10 @@ mod tests {
         for status in [200, 201, 202, 204, 299] {
             assert_eq!(judged(status), None, "{status}");
         }
-        for status in [400, 401, 403, 404, 409, 413, 418, 422, 451] {
+        for status in [400, 401, 403, 404, 409, 418, 422, 451] {
             assert!(matches!(judged(status), Some(Verdict::Rejected { .. })), "{status}");
         }
+        assert!(matches!(judged(413), Some(Verdict::TooLarge { .. })));
         for status in [408, 429, 500, 502, 503, 504, 599] {
             assert!(matches!(judged(status), Some(Verdict::Again { after: Some(_), .. })), "{status}");
         }

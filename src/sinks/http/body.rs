@@ -1,11 +1,18 @@
 //! `{"logs":[{timestamp, level, message, extra:{…}, service, environment}]}`.
 
+use std::borrow::Cow;
+
 use crate::record::json;
 use crate::sinks::lines::Lines;
 use crate::sinks::members::Members;
 
+use super::moment;
+
 /// What stands beside `extra`; everything else stands in it.
 const OUTSIDE: [&str; 5] = ["timestamp", "level", "message", "service", "environment"];
+/// The same, as the other schemas call it.
+const ECS: [&str; 5] = ["@timestamp", "log.level", "message", "service.name", "service.environment"];
+const OTEL: [&str; 5] = ["Timestamp", "SeverityText", "Body", "service.name", "deployment.environment.name"];
 
 /// Lines as one JSON document.
 pub(super) fn logs(lines: &Lines) -> Vec<u8> {
@@ -30,20 +37,36 @@ pub(super) fn logs(lines: &Lines) -> Vec<u8> {
 }
 
 fn entry(members: &Members<'_>, out: &mut Vec<u8>) {
-    let outside = |names: &[&str], out: &mut Vec<u8>| {
-        for (name, value) in names.iter().filter_map(|name| Some((name, members.get(name)?))) {
-            member(name, value, out);
+    let names = names(members);
+    let outside = |places: std::ops::Range<usize>, out: &mut Vec<u8>| {
+        for place in places {
+            if let Some(value) = value(members, names[place]) {
+                member(OUTSIDE[place], &value, out);
+            }
         }
     };
     out.push(b'{');
-    outside(&OUTSIDE[..3], out);
+    outside(0..3, out);
     out.extend_from_slice(if out.ends_with(b"{") { b"\"extra\":{" } else { b",\"extra\":{" });
-    for (name, value) in members.0.iter().filter(|(name, _)| !OUTSIDE.contains(&name.as_ref())) {
+    for (name, value) in members.0.iter().filter(|(name, _)| !names.contains(&name.as_ref())) {
         member(name, value.get(), out);
     }
     out.push(b'}');
-    outside(&OUTSIDE[3..], out);
+    outside(3..5, out);
     out.push(b'}');
+}
+
+/// The names of the schema that a record is in: each has its own for the moment.
+fn names(members: &Members<'_>) -> &'static [&'static str; 5] {
+    [&OUTSIDE, &ECS, &OTEL].into_iter().find(|names| members.get(names[0]).is_some()).unwrap_or(&OUTSIDE)
+}
+
+/// A value as JSON; of OpenTelemetry, what the resource says of all its records as well.
+fn value<'a>(members: &Members<'a>, name: &str) -> Option<Cow<'a, str>> {
+    match name == OTEL[0] {
+        true => moment::of(members).map(Cow::Owned),
+        false => members.get(name).or_else(|| members.within("Resource")?.get(name)).map(Cow::Borrowed),
+    }
 }
 
 /// Appends a member, with a comma where it is not the first.
@@ -73,6 +96,19 @@ mod tests {
         let extra = json!({"event": "e", "seq": u64::MAX, "tls": {"sni": "a"}, "path": "/\"\0"});
         let entry = json!({"timestamp": "t", "level": "INFO", "message": "m", "extra": extra, "service": "s", "environment": "p"});
         assert_eq!(document(&[line, line]), json!({"logs": [entry, entry]}));
+    }
+
+    #[test]
+    fn a_record_of_another_schema_has_the_same_head() {
+        let ecs = r#"{"@timestamp":"t","log.level":"INFO","message":"m","event.sequence":7,"service.name":"s","service.environment":"p"}"#;
+        let head = |extra: Value| json!({"timestamp": "t", "level": "INFO", "message": "m", "extra": extra, "service": "s", "environment": "p"});
+        assert_eq!(document(&[ecs]), json!({"logs": [head(json!({"event.sequence": 7}))]}));
+        let resource = json!({"service.name": "s", "deployment.environment.name": "p"});
+        let otel =
+            json!({"Timestamp": "1785585600123456789", "SeverityText": "INFO", "Body": "m", "Resource": resource});
+        let mut expected = head(json!({"Resource": resource}));
+        expected["timestamp"] = "2026-08-01T12:00:00.123456Z".into();
+        assert_eq!(document(&[&otel.to_string()]), json!({"logs": [expected]}));
     }
 
     #[test]

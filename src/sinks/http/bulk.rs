@@ -2,7 +2,7 @@
 //!
 //! Records are created and never overwritten (data streams take nothing else), with `instance-seq` as their id: one that
 //! is sent again is answered with 409, which means that it is there. `@timestamp`, without which a data stream takes
-//! nothing, is the record's own `timestamp`.
+//! nothing, is the record's own moment, whatever its schema calls it.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::sinks::delivery::Verdict;
 use crate::sinks::lines::Lines;
 use crate::sinks::members::Members;
 
-use super::{Answer, excerpt};
+use super::{Answer, excerpt, moment};
 
 /// Bytes of the longest answer that is read: a batch of the most records, each with a reason of a few hundred bytes.
 pub(super) const LONGEST_ANSWER: usize = 16 << 20;
@@ -38,9 +38,12 @@ pub(super) fn body(index: &str, lines: &Lines) -> Vec<u8> {
     out
 }
 
+/// Where each schema has the process and the number of a record.
 fn id(members: &Members<'_>) -> Option<String> {
-    let instance = members.text("instance").or_else(|| members.text("service.ephemeral_id"))?;
-    Some(format!("{instance}-{}", members.get("seq").or_else(|| members.get("event.sequence"))?))
+    let instance = members.text("instance").or_else(|| members.text("service.ephemeral_id"));
+    let instance = instance.or_else(|| members.within("Resource")?.text("service.instance.id"))?;
+    let seq = members.get("seq").or_else(|| members.get("event.sequence"));
+    Some(format!("{instance}-{}", seq.or_else(|| members.within("Attributes")?.get("gatelog.seq"))?))
 }
 
 fn document(line: &[u8], members: Option<&Members<'_>>, out: &mut Vec<u8>) {
@@ -51,7 +54,7 @@ fn document(line: &[u8], members: Option<&Members<'_>>, out: &mut Vec<u8>) {
         return out.push(b'}');
     };
     out.push(b'{');
-    if let Some(timestamp) = members.get("timestamp").filter(|_| members.get("@timestamp").is_none()) {
+    if let Some(timestamp) = moment::of(members).filter(|_| members.get("@timestamp").is_none()) {
         out.extend_from_slice(b"\"@timestamp\":");
         out.extend_from_slice(timestamp.as_bytes());
         out.extend_from_slice(if members.0.is_empty() { b"" } else { b"," });
@@ -110,7 +113,7 @@ struct Item<'a> {
 mod tests {
     use super::*;
     use http::StatusCode;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     fn judged(body: &str, count: usize) -> Verdict {
         let answer = Answer {
@@ -130,11 +133,24 @@ mod tests {
         lines.push(b"plain\n");
         let body = String::from_utf8(body("logs-\"x", &lines)).unwrap();
         let lines: Vec<Value> = body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines[0]["create"], serde_json::json!({"_index": "logs-\"x", "_id": "i-7"}));
-        assert_eq!(lines[1], serde_json::json!({"@timestamp": "t", "timestamp": "t", "seq": 7, "instance": "i"}));
-        assert_eq!(lines[2]["create"], serde_json::json!({"_index": "logs-\"x"}));
-        assert_eq!(lines[3], serde_json::json!({"message": "plain"}));
+        assert_eq!(lines[0]["create"], json!({"_index": "logs-\"x", "_id": "i-7"}));
+        assert_eq!(lines[1], json!({"@timestamp": "t", "timestamp": "t", "seq": 7, "instance": "i"}));
+        assert_eq!(lines[2]["create"], json!({"_index": "logs-\"x"}));
+        assert_eq!(lines[3], json!({"message": "plain"}));
         assert!(body.ends_with('\n'));
+    }
+
+    #[test]
+    fn a_record_of_opentelemetry_has_its_id_and_its_moment_too() {
+        let mut lines = Lines::default();
+        let record = json!({
+            "Timestamp": "1785585600123456789", "Resource": {"service.instance.id": "i"}, "Attributes": {"gatelog.seq": 7},
+        });
+        lines.push(format!("{record}\n").as_bytes());
+        let body = String::from_utf8(body("logs", &lines)).unwrap();
+        let lines: Vec<Value> = body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines[0]["create"]["_id"], "i-7");
+        assert_eq!(lines[1]["@timestamp"], "2026-08-01T12:00:00.123456Z");
     }
 
     #[test]

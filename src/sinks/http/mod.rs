@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod bulk;
 mod client;
+mod moment;
 
 use bytes::Bytes;
 

@@ -1,5 +1,6 @@
 //! A collector of logs that misbehaves as its script says, and remembers the lines it has accepted.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
@@ -40,6 +41,23 @@ impl Accepted {
         }
         records.clone()
     }
+}
+
+/// The number of a record, in its own process's stream.
+pub(crate) fn place(record: &Value) -> (String, u64) {
+    let text = record["instance"].as_str().unwrap_or_else(|| panic!("{record}"));
+    (text.to_owned(), record["seq"].as_u64().unwrap())
+}
+
+/// Numbers run from 1 without a gap, but for those that a `log_loss` names; gives how many those are.
+pub(crate) fn told_as_lost(records: &[Value]) -> u64 {
+    let mut seen: BTreeSet<u64> = records.iter().map(|record| place(record).1).collect();
+    let there = seen.len() as u64;
+    for loss in records.iter().filter(|record| record["event"] == "log_loss") {
+        seen.extend(loss["from_seq"].as_u64().unwrap()..=loss["to_seq"].as_u64().unwrap());
+    }
+    assert_eq!(seen.last().copied(), Some(seen.len() as u64), "a gap that nobody tells");
+    seen.len() as u64 - there
 }
 
 /// The lines of a request in NDJSON, compressed or not.
