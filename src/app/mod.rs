@@ -20,7 +20,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
-use crate::exchange::{self, Tally};
+use crate::exchange::{self, Tally, Traffic};
 use crate::listen::accept::{bind, is_taken};
 use crate::listen::{ConnectionCount, ListenSettings, Stage, TlsVersion};
 use crate::net::tls::{self, TlsFileError};
@@ -105,6 +105,7 @@ impl App {
         crate::proxy::Upstreams::new(&config.upstreams, &clients, &Default::default())?;
         let control = Arc::new(start_outputs(config)?);
         let tally = Arc::new(Tally::new(&config.exchange.events));
+        let traffic = Arc::new(Traffic::new(&table));
         let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
         let setup = core::Setup {
             exchange: exchange::Shared {
@@ -113,6 +114,7 @@ impl App {
                 table: Arc::new(table),
                 hash_key: hash_key.clone(),
                 tally: Arc::clone(&tally),
+                traffic: Arc::clone(&traffic),
             },
             limits: config.limits.clone(),
             upstreams: config.upstreams.clone(),

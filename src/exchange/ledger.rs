@@ -28,6 +28,7 @@ use super::registry::Key;
 use super::sample::{self, Hold};
 use super::timing::Moments;
 use super::trace::Trace;
+use super::traffic::{Ended, ServerIndex};
 use super::{Exchanges, LOGGER, Memory};
 
 /// What the log says where the client left before it was sent a status.
@@ -95,6 +96,8 @@ pub(super) struct Ledger {
     responder: Cell<Option<&'static str>>,
     upstream: RefCell<Option<Rc<str>>>,
     upstream_address: RefCell<Option<Rc<str>>>,
+    /// The server that it is at, where it is counted.
+    server: Cell<Option<ServerIndex>>,
     attempts: Cell<u32>,
     reused: Cell<Option<bool>>,
     slow: Cell<bool>,
@@ -149,8 +152,10 @@ impl Exchange {
 
     /// A server of the upstream is tried, over a connection that is there already or a new one.
     pub fn attempt(&self, address: &Rc<str>, reused: bool) {
+        let attempts = self.0.attempts.get();
+        self.0.count_attempt(address, reused, attempts > 0);
         *self.0.upstream_address.borrow_mut() = Some(Rc::clone(address));
-        self.0.attempts.set(self.0.attempts.get() + 1);
+        self.0.attempts.set(attempts + 1);
         self.0.reused.set(Some(reused));
         if !reused {
             self.moment(None, |moments, now| *moments = Moments { connecting: Some(now), ..Moments::default() });
@@ -317,6 +322,7 @@ impl Ledger {
             responder: Cell::default(),
             upstream: RefCell::default(),
             upstream_address: RefCell::default(),
+            server: Cell::default(),
             attempts: Cell::default(),
             reused: Cell::default(),
             slow: Cell::default(),
@@ -355,6 +361,7 @@ impl Ledger {
         }
         self.finish_capture();
         self.conclude();
+        self.count(now);
         if self.silent {
             return;
         }
@@ -365,6 +372,32 @@ impl Ledger {
             self.write_progress(Event::RequestFailed, level, now, false);
         }
         self.complete(now);
+    }
+
+    fn count_attempt(&self, address: &Rc<str>, reused: bool, again: bool) {
+        if let Some(before) = self.server.take() {
+            self.core.meter.leave(before, true);
+        }
+        let upstream = self.upstream.borrow();
+        let name = upstream.as_deref().unwrap_or_default();
+        self.server.set(Some(self.core.meter.attempt(name, address, reused, again)));
+    }
+
+    /// Counts how it ended, whether or not there is a record of it.
+    fn count(&self, now: Instant) {
+        let Some(outcome) = self.outcome.get() else { return };
+        if let Some(server) = self.server.take() {
+            self.core.meter.leave(server, is_upstreams_fault(outcome));
+        }
+        self.core.meter.end(&Ended {
+            route: self.facts.route().map(|route| route.index),
+            method: &self.facts.method,
+            status: self.status.get(),
+            outcome,
+            duration: micros(self.age(now)),
+            request_bytes: self.request_size.get(),
+            response_bytes: self.response_size.get(),
+        });
     }
 
     fn note_response(&self, headers: &HeaderMap) {
@@ -504,7 +537,7 @@ impl Ledger {
     }
 
     /// How it goes, or went, as a record wants it.
-    fn with_progress<R>(&self, now: Instant, in_flight: bool, with: impl FnOnce(&mut Progress<'_>) -> R) -> R {
+    pub(super) fn with_progress<R>(&self, now: Instant, in_flight: bool, with: impl FnOnce(&mut Progress<'_>) -> R) -> R {
         let (exception, answer, user) = (self.exception.borrow(), self.answer.borrow(), self.user.borrow());
         let (upstream, address) = (self.upstream.borrow(), self.upstream_address.borrow());
         let capture = self.capture.borrow();
