@@ -65,7 +65,8 @@ fn requests(criterion: &mut Criterion) {
         let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key of the bench");
         let policy = Policy::new(&Default::default(), &hash_key);
         let tally = Arc::new(Tally::new(&settings.events));
-        let shared = Shared { settings, policy, table: Arc::new(Table::empty()), hash_key, tally, traffic: Arc::default() };
+        let shared =
+            Shared { settings, policy, table: Arc::new(Table::empty()), hash_key, tally, traffic: Arc::default() };
         let exchanges = Exchanges::new(&shared, Rc::clone(&intake), Clock::system());
         let peer = Rc::new(Peer::new("192.0.2.1:4000".parse().expect("an address"), None));
         let head =

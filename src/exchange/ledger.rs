@@ -537,7 +537,12 @@ impl Ledger {
     }
 
     /// How it goes, or went, as a record wants it.
-    pub(super) fn with_progress<R>(&self, now: Instant, in_flight: bool, with: impl FnOnce(&mut Progress<'_>) -> R) -> R {
+    pub(super) fn with_progress<R>(
+        &self,
+        now: Instant,
+        in_flight: bool,
+        with: impl FnOnce(&mut Progress<'_>) -> R,
+    ) -> R {
         let (exception, answer, user) = (self.exception.borrow(), self.answer.borrow(), self.user.borrow());
         let (upstream, address) = (self.upstream.borrow(), self.upstream_address.borrow());
         let capture = self.capture.borrow();

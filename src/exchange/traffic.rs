@@ -27,8 +27,7 @@ use super::Sign;
 /// The route of requests that matched none.
 const UNMATCHED: &str = "unmatched";
 /// Methods that are told apart, and what all others count as.
-const METHODS: [&str; 10] =
-    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "other"];
+const METHODS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "other"];
 /// Status classes; `none` where nothing was sent, `other` above 599.
 const CLASSES: [&str; 7] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx", "other"];
 /// Counts of one route and method.
