@@ -10,10 +10,10 @@ use std::net::IpAddr;
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, Method, header};
 use ring::hmac;
 
-use super::answer::{Answer, problem};
+use super::refused::Refused;
 use super::settings::Settings;
 
 /// The rules in force.
@@ -51,15 +51,15 @@ impl Access {
     }
 
     /// Refuses whoever may not ask. What is `open` needs no token.
-    pub(super) fn check(&self, head: &Parts, open: bool) -> Result<(), Answer> {
+    pub(super) fn check(&self, head: &Parts, open: bool) -> Result<(), Refused> {
         let rules = self.0.load();
         match &rules.lock {
-            Some(lock) if !open && !lock.opens(&head.headers) => return Err(unauthorized()),
-            None if !rules.is_ours(host(head)) => return Err(foreign_host()),
+            Some(lock) if !open && !lock.opens(&head.headers) => return Err(Refused::NoToken),
+            None if !rules.is_ours(host(head)) => return Err(Refused::ForeignHost),
             _ => {}
         }
         let changes = head.method != Method::GET && head.method != Method::HEAD;
-        if changes && is_cross_site(head) { Err(cross_site()) } else { Ok(()) }
+        if changes && is_cross_site(head) { Err(Refused::CrossSite) } else { Ok(()) }
     }
 }
 
@@ -119,20 +119,6 @@ fn is_cross_site(head: &Parts) -> bool {
     text("origin").is_some_and(|origin| origin.split_once("://").map(|(_, host)| host) != Some(host(head)))
 }
 
-fn unauthorized() -> Answer {
-    let detail = "show the token of [admin]: Authorization: Bearer …";
-    let challenge = http::HeaderValue::from_static("Bearer realm=\"gatelog\"");
-    problem(StatusCode::UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, challenge)
-}
-
-fn foreign_host() -> Answer {
-    problem(StatusCode::FORBIDDEN, "ask by address or as localhost, set admin.token, or name this host in admin.hosts")
-}
-
-fn cross_site() -> Answer {
-    problem(StatusCode::FORBIDDEN, "this was sent by a page of another site")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,7 +138,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let head = request.body(()).expect("a request").into_parts().0;
-        access.check(&head, open).map_or_else(|answer| answer.status().as_u16(), |()| 200)
+        access.check(&head, open).map_or_else(|refused| refused.status().as_u16(), |()| 200)
     }
 
     #[test]

@@ -8,13 +8,14 @@ use crate::record;
 use super::answer::Answer;
 use super::cores::ask;
 use super::query::{Page, Query};
+use super::refused::Refused;
 use super::server::Sources;
 
 /// The oldest requests that can be seen; of all others there is their number. Every core is asked for as many.
 const MOST: usize = 1000;
 
 /// One page of what runs.
-pub(super) async fn list(sources: &Sources, query: Option<&str>) -> Result<Answer, Answer> {
+pub(super) async fn list(sources: &Sources, query: Option<&str>) -> Result<Answer, Refused> {
     let page = Query::read(query, &["page", "per_page"])?.page(MOST)?;
     let answers = ask(&sources.cores, page.end()).await;
     Ok(render(page, answers))

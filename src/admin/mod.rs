@@ -19,6 +19,7 @@ pub mod cores;
 mod health;
 mod inflight;
 pub mod query;
+pub mod refused;
 pub mod reload;
 mod router;
 pub mod server;
@@ -27,6 +28,7 @@ mod upstreams;
 
 pub use access::Access;
 pub use cores::{CoreEnd, CoreLine, Pulse, Question};
+pub use refused::Refused;
 pub use reload::{ReloadOutcome, ReloadProblem, ReloadReport, ReloadRequest};
 pub use server::{Admin, Sources, start};
 pub use settings::Settings;

@@ -6,7 +6,8 @@ use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, json as json_answer, problem};
+use super::answer::{Answer, json as json_answer};
+use super::refused::Refused;
 
 /// Entries of a page where nobody says how many, and the most there are.
 const PER_PAGE: usize = 50;
@@ -29,8 +30,8 @@ impl<'a> Query<'a> {
     /// Reads a query, of which only these names are known.
     ///
     /// # Errors
-    /// The answer that says what is wrong: a name that is not known or is there twice, or what is no UTF-8.
-    pub fn read(query: Option<&'a str>, known: &[&str]) -> Result<Query<'a>, Answer> {
+    /// What is wrong: a name that is not known or is there twice, or what is no UTF-8.
+    pub fn read(query: Option<&'a str>, known: &[&str]) -> Result<Query<'a>, Refused> {
         let mut read = Query::default();
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -54,8 +55,8 @@ impl<'a> Query<'a> {
     /// `page` and `per_page`, of a list of which at most `most` entries can be seen.
     ///
     /// # Errors
-    /// The answer that says what is wrong with them.
-    pub fn page(&self, most: usize) -> Result<Page, Answer> {
+    /// What is wrong with them.
+    pub fn page(&self, most: usize) -> Result<Page, Refused> {
         let number = self.number("page", 1, usize::MAX)?;
         let size = self.number("per_page", PER_PAGE, MOST_PER_PAGE)?;
         match number.checked_mul(size) {
@@ -64,7 +65,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Answer> {
+    fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Refused> {
         let Some(text) = self.get(name) else { return Ok(default) };
         let number = text.parse().ok().filter(|number| (1..=most).contains(number));
         number.ok_or_else(|| match most {
@@ -99,7 +100,7 @@ impl Page {
     }
 }
 
-fn decode(text: &str) -> Result<Cow<'_, str>, Answer> {
+fn decode(text: &str) -> Result<Cow<'_, str>, Refused> {
     if text.contains('+') {
         let spaced = text.replace('+', " ");
         let decoded = percent_decode_str(&spaced).decode_utf8().map(|text| Cow::Owned(text.into_owned()));
@@ -108,7 +109,7 @@ fn decode(text: &str) -> Result<Cow<'_, str>, Answer> {
     percent_decode_str(text).decode_utf8().map_err(|_| bad("the query is no UTF-8"))
 }
 
-fn unknown(name: &str, known: &[&str]) -> Answer {
+fn unknown(name: &str, known: &[&str]) -> Refused {
     let shown: String = name.chars().take(60).collect();
     if known.is_empty() {
         return bad(&format!("`{shown}` is no parameter: there are none"));
@@ -116,8 +117,8 @@ fn unknown(name: &str, known: &[&str]) -> Answer {
     bad(&format!("`{shown}` is no parameter: there are {}", known.join(", ")))
 }
 
-fn bad(detail: &str) -> Answer {
-    problem(StatusCode::BAD_REQUEST, detail)
+fn bad(detail: &str) -> Refused {
+    Refused::Query(detail.to_owned())
 }
 
 #[cfg(test)]
@@ -129,7 +130,7 @@ mod tests {
 
     fn page(query: &str) -> Result<Page, u16> {
         let read = Query::read(Some(query), &KNOWN).and_then(|query| query.page(1000));
-        read.map_err(|answer| answer.status().as_u16())
+        read.map_err(|refused| refused.status().as_u16())
     }
 
     #[test]

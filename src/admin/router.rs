@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use tokio::sync::Semaphore;
 
 use crate::metrics::{Exposition, Format};
 use crate::time::monotonic;
 
 use super::access::Access;
-use super::answer::{Answer, problem};
+use super::answer::Answer;
 use super::query::Query;
+use super::refused::Refused;
 use super::server::Sources;
 use super::{health, inflight, reload, upstreams};
 
@@ -73,15 +74,15 @@ impl Router {
 
     /// The answer to a request without a body.
     pub(super) async fn answer(&self, head: &Parts) -> Answer {
-        self.try_answer(head).await.unwrap_or_else(|refused| refused)
+        self.try_answer(head).await.unwrap_or_else(|refused| refused.answer())
     }
 
-    async fn try_answer(&self, head: &Parts) -> Result<Answer, Answer> {
+    async fn try_answer(&self, head: &Parts) -> Result<Answer, Refused> {
         let page = Page::of(head.uri.path());
         self.access.check(head, page.is_some_and(Page::is_open))?;
         let page = page.ok_or_else(not_found)?;
         if !is_offered(page, &head.method) {
-            return Err(not_offered(page));
+            return Err(Refused::Method(page.methods()));
         }
         let query = head.uri.query();
         match page {
@@ -97,9 +98,9 @@ impl Router {
         }
     }
 
-    async fn metrics(&self, head: &Parts) -> Result<Answer, Answer> {
+    async fn metrics(&self, head: &Parts) -> Result<Answer, Refused> {
         let permit = Arc::clone(&self.expositions).acquire_owned().await;
-        let permit = permit.map_err(|_| problem(StatusCode::SERVICE_UNAVAILABLE, "about to end"))?;
+        let permit = permit.map_err(|_| Refused::Ending)?;
         let format = format(&head.headers);
         let mut exposition = Exposition::new(format);
         self.sources.collectors.iter().for_each(|collector| collector.collect(&mut exposition));
@@ -111,14 +112,8 @@ fn is_offered(page: Page, method: &Method) -> bool {
     page.methods().split(", ").any(|offered| offered == method.as_str())
 }
 
-fn not_found() -> Answer {
-    let pages: Vec<&str> = PAGES.iter().map(|(path, _)| *path).collect();
-    problem(StatusCode::NOT_FOUND, &format!("there are {}", pages.join(", ")))
-}
-
-fn not_offered(page: Page) -> Answer {
-    let detail = format!("this takes {}", page.methods());
-    problem(StatusCode::METHOD_NOT_ALLOWED, &detail).with(header::ALLOW, HeaderValue::from_static(page.methods()))
+fn not_found() -> Refused {
+    Refused::NoPage(PAGES.map(|(path, _)| path).join(", "))
 }
 
 /// OpenMetrics for whoever names it, as Prometheus does; quality values would not change anybody's choice.
@@ -136,6 +131,7 @@ fn format(headers: &HeaderMap) -> Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     #[test]
     fn openmetrics_is_for_whoever_names_it() {

@@ -8,13 +8,14 @@ use crate::metrics::Server;
 
 use super::answer::Answer;
 use super::query::Query;
+use super::refused::Refused;
 use super::server::Sources;
 
 /// Upstreams that can be seen: as many as servers are told apart.
 const MOST: usize = 2000;
 
 /// One page of the upstreams, in the order of the configuration.
-pub(super) fn list(sources: &Sources, query: Option<&str>) -> Result<Answer, Answer> {
+pub(super) fn list(sources: &Sources, query: Option<&str>) -> Result<Answer, Refused> {
     let page = Query::read(query, &["page", "per_page"])?.page(MOST)?;
     let mut upstreams: Vec<(String, Vec<Arc<Server>>)> = Vec::new();
     for server in sources.servers.all() {

@@ -28,7 +28,7 @@ use super::registry::Key;
 use super::sample::{self, Hold};
 use super::timing::Moments;
 use super::trace::Trace;
-use super::traffic::{Ended, ServerIndex};
+use super::traffic::ServerIndex;
 use super::{Exchanges, LOGGER, Memory};
 
 /// What the log says where the client left before it was sent a status.
@@ -84,20 +84,20 @@ pub(super) struct Ledger {
     phase: Cell<Phase>,
     /// The answer has reached the client, or what of it could.
     delivered: Cell<bool>,
-    outcome: Cell<Option<Outcome>>,
+    pub(super) outcome: Cell<Option<Outcome>>,
     /// Its failure is no exception: no `request_failed` is written.
     refused: Cell<bool>,
     exception: RefCell<Option<Exception>>,
-    status: Cell<Option<u16>>,
-    request_size: Cell<u64>,
-    response_size: Cell<u64>,
+    pub(super) status: Cell<Option<u16>>,
+    pub(super) request_size: Cell<u64>,
+    pub(super) response_size: Cell<u64>,
     answer: RefCell<Option<Answer>>,
     user: RefCell<Option<Vec<u8>>>,
     responder: Cell<Option<&'static str>>,
-    upstream: RefCell<Option<Rc<str>>>,
+    pub(super) upstream: RefCell<Option<Rc<str>>>,
     upstream_address: RefCell<Option<Rc<str>>>,
     /// The server that it is at, where it is counted.
-    server: Cell<Option<ServerIndex>>,
+    pub(super) server: Cell<Option<ServerIndex>>,
     attempts: Cell<u32>,
     reused: Cell<Option<bool>>,
     slow: Cell<bool>,
@@ -374,32 +374,6 @@ impl Ledger {
         self.complete(now);
     }
 
-    fn count_attempt(&self, address: &Rc<str>, reused: bool, again: bool) {
-        if let Some(before) = self.server.take() {
-            self.core.meter.leave(before, true);
-        }
-        let upstream = self.upstream.borrow();
-        let name = upstream.as_deref().unwrap_or_default();
-        self.server.set(Some(self.core.meter.attempt(name, address, reused, again)));
-    }
-
-    /// Counts how it ended, whether or not there is a record of it.
-    fn count(&self, now: Instant) {
-        let Some(outcome) = self.outcome.get() else { return };
-        if let Some(server) = self.server.take() {
-            self.core.meter.leave(server, is_upstreams_fault(outcome));
-        }
-        self.core.meter.end(&Ended {
-            route: self.facts.route().map(|route| route.index),
-            method: &self.facts.method,
-            status: self.status.get(),
-            outcome,
-            duration: micros(self.age(now)),
-            request_bytes: self.request_size.get(),
-            response_bytes: self.response_size.get(),
-        });
-    }
-
     fn note_response(&self, headers: &HeaderMap) {
         if let Some(notes) = &self.notes {
             self.core.events.respond(notes, headers, &self.core.policy);
@@ -604,7 +578,7 @@ fn level_of(route: &Route) -> Option<Level> {
 }
 
 /// The upstream did not give a whole answer.
-fn is_upstreams_fault(outcome: Outcome) -> bool {
+pub(super) fn is_upstreams_fault(outcome: Outcome) -> bool {
     matches!(
         outcome,
         Outcome::UpstreamTimeout

@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use http::Method;
 
@@ -21,8 +22,10 @@ use crate::metrics::exposition::Family;
 use crate::metrics::{Collect, Counter, Durations, Exposition, Kind, ServerCounters, Servers, Words};
 use crate::record::Outcome;
 use crate::routes::Table;
+use crate::time::micros;
 
 use super::Sign;
+use super::ledger::{Ledger, is_upstreams_fault};
 
 /// The route of requests that matched none.
 const UNMATCHED: &str = "unmatched";
@@ -77,21 +80,26 @@ impl Default for Cells {
 
 /// A request that is over.
 #[derive(Debug)]
-pub(super) struct Ended<'a> {
+pub struct Ended<'a> {
     /// Its route's place in the table.
-    pub(super) route: Option<usize>,
-    pub(super) method: &'a Method,
-    pub(super) status: Option<u16>,
-    pub(super) outcome: Outcome,
+    pub route: Option<usize>,
+    /// As sent.
+    pub method: &'a Method,
+    /// What the client was sent.
+    pub status: Option<u16>,
+    /// How it ended.
+    pub outcome: Outcome,
     /// Microseconds.
-    pub(super) duration: u64,
-    pub(super) request_bytes: u64,
-    pub(super) response_bytes: u64,
+    pub duration: u64,
+    /// Of its body.
+    pub request_bytes: u64,
+    /// Of the answer's body.
+    pub response_bytes: u64,
 }
 
 /// One core's way to its counters.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub struct Meter {
     traffic: Arc<Traffic>,
     block: Arc<Block>,
     /// The core's servers by their addresses, of which each has one.
@@ -99,7 +107,7 @@ pub(super) struct Meter {
 }
 
 /// Which of a core's servers a request is at.
-pub(super) type ServerIndex = u32;
+pub type ServerIndex = u32;
 
 /// Servers whose counters a core has at hand. Addresses may come and go; what is asked for again is found again.
 const AT_HAND: usize = 1024;
@@ -145,7 +153,7 @@ impl Traffic {
     }
 
     /// Counters for one core.
-    pub(super) fn enter(self: &Arc<Self>) -> Meter {
+    pub fn enter(self: &Arc<Self>) -> Meter {
         let block = Arc::new(Block {
             begun: Counter::default(),
             ended: Counter::default(),
@@ -165,12 +173,12 @@ impl Traffic {
 
 impl Meter {
     /// A request begins.
-    pub(super) fn begin(&self) {
+    pub fn begin(&self) {
         self.block.begun.add(1);
     }
 
     /// A request is over.
-    pub(super) fn end(&self, ended: &Ended<'_>) {
+    pub fn end(&self, ended: &Ended<'_>) {
         let place = ended.route.and_then(|route| self.traffic.of_route.get(route)).copied().unwrap_or_default();
         self.block.ended.add(1);
         // There is one for each name, and the first is for whatever else.
@@ -183,7 +191,7 @@ impl Meter {
     }
 
     /// A server is tried for a request, over a connection that is there already or a new one.
-    pub(super) fn attempt(&self, upstream: &str, address: &Rc<str>, reused: bool, again: bool) -> ServerIndex {
+    pub fn attempt(&self, upstream: &str, address: &Rc<str>, reused: bool, again: bool) -> ServerIndex {
         let mut servers = self.servers.borrow_mut();
         let known = servers.iter().position(|(known, _)| Rc::ptr_eq(known, address));
         let at = known.unwrap_or_else(|| self.enter_server(&mut servers, upstream, address));
@@ -195,7 +203,7 @@ impl Meter {
     }
 
     /// A server is done with a request.
-    pub(super) fn leave(&self, server: ServerIndex, failed: bool) {
+    pub fn leave(&self, server: ServerIndex, failed: bool) {
         if let Some((_, counters)) = self.servers.borrow().get(server as usize) {
             counters.ended.add(1);
             counters.failures.add(u64::from(failed));
@@ -254,6 +262,35 @@ fn method(method: &Method) -> usize {
 fn cell(status: Option<u16>, outcome: Outcome) -> usize {
     let class = usize::from(status.unwrap_or_default() / 100).min(CLASSES.len() - 1);
     class * Outcome::ALL.len() + outcome as usize
+}
+
+impl Ledger {
+    /// A server is tried: the one before it has failed.
+    pub(super) fn count_attempt(&self, address: &Rc<str>, reused: bool, again: bool) {
+        if let Some(before) = self.server.take() {
+            self.core.meter.leave(before, true);
+        }
+        let upstream = self.upstream.borrow();
+        let name = upstream.as_deref().unwrap_or_default();
+        self.server.set(Some(self.core.meter.attempt(name, address, reused, again)));
+    }
+
+    /// Counts how it ended, whether or not there is a record of it.
+    pub(super) fn count(&self, now: Instant) {
+        let Some(outcome) = self.outcome.get() else { return };
+        if let Some(server) = self.server.take() {
+            self.core.meter.leave(server, is_upstreams_fault(outcome));
+        }
+        self.core.meter.end(&Ended {
+            route: self.facts.route().map(|route| route.index),
+            method: &self.facts.method,
+            status: self.status.get(),
+            outcome,
+            duration: micros(self.age(now)),
+            request_bytes: self.request_size.get(),
+            response_bytes: self.response_size.get(),
+        });
+    }
 }
 
 /// The counters of one route on all cores, added up.

@@ -145,6 +145,8 @@ fn escape(raw: &str, quoted: bool, out: &mut String) {
         match character {
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
+            // Prometheus takes it for the end of the text, and knows no way to write it.
+            '\0' => out.push('\u{2400}'),
             '"' if quoted => out.push_str("\\\""),
             other => out.push(other),
         }
@@ -210,7 +212,7 @@ mod tests {
                     (plain, false) => plain,
                 });
             }
-            prop_assert_eq!(read, value);
+            prop_assert_eq!(read, value.replace('\0', "\u{2400}"));
         }
     }
 }

