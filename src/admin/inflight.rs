@@ -94,7 +94,7 @@ mod tests {
     fn the_oldest_of_all_cores_come_first_and_a_silent_core_is_named() {
         let one = Snapshot { total: 5, oldest: vec![running("a", 9), running("b", 2)] };
         let other = Snapshot { total: 2, oldest: vec![running("c", 5), running("d", 1)] };
-        let answer = render(Page { number: 1, size: 3 }, vec![Some(one), None, Some(other)]);
+        let answer = render(Page { number: 1, size: 3, most: MOST }, vec![Some(one), None, Some(other)]);
         let list: Value = serde_json::from_slice(&answer.content).expect("JSON");
         let ids: Vec<_> = list["requests"].as_array().expect("a list").iter().map(|it| &it["request_id"]).collect();
         assert_eq!(ids, ["a", "c", "b"]);

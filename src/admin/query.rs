@@ -24,6 +24,8 @@ pub struct Page {
     pub number: usize,
     /// Entries of each page.
     pub size: usize,
+    /// Entries that can be seen at all.
+    pub most: usize,
 }
 
 impl<'a> Query<'a> {
@@ -59,8 +61,8 @@ impl<'a> Query<'a> {
     pub fn page(&self, most: usize) -> Result<Page, Refused> {
         let number = self.number("page", 1, usize::MAX)?;
         let size = self.number("per_page", PER_PAGE, MOST_PER_PAGE)?;
-        match number.checked_mul(size) {
-            Some(end) if end <= most => Ok(Page { number, size }),
+        match (number - 1).checked_mul(size) {
+            Some(start) if start < most => Ok(Page { number, size, most }),
             _ => Err(bad(&format!("only the first {most} entries can be seen"))),
         }
     }
@@ -78,13 +80,13 @@ impl<'a> Query<'a> {
 impl Page {
     /// How many entries it takes to know this page: those before it, and its own.
     pub fn end(self) -> usize {
-        self.number * self.size
+        (self.number * self.size).min(self.most)
     }
 
     /// The page of a list, as JSON under this name, of which there are so many entries in all.
     pub fn of(self, name: &str, entries: impl Iterator<Item = Value>, total: usize, more: Value) -> Answer {
-        let entries: Vec<Value> = entries.skip(self.end() - self.size).take(self.size).collect();
-        let total_pages = total.div_ceil(self.size);
+        let entries: Vec<Value> = entries.skip((self.number - 1) * self.size).take(self.size).collect();
+        let total_pages = total.min(self.most).div_ceil(self.size);
         let mut list = json!({
             name: entries,
             "total_count": total,
@@ -135,8 +137,8 @@ mod tests {
 
     #[test]
     fn pages_are_counted_from_one_and_bounded() {
-        assert_eq!(page(""), Ok(Page { number: 1, size: 50 }));
-        assert_eq!(page("page=5&per_page=200"), Ok(Page { number: 5, size: 200 }));
+        assert_eq!(page(""), Ok(Page { number: 1, size: 50, most: 1000 }));
+        assert_eq!(page("page=5&per_page=200"), Ok(Page { number: 5, size: 200, most: 1000 }));
         for wrong in [
             "page=0",
             "page=-1",
@@ -156,7 +158,7 @@ mod tests {
     #[test]
     fn a_list_is_cut_into_pages_without_gap_or_overlap() {
         let numbers = |number, total: usize| {
-            let page = Page { number, size: 10 };
+            let page = Page { number, size: 10, most: 1000 };
             let answer = page.of("n", (0..total).map(|at| json!(at)), total, json!({ "more": true }));
             serde_json::from_slice::<Value>(&answer.content).expect("JSON")
         };
@@ -172,6 +174,11 @@ mod tests {
             (&json!(false), &json!(true), &json!(true))
         );
         assert_eq!(numbers(1, 0)["total_pages"], json!(0));
+        let last = numbers(100, 5000);
+        assert_eq!(
+            (&last["total_count"], &last["has_next"], &last["n"][9]),
+            (&json!(5000), &json!(false), &json!(999))
+        );
     }
 
     proptest! {

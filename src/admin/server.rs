@@ -76,6 +76,8 @@ pub struct Admin {
 pub fn start(socket: TcpListener, access: Arc<Access>, sources: Sources) -> io::Result<Admin> {
     let address = socket.local_addr()?;
     socket.set_nonblocking(true)?;
+    // Connections take it over from their listener.
+    socket2::SockRef::from(&socket).set_tcp_nodelay(true)?;
     let (stop, stages) = watch::channel(Stage::Open);
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
         if let Err(error) = run(socket, Router::new(access, sources), stages) {

@@ -39,6 +39,7 @@ use self::core::Core;
 use self::operate::{Socket, View};
 use self::preflight::Ready;
 pub use self::reload::{Control, Reloaded};
+use self::shown::Certificate;
 
 /// How long the outputs may take to write what waits once everything else has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -148,6 +149,7 @@ impl App {
             traffic: &traffic,
             tally: &tally,
             connections: &connections,
+            certificates: listeners.certificates,
             cores: lines,
             stages,
         };
@@ -249,13 +251,15 @@ fn worker_count(config: &Config) -> usize {
 struct Bound {
     listeners: Vec<(SocketAddr, bool)>,
     per_core: Vec<Vec<crate::listen::Listener>>,
+    certificates: Vec<Certificate>,
 }
 
 impl Bound {
     fn all(settings: &[ListenSettings], cores: usize) -> Result<Bound, StartError> {
-        let mut bound = Bound { listeners: Vec::new(), per_core: (0..cores).map(|_| Vec::new()).collect() };
+        let per_core = (0..cores).map(|_| Vec::new()).collect();
+        let mut bound = Bound { listeners: Vec::new(), per_core, certificates: Vec::new() };
         for listener in settings {
-            let tls = server_tls(listener)?;
+            let tls = server_tls(listener, &mut bound.certificates)?;
             bound
                 .add(listener.address, tls.as_ref())
                 .map_err(|source| StartError::Listen { address: listener.address, source })?;
@@ -282,9 +286,14 @@ impl Bound {
     }
 }
 
-fn server_tls(listener: &ListenSettings) -> Result<Option<Arc<ServerConfig>>, StartError> {
+/// What a listener speaks; its certificate is noted.
+fn server_tls(
+    listener: &ListenSettings,
+    certificates: &mut Vec<Certificate>,
+) -> Result<Option<Arc<ServerConfig>>, StartError> {
     let Some(settings) = &listener.tls else { return Ok(None) };
     let identity = tls::load_certified_key(&settings.certificate, &settings.key)?;
+    certificates.extend(identity.cert.first().and_then(|own| Certificate::new(&settings.certificate, own)));
     let oldest = match settings.min_version {
         TlsVersion::V12 => &rustls::version::TLS12,
         TlsVersion::V13 => &rustls::version::TLS13,

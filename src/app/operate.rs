@@ -17,7 +17,7 @@ use crate::pipeline::announce::PROXY_LOGGER;
 use crate::record::{Body, Event, Head, Level, Record, Value};
 use crate::time;
 
-use super::shown::{Connections, Process, Unwritten};
+use super::shown::{Certificate, Certificates, Connections, Process, Unwritten};
 use super::{Control, Reloaded};
 
 /// Reloads that may wait for their turn.
@@ -60,6 +60,7 @@ pub(super) struct View<'a> {
     pub(super) traffic: &'a Arc<Traffic>,
     pub(super) tally: &'a Arc<Tally>,
     pub(super) connections: &'a Arc<ConnectionCount>,
+    pub(super) certificates: Vec<Certificate>,
     pub(super) cores: Vec<CoreLine>,
     pub(super) stages: watch::Receiver<Stage>,
 }
@@ -78,6 +79,7 @@ pub(super) fn start(
     let collectors: Vec<Arc<dyn Collect>> = vec![
         Arc::new(process),
         Arc::new(Connections(Arc::clone(view.connections))),
+        Arc::new(Certificates(view.certificates)),
         Arc::clone(view.traffic) as Arc<dyn Collect>,
         Arc::new(Unwritten(Arc::clone(view.tally))),
         Arc::clone(view.control) as Arc<dyn Collect>,

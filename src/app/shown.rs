@@ -7,6 +7,7 @@ use crate::disk;
 use crate::exchange::Tally;
 use crate::listen::ConnectionCount;
 use crate::metrics::{Collect, Exposition, Kind};
+use crate::net::expiry;
 use crate::pipeline::{Reason, Report};
 
 use super::Control;
@@ -85,6 +86,39 @@ impl Collect for Connections {
     fn collect(&self, exposition: &mut Exposition) {
         let now = self.0.now() as u64;
         exposition.single("gatelog_connections", Kind::Gauge, "Connections of clients that are open.", now);
+    }
+}
+
+/// A listener's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Certificate {
+    /// Its file, as the configuration means it.
+    file: String,
+    /// Microseconds since the Unix epoch.
+    not_after: u64,
+}
+
+impl Certificate {
+    /// One in DER; `None` where its end cannot be read.
+    pub(super) fn new(file: &Path, der: &[u8]) -> Option<Certificate> {
+        let not_after = expiry::not_after(der)?;
+        Some(Certificate { file: file.to_string_lossy().into_owned(), not_after })
+    }
+}
+
+/// The certificates of all listeners; one that several have is shown once.
+pub(super) struct Certificates(pub(super) Vec<Certificate>);
+
+impl Collect for Certificates {
+    fn collect(&self, exposition: &mut Exposition) {
+        let help = "When a listener's certificate ends, in seconds since the Unix epoch.";
+        let name = "gatelog_tls_certificate_expiry_timestamp_seconds";
+        let mut family = exposition.family(name, Kind::Gauge, help);
+        for (at, certificate) in self.0.iter().enumerate() {
+            if self.0[..at].iter().all(|other| other.file != certificate.file) {
+                family.seconds(&[("certificate", &certificate.file)], certificate.not_after);
+            }
+        }
     }
 }
 

@@ -192,6 +192,19 @@ fn servers_outputs_refusals_and_the_process_have_their_numbers() {
 }
 
 #[test]
+fn certificates_are_shown_with_their_end() {
+    let upstream = upstream();
+    let proxy = Setup::before(&upstream).admin().tls().start();
+    let samples = Samples::of(proxy.admin());
+    let [certificate] = samples.named("gatelog_tls_certificate_expiry_timestamp_seconds")[..] else {
+        panic!("{samples:?}")
+    };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!(certificate.value > now && certificate.labels["certificate"].ends_with(".pem"), "{certificate:?}");
+    proxy.stop();
+}
+
+#[test]
 fn whoever_asks_for_openmetrics_gets_it() {
     let upstream = upstream();
     let proxy = Setup::before(&upstream).admin().start();
