@@ -3,6 +3,7 @@
 //! A core shares nothing of its requests. It answers between two of its tasks, at a cost that does not depend on how many
 //! requests run; while it is held up, it does not answer, and nobody waits for long.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -88,12 +89,16 @@ impl Pulse {
 
 /// Asks all cores at once for their oldest requests. `None` is of a core that did not answer in time.
 pub(super) async fn ask(cores: &[CoreLine], limit: usize) -> Vec<Option<Snapshot>> {
-    let deadline = tokio::time::Instant::from_std(monotonic() + PATIENCE);
+    let mut deadline = pin!(tokio::time::sleep(PATIENCE));
     let asked: Vec<_> = cores.iter().map(|core| core.ask(limit)).collect();
     let mut answers = Vec::with_capacity(asked.len());
     for answer in asked {
         answers.push(match answer {
-            Some(answer) => tokio::time::timeout_at(deadline, answer).await.ok().and_then(Result::ok),
+            Some(answer) => tokio::select! {
+                biased;
+                answer = answer => answer.ok(),
+                () = &mut deadline => None,
+            },
             None => None,
         });
     }
