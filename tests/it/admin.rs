@@ -4,9 +4,9 @@ use std::net::TcpListener;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::metrics::{ask, json};
+use crate::support::metrics::{ask, eventually, json};
 use crate::support::{Client, Ended, Setup, TestProxy, Upstream, get, request};
 
 const TOKEN: &str = "token = \"0123456789abcdef\"";
@@ -162,7 +162,8 @@ fn a_request_that_waits_for_its_answer_is_shown_where_it_is() {
     release.send(()).unwrap();
     client.answer().ok();
     proxy.completed("held");
-    assert_eq!(json(&ask(proxy.admin(), "GET", "/api/inflight", ""))["requests"], json!([]));
+    let none = |list: &Value| list["requests"] == json!([]);
+    eventually("its end", || Some(json(&ask(proxy.admin(), "GET", "/api/inflight", ""))).filter(none));
     proxy.stop();
 }
 
@@ -210,8 +211,8 @@ fn a_draining_proxy_is_alive_and_not_ready() {
     told.recv().unwrap();
     proxy.signal("TERM");
     proxy.wait_for("server_stopping", |log| log.count("server_stopping") > 0);
-    let ready = ask(proxy.admin(), "GET", "/readyz", "");
-    assert_eq!((ready.status(), &json(&ready)["detail"]), (503, &json!("draining")));
+    let ready = || Some(ask(proxy.admin(), "GET", "/readyz", "")).filter(|ready| ready.status() == 503);
+    assert_eq!(json(&eventually("the drain", ready))["detail"], "draining");
     assert_eq!(ask(proxy.admin(), "GET", "/healthz", "").status(), 200);
     let reload = ask(proxy.admin(), "POST", "/api/reload", "");
     assert_eq!((reload.status(), &json(&reload)["detail"]), (409, &json!("the process is about to end")));

@@ -2,17 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use serde_json::Value;
 
-use super::Client;
 use super::wire::Message;
+use super::{Client, DEADLINE};
 
 /// One request to the admin listener on a connection of its own; `more` are whole header lines, each with its CRLF.
 pub(crate) fn ask(addr: SocketAddr, method: &'static str, target: &str, more: &str) -> Message {
     let mut client = Client::connect(addr);
     client.send(format!("{method} {target} HTTP/1.1\r\nHost: {addr}\r\n{more}\r\n"));
     client.answer_to(method).whole()
+}
+
+/// Asks again until there is an answer that will do.
+pub(crate) fn eventually<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{what} does not come");
+    }
 }
 
 /// The JSON of an answer.
@@ -38,6 +50,11 @@ impl Samples {
         let answer = ask(addr, "GET", "/metrics", "");
         assert_eq!((answer.status(), answer.header("content-type")), (200, Some(TEXT)));
         Samples::read(&answer.text())
+    }
+
+    /// Scrapes until it shows what it should: what is counted may be counted a moment after it is seen.
+    pub(crate) fn once(addr: SocketAddr, what: &str, shown: impl Fn(&Samples) -> bool) -> Samples {
+        eventually(what, || Some(Samples::of(addr)).filter(&shown))
     }
 
     /// Reads an exposition; panics where it is malformed, or a series is there twice.
