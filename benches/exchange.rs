@@ -8,15 +8,16 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatelog::exchange::business::member::Member;
 use gatelog::exchange::capture::CaptureSettings;
-use gatelog::exchange::{EventSettings, Exchanges, FieldSource, HeadPlace, Settings, Shared, Tally};
+use gatelog::exchange::traffic::Ended;
+use gatelog::exchange::{EventSettings, Exchanges, FieldSource, HeadPlace, Settings, Shared, Tally, Traffic};
 use gatelog::filter::Expression;
 use gatelog::net::Peer;
 use gatelog::pipeline::{Format, Intake, Levels, OutputSettings, Port, Routing, Stamp};
-use gatelog::record::Level;
 use gatelog::record::redact::Policy;
+use gatelog::record::{Level, Outcome};
 use gatelog::routes::{SampleRule, Table};
 use gatelog::time::Clock;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 
 const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) Chrome/120.0 Safari/5";
 
@@ -76,7 +77,8 @@ fn requests(criterion: &mut Criterion) {
         let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key of the bench");
         let policy = Policy::new(&Default::default(), &hash_key);
         let tally = Arc::new(Tally::new(&settings.events));
-        let shared = Shared { settings, policy, table: Arc::new(Table::empty()), hash_key, tally };
+        let shared =
+            Shared { settings, policy, table: Arc::new(Table::empty()), hash_key, tally, traffic: Arc::default() };
         let exchanges = Exchanges::new(&shared, Rc::clone(&intake), Clock::system());
         let peer = Rc::new(Peer::new("192.0.2.1:4000".parse().expect("an address"), None));
         let head =
@@ -103,5 +105,30 @@ fn requests(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, requests);
+/// What is counted of a request, from its beginning to its end; part of all of the above but the server.
+fn counting(criterion: &mut Criterion) {
+    let traffic = Arc::new(Traffic::default());
+    let meter = traffic.enter();
+    let servers: [Rc<str>; 3] = ["10.0.0.1:8000".into(), "10.0.0.2:8000".into(), "10.0.0.3:8000".into()];
+    let mut turn = 0;
+    criterion.bench_function("counting", |bencher| {
+        bencher.iter(|| {
+            turn += 1;
+            meter.begin();
+            let server = meter.attempt("app", &servers[turn % servers.len()], turn % 64 != 0, false);
+            meter.leave(server, false);
+            meter.end(&Ended {
+                route: None,
+                method: std::hint::black_box(&Method::GET),
+                status: Some(200),
+                outcome: Outcome::Success,
+                duration: std::hint::black_box(turn as u64 % 100_000),
+                request_bytes: 0,
+                response_bytes: 18_234,
+            });
+        });
+    });
+}
+
+criterion_group!(benches, requests, counting);
 criterion_main!(benches);

@@ -31,6 +31,18 @@
 //! core takes between two of its records, when it is woken for it; an output that is not in it any more writes what it
 //! has and ends by itself, and who writes to the same place goes on with its numbers ([`sinks::handover`]).
 //!
+//! # A person asks
+//!
+//! ```text
+//! operator ──> admin     its own thread and listener: who may ask, which page
+//!                │
+//!             metrics    counters of the cores, added up when they are asked for
+//!             exchange   what runs: each core answers a message, within bounds
+//! ```
+//!
+//! Requests are counted where they end, by their core, in memory that only this core writes ([`exchange::traffic`]); whoever
+//! has numbers to show gives them by [`metrics::Collect`], so that [`admin`] knows nothing of what is shown.
+//!
 //! [`app`] wires this in the order in which it flows, [`config`] settles what the user wrote into the `Settings` that each
 //! module owns, [`cli`] has one file for each command.
 //!
@@ -64,6 +76,9 @@
 //! - Room for a line's number is left where it is encoded ([`pipeline::Batch`]), so that a writer copies nothing.
 //! - `telemetry` lives in [`app::diagnostics`]: a layer over `tracing` needs the pipeline, which nothing below may know.
 //! - [`secret`] stands below everything: a value that cannot be printed.
+//! - The admin listener is served by [`listen`], with limits of its own: what holds off slow and odd clients is there. Cores
+//!   beat in memory, so that no question has to be answered to know that they live; what runs they tell by message.
+//! - `exchange` knows [`metrics`]: it is there that a request ends.
 //! - `TCP_DEFER_ACCEPT` is left out: the socket library does not offer it without unsafe code.
 //!
 //! The import table is data in `tests/architecture.rs`, and fails the build where it is broken.
@@ -84,8 +99,10 @@ pub mod record;
 pub mod filter;
 pub mod pipeline;
 pub mod sinks;
+pub mod admin;
 pub mod config;
 pub mod net;
 pub mod disk;
 pub mod secret;
 pub mod time;
+pub mod metrics;

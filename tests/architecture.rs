@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The vocabulary only (levels, typed values, filters of what a route samples): a table knows no request.
     ("routes", &["record", "filter"]),
     // The filter of `log.capture` is asked while the answer passes.
-    ("exchange", &["record", "filter", "routes", "pipeline", "time", "net", "secret"]),
+    ("exchange", &["record", "filter", "routes", "pipeline", "time", "net", "metrics", "secret"]),
     ("record", &[]),
     ("filter", &["record"]),
     ("pipeline", &["record", "filter", "metrics", "time", "secret"]),
@@ -47,6 +47,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "record",
             "filter",
             "time",
+            "secret",
         ],
     ),
     ("dashboard", &[]),

@@ -13,6 +13,7 @@ use rustls::ClientConfig;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
+use crate::admin::{CoreEnd, Pulse, Question};
 use crate::exchange::{self, Exchanges};
 use crate::listen::{ConnectionCount, Drain, Limits, Listener, Serving, Stage};
 use crate::net::Outbox;
@@ -61,6 +62,8 @@ pub(super) struct Core {
     pub(super) listeners: Vec<Listener>,
     pub(super) stages: watch::Receiver<Stage>,
     pub(super) generations: watch::Receiver<Arc<Generation>>,
+    /// Where it is asked what runs, and shows that it is alive.
+    pub(super) line: CoreEnd,
     /// Told once, when the core has ended for whatever reason.
     pub(super) ended: mpsc::Sender<()>,
 }
@@ -91,7 +94,8 @@ impl Core {
         runtime.spawn_local(send_posted(Rc::clone(&outbox)));
         runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
         runtime.spawn_local(watch_thresholds(Rc::clone(&exchanges)));
-        runtime.spawn_local(sweep(Rc::clone(&proxy), Rc::clone(&exchanges)));
+        runtime.spawn_local(sweep(Rc::clone(&proxy), Rc::clone(&exchanges), self.line.pulse));
+        runtime.spawn_local(answer(Rc::clone(&exchanges), self.line.questions));
         runtime.spawn_local(take_generations(Rc::clone(&intake), self.generations));
         let served = runtime.block_on(serve(self.listeners, &self.setup, proxy, outbox, self.stages));
         exchanges.shut_down();
@@ -182,8 +186,20 @@ async fn watch_thresholds(exchanges: Rc<Exchanges>) {
     exchanges.watch_thresholds().await;
 }
 
-async fn sweep(proxy: Rc<Proxy>, exchanges: Rc<Exchanges>) {
+/// Says what runs to whoever asks.
+async fn answer(exchanges: Rc<Exchanges>, mut questions: mpsc::Receiver<Question>) {
+    while let Some(question) = questions.recv().await {
+        let snapshot = exchanges.snapshot(question.limit());
+        question.answer(snapshot);
+    }
+}
+
+async fn sweep(proxy: Rc<Proxy>, exchanges: Rc<Exchanges>, pulse: Arc<Pulse>) {
     loop {
+        pulse.beat(time::monotonic());
+        for (upstream, server) in proxy.upstreams().servers() {
+            exchanges.count_idle(upstream, &server.address, server.idle());
+        }
         tokio::time::sleep(SWEEP).await;
         proxy.upstreams().sweep();
         exchanges.tell_suppressed(false);

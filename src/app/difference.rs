@@ -17,13 +17,16 @@ pub(super) fn changed_now(before: &Config, after: &Config) -> Vec<&'static str> 
         ("log.environment", one.environment != other.environment),
         ("log.schema", one.schema != other.schema),
         ("log.nulls", one.nulls != other.nulls),
+        ("admin.token", before.admin.token != after.admin.token),
+        ("admin.hosts", before.admin.hosts != after.admin.hosts),
     ])
 }
 
 /// The keys and tables whose new values are in force after the next start only.
 pub(super) fn changed_later(before: &Config, after: &Config) -> Vec<&'static str> {
     // Taken apart as a whole: a setting that is added must be asked for here.
-    let Config { workers, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, pipeline: _ } = after;
+    let Config { workers, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, admin, pipeline: _ } =
+        after;
     let identity = |exchange: &exchange::Settings| exchange::Settings {
         start: before.exchange.start,
         slow: before.exchange.slow,
@@ -48,6 +51,7 @@ pub(super) fn changed_later(before: &Config, after: &Config) -> Vec<&'static str
         ("log.redact", before.record.redact != record.redact),
         ("upstream", unplaced_upstreams(&before.upstreams) != unplaced_upstreams(upstreams)),
         ("route", unplaced_routes(&before.routes) != unplaced_routes(routes)),
+        ("admin.address", before.admin.address != admin.address),
     ])
 }
 
@@ -112,6 +116,7 @@ mod tests {
             later("", "[log]\nsample = [{ rate = 0.5 }]\n[[event]]\nname = \"e\"\nwhen = \"path:/e\""),
             ["log.sample", "event"]
         );
+        assert_eq!(later("", "admin = \"off\""), ["admin.address"]);
         assert_eq!(later("", "[log.capture]\nresponse_body = 100\nwhen = \"status:500\""), ["log.capture"]);
         assert_eq!(later("", "[[route]]\npath = \"a\"\nsample = [{ rate = 0.5 }]"), ["route"]);
         assert_eq!(later("", "[[route]]\npath = \"a\"\n[log.redact]\nquery = [\"+x\"]"), ["log.redact", "route"]);
@@ -121,6 +126,8 @@ mod tests {
     fn what_is_in_force_at_once_is_named() {
         let now = changed_now(&config("[log]\nlevel = \"debug\""), &config("[log]\nservice = \"s\"\nnulls = true"));
         assert_eq!(now, ["log.level", "log.service", "log.nulls"]);
+        let admin = "[admin]\ntoken = \"0123456789abcdef\"\nhosts = [\"a.example\"]";
+        assert_eq!(changed_now(&config(""), &config(admin)), ["admin.token", "admin.hosts"]);
     }
 
     #[test]

@@ -4,8 +4,10 @@ mod account;
 mod core;
 pub mod diagnostics;
 mod difference;
+pub mod operate;
 pub mod preflight;
 pub mod reload;
+mod shown;
 pub mod signals;
 
 use std::io::{self, IsTerminal};
@@ -19,8 +21,9 @@ use rustls::{ClientConfig, ServerConfig};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
+use crate::admin::{self, Access, Admin, ReloadRequest};
 use crate::config::Config;
-use crate::exchange::{self, Tally};
+use crate::exchange::{self, Tally, Traffic};
 use crate::listen::accept::{bind, is_taken};
 use crate::listen::{ConnectionCount, ListenSettings, Stage, TlsVersion};
 use crate::net::tls::{self, TlsFileError};
@@ -33,8 +36,10 @@ use crate::sinks::{self, Outputs};
 use crate::upstream;
 
 use self::core::Core;
+use self::operate::{Socket, View};
 use self::preflight::Ready;
 pub use self::reload::{Control, Reloaded};
+use self::shown::Certificate;
 
 /// How long the outputs may take to write what waits once everything else has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -78,6 +83,9 @@ pub struct App {
     control: Arc<Control>,
     /// What requests left behind beside their records.
     tally: Arc<Tally>,
+    admin: Option<Admin>,
+    /// Reloads that the admin listener is asked for.
+    reloads: Option<mpsc::Receiver<ReloadRequest>>,
     grace: Duration,
 }
 
@@ -105,7 +113,9 @@ impl App {
         crate::proxy::Upstreams::new(&config.upstreams, &clients, &Default::default())?;
         let control = Arc::new(start_outputs(config)?);
         let tally = Arc::new(Tally::new(&config.exchange.events));
+        let traffic = Arc::new(Traffic::new(&table));
         let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
+        let connections = Arc::new(ConnectionCount::default());
         let setup = core::Setup {
             exchange: exchange::Shared {
                 settings: config.exchange.clone(),
@@ -113,24 +123,38 @@ impl App {
                 table: Arc::new(table),
                 hash_key: hash_key.clone(),
                 tally: Arc::clone(&tally),
+                traffic: Arc::clone(&traffic),
             },
             limits: config.limits.clone(),
             upstreams: config.upstreams.clone(),
             clients,
-            connections: Arc::new(ConnectionCount::default()),
+            connections: Arc::clone(&connections),
         };
         let (stage, stages) = watch::channel(Stage::Open);
         let (end, ended) = mpsc::channel(1);
-        announce_start(control.announcer(), config, &listeners);
+        let socket = Socket::bind(&config.admin);
+        announce_start(control.announcer(), config, &listeners, socket.url());
+        socket.tell(control.announcer());
         let addresses = listeners.addresses();
         let setup = Arc::new(setup);
-        let cores = listeners.per_core.into_iter().enumerate().map(|(index, listeners)| {
+        let (lines, ends): (Vec<_>, Vec<_>) = listeners.per_core.iter().map(|_| admin::cores::line()).unzip();
+        let cores = listeners.per_core.into_iter().zip(ends).enumerate().map(|(index, (listeners, line))| {
             let (stages, generations) = (stages.clone(), control.generations());
-            let core = Core { setup: Arc::clone(&setup), listeners, stages, generations, ended: end.clone() };
+            let core = Core { setup: Arc::clone(&setup), listeners, stages, generations, line, ended: end.clone() };
             core.spawn(index).map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
-        Ok(App { addresses, cores, ended, stage, control, tally, grace: config.shutdown_grace })
+        let view = View {
+            control: &control,
+            traffic: &traffic,
+            tally: &tally,
+            connections: &connections,
+            certificates: listeners.certificates,
+            cores: lines,
+            stages,
+        };
+        let (admin, reloads) = operate::start(socket, view).map_err(StartError::System)?;
+        Ok(App { addresses, cores, ended, stage, control, tally, admin, reloads, grace: config.shutdown_grace })
     }
 
     /// Where it listens, and whether TLS is spoken there.
@@ -141,6 +165,16 @@ impl App {
     /// Says something about gatelog itself, through all outputs.
     pub fn announcer(&self) -> &Arc<Announcer> {
         self.control.announcer()
+    }
+
+    /// Where the admin listener is, if there is one.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Admin::address)
+    }
+
+    /// Takes the end where the admin listener is asked for reloads. Who drops it says that there is nothing to read again.
+    pub fn take_reload_requests(&mut self) -> Option<mpsc::Receiver<ReloadRequest>> {
+        self.reloads.take()
     }
 
     /// What can be asked of it while it serves.
@@ -189,6 +223,9 @@ impl App {
         account::Account { tally: &self.tally, announcer: self.control.announcer() }.tell();
         self.announce_stop("stopped");
         self.control.finish(crate::time::monotonic() + LAST_WORDS);
+        if let Some(admin) = self.admin.take() {
+            admin.stop();
+        }
         if failed { Ending::Failed } else { ending }
     }
 
@@ -214,13 +251,15 @@ fn worker_count(config: &Config) -> usize {
 struct Bound {
     listeners: Vec<(SocketAddr, bool)>,
     per_core: Vec<Vec<crate::listen::Listener>>,
+    certificates: Vec<Certificate>,
 }
 
 impl Bound {
     fn all(settings: &[ListenSettings], cores: usize) -> Result<Bound, StartError> {
-        let mut bound = Bound { listeners: Vec::new(), per_core: (0..cores).map(|_| Vec::new()).collect() };
+        let per_core = (0..cores).map(|_| Vec::new()).collect();
+        let mut bound = Bound { listeners: Vec::new(), per_core, certificates: Vec::new() };
         for listener in settings {
-            let tls = server_tls(listener)?;
+            let tls = server_tls(listener, &mut bound.certificates)?;
             bound
                 .add(listener.address, tls.as_ref())
                 .map_err(|source| StartError::Listen { address: listener.address, source })?;
@@ -247,9 +286,14 @@ impl Bound {
     }
 }
 
-fn server_tls(listener: &ListenSettings) -> Result<Option<Arc<ServerConfig>>, StartError> {
+/// What a listener speaks; its certificate is noted.
+fn server_tls(
+    listener: &ListenSettings,
+    certificates: &mut Vec<Certificate>,
+) -> Result<Option<Arc<ServerConfig>>, StartError> {
     let Some(settings) = &listener.tls else { return Ok(None) };
     let identity = tls::load_certified_key(&settings.certificate, &settings.key)?;
+    certificates.extend(identity.cert.first().and_then(|own| Certificate::new(&settings.certificate, own)));
     let oldest = match settings.min_version {
         TlsVersion::V12 => &rustls::version::TLS12,
         TlsVersion::V13 => &rustls::version::TLS13,
@@ -272,9 +316,10 @@ fn client_tls(config: &Config) -> Result<Vec<Option<Arc<ClientConfig>>>, StartEr
 
 /// The outputs, and the way to each of them.
 fn start_outputs(config: &Config) -> Result<Control, StartError> {
+    let access = Arc::new(Access::new(&config.admin).map_err(StartError::System)?);
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
     let outputs = Outputs::start(&settled(&config.pipeline.outputs), &stamp)?;
-    Ok(Control::new(config.clone(), outputs, stamp))
+    Ok(Control::new(config.clone(), outputs, stamp, access))
 }
 
 /// Outputs whose formats are what `Auto` stands for where they are.
@@ -307,16 +352,17 @@ fn hash_key(secret: Option<&Secret>) -> Result<hmac::Key, StartError> {
     }
 }
 
-fn announce_start(announcer: &Announcer, config: &Config, listeners: &Bound) {
+fn announce_start(announcer: &Announcer, config: &Config, listeners: &Bound, admin: Option<String>) {
     let url = |(address, tls): &(SocketAddr, bool)| format!("{}://{address}", if *tls { "https" } else { "http" });
     let listen: Vec<String> = listeners.listeners.iter().map(url).collect();
     let listen: Vec<&str> = listen.iter().map(String::as_str).collect();
-    let fields = [
+    let mut fields = vec![
         ("version", Value::Text(env!("CARGO_PKG_VERSION").as_bytes())),
         ("listen", Value::List(&listen)),
         ("workers", Value::Unsigned(listeners.per_core.len() as u64)),
         ("upstreams", Value::Unsigned(config.upstreams.len() as u64)),
         ("pid", Value::Unsigned(u64::from(std::process::id()))),
     ];
+    fields.extend(admin.as_deref().map(|url| ("admin", Value::Text(url.as_bytes()))));
     announcer.announce(Event::ServerStarted, Level::Info, &fields);
 }

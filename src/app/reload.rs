@@ -13,6 +13,7 @@ use super::core::Generation;
 use super::difference::{changed_later, changed_now, record_settings};
 use super::preflight::Ready;
 use super::settled;
+use crate::admin::{self, Access};
 use crate::config::{Config, Problem, Severity};
 use crate::pipeline::{Announcer, Levels, Port, Routing, Stamp};
 use crate::record::{Event, Level, Value};
@@ -20,7 +21,7 @@ use crate::sinks::{Changes, Outputs, Prepared, StartError};
 use crate::time;
 
 /// Problems that are told one by one; of more only the number is.
-const TOLD: usize = 100;
+pub(super) const TOLD: usize = 100;
 /// An output that was left and has not ended after this time is told of.
 const HANGS: Duration = Duration::from_secs(10);
 /// How long it is waited for every core to go by a new configuration, and how often that is looked at.
@@ -32,7 +33,22 @@ const LOOK: Duration = Duration::from_millis(1);
 pub struct Control {
     announcer: Arc<Announcer>,
     generations: watch::Sender<Arc<Generation>>,
+    access: Arc<Access>,
+    account: Mutex<Reloads>,
     state: Mutex<State>,
+}
+
+/// The account of reloads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reloads {
+    /// Configurations that were put in force.
+    pub(super) taken: u64,
+    /// Configurations that were not.
+    pub(super) refused: u64,
+    /// Whether the last one was; true where there was none.
+    pub(super) last_was_taken: bool,
+    /// When the one in force was, in microseconds since the Unix epoch.
+    pub(super) last_taken: u64,
 }
 
 #[derive(Debug)]
@@ -57,16 +73,38 @@ pub enum Reloaded {
 
 impl Control {
     /// The control of outputs that have just been started for this configuration.
-    pub(super) fn new(config: Config, outputs: Outputs, stamp: Stamp) -> Control {
+    pub(super) fn new(config: Config, outputs: Outputs, stamp: Stamp, access: Arc<Access>) -> Control {
         let routing = Routing { levels: Levels::new(&config.pipeline), ports: outputs.ports(), stamp };
         let announcer = Arc::new(Announcer::new(&routing));
         let generations = watch::Sender::new(Arc::new(Generation::new(1, routing)));
-        Control { announcer, generations, state: Mutex::new(State { config, outputs, closed: false }) }
+        let account = Reloads { taken: 0, refused: 0, last_was_taken: true, last_taken: time::wall_now() };
+        let state = Mutex::new(State { config, outputs, closed: false });
+        Control { announcer, generations, access, account: Mutex::new(account), state }
     }
 
     /// Says something about gatelog itself, through all outputs.
     pub fn announcer(&self) -> &Arc<Announcer> {
         &self.announcer
+    }
+
+    /// Which configuration is in force, counted from 1.
+    pub fn generation(&self) -> u64 {
+        self.generations.borrow().number
+    }
+
+    /// Who may ask the admin listener.
+    pub(super) fn access(&self) -> &Arc<Access> {
+        &self.access
+    }
+
+    /// How each output fares.
+    pub(super) fn reports(&self) -> Vec<crate::pipeline::Report> {
+        self.generations.borrow().routing.ports.iter().map(Port::report).collect()
+    }
+
+    /// How many reloads there were.
+    pub(super) fn reloads(&self) -> Reloads {
+        *self.account()
     }
 
     /// What each core follows.
@@ -103,6 +141,7 @@ impl Control {
             Some(ready) => self.take(&mut state, ready.config).map_err(|error| tell_failure(error, problems)),
             None => Err(count(problems, Severity::Error)),
         };
+        self.account().count(taken.is_ok());
         taken.map_err(|errors| {
             let errors = ("errors", Value::Unsigned(errors));
             let fields = [errors, ("warnings", Value::Unsigned(count(problems, Severity::Warning)))];
@@ -151,6 +190,7 @@ impl Control {
         let prepared = state.outputs.prepare(&settled(&config.pipeline.outputs), &stamp, restamped)?;
         let ports = prepared.ports(&state.outputs);
         let next = Routing { levels: Levels::new(&config.pipeline), ports, stamp };
+        self.take_admin(&mut state.config.admin, config.admin);
         let report = Report { number: before.number + 1, now, later, changes: prepared.changes().clone() };
         report.announce_streams(&before.routing, &next);
         (state.config.pipeline, state.config.record) = (config.pipeline, next.stamp.record.clone());
@@ -158,11 +198,38 @@ impl Control {
         Ok(report)
     }
 
+    /// Token and names are in force at once, the address after the next start. A listener that others can reach keeps its
+    /// token where the new configuration, for another address, has none.
+    fn take_admin(&self, before: &mut admin::Settings, after: admin::Settings) {
+        let reachable = before.address.is_some_and(|address| !address.ip().is_loopback());
+        let token = after.token.or_else(|| before.token.take().filter(|_| reachable));
+        let next = admin::Settings { address: before.address, token, hosts: after.hosts };
+        match self.access.change(&next) {
+            Ok(()) => *before = next,
+            Err(error) => tracing::error!(target: "gatelog.proxy", %error, "the admin listener keeps its token"),
+        }
+    }
+
+    fn account(&self) -> MutexGuard<'_, Reloads> {
+        // Nothing panics while it holds the lock.
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn swap(&self, outputs: &mut Outputs, prepared: Prepared, generation: Generation) {
         self.announcer.swap(&generation.routing);
         outputs.change(prepared);
         // With the one before go the ports of outputs that are no more, once every core has let go of it.
         drop(self.generations.send_replace(Arc::new(generation)));
+    }
+}
+
+impl Reloads {
+    fn count(&mut self, taken: bool) {
+        self.last_was_taken = taken;
+        match taken {
+            true => (self.taken, self.last_taken) = (self.taken + 1, time::wall_now()),
+            false => self.refused += 1,
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
+use crate::app::operate::{ReloadRequest, report};
 use crate::app::preflight::{Ready, prepare, system_resolve};
 use crate::app::signals::{Requests, Stops};
 use crate::app::{App, Control, Ending, Reloaded, diagnostics};
@@ -43,11 +44,16 @@ pub fn serve(ready: Ready, read: Option<Arc<Read>>, started: impl FnOnce(&App)) 
         let reopens = Requests::reopen().context("signals cannot be handled")?;
         let reloads = read.map(|read| Requests::reload().map(|requests| (requests, read)));
         let reloads = reloads.transpose().context("signals cannot be handled")?;
-        let app = App::start(ready)?;
+        let mut app = App::start(ready)?;
         tokio::spawn(reopen(reopens, Arc::clone(app.control())));
         diagnostics::install(Arc::clone(app.announcer()));
-        if let Some((requests, read)) = reloads {
-            tokio::spawn(reload(requests, read, Arc::clone(app.control())));
+        let asked = app.take_reload_requests();
+        match reloads {
+            Some((signals, read)) => {
+                drop(tokio::spawn(reload(Wishes { signals, asked }, read, Arc::clone(app.control()))))
+            }
+            // Whoever asks is told that there is nothing to read again.
+            None => drop(asked),
         }
         started(&app);
         let stops = std::cell::RefCell::new(&mut stops);
@@ -68,13 +74,40 @@ async fn reopen(mut requests: Requests, control: Arc<Control>) {
 }
 
 /// Reads the configuration again whenever it is asked for, one time after the other.
-async fn reload(mut requests: Requests, read: Arc<Read>, control: Arc<Control>) {
+async fn reload(mut wishes: Wishes, read: Arc<Read>, control: Arc<Control>) {
     loop {
-        requests.next().await;
+        let asked = wishes.next().await;
         let (ready, problems) = read_aside(Arc::clone(&read)).await;
-        if control.reload(ready, &problems).await == Reloaded::Taken {
+        let reloaded = control.reload(ready, &problems).await;
+        if let Some(asked) = asked {
+            asked.answer(report(&control, reloaded, &problems));
+        }
+        if reloaded == Reloaded::Taken {
             let control = Arc::clone(&control);
             tokio::spawn(async move { control.tell_hanging().await });
+        }
+    }
+}
+
+/// Where reloads are asked for.
+struct Wishes {
+    signals: Requests,
+    /// On the admin listener, where there is one.
+    asked: Option<mpsc::Receiver<ReloadRequest>>,
+}
+
+impl Wishes {
+    /// Waits for the next one; with whom to tell what came of it, if anybody waits for that.
+    async fn next(&mut self) -> Option<ReloadRequest> {
+        let asked = async {
+            match &mut self.asked {
+                Some(asked) => asked.recv().await,
+                None => None,
+            }
+        };
+        tokio::select! {
+            () = self.signals.next() => None,
+            Some(request) = asked => Some(request),
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn not_yet(name: &str) -> Complaint {
 
 /// Section and its keys.
 const KEYS: [(&str, &[&str]); 8] = [
-    ("", &["store", "alerts", "admin"]),
+    ("", &["store", "alerts"]),
     ("listen", &["proxy_protocol", "certificate"]),
     ("listen.tls", &["acme"]),
     ("limits", &["body_min_rate", "connections_per_ip", "requests_per_second", "burst"]),

@@ -15,6 +15,7 @@ pub use problem::{Place, Problem, Severity};
 use crate::routes::Table;
 
 mod address;
+mod admin;
 mod capture;
 mod environment;
 mod events;
@@ -62,6 +63,8 @@ pub struct Config {
     pub record: crate::record::Settings,
     /// Which records go where.
     pub pipeline: crate::pipeline::Settings,
+    /// `[admin]`.
+    pub admin: crate::admin::Settings,
 }
 
 /// Where configuration comes from.

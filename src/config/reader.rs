@@ -3,7 +3,7 @@
 //! A [`Section`] never stops at the first mistake. A key that cannot be read is reported and counts as absent.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::environment::Environment;
@@ -20,6 +20,8 @@ pub(super) struct Reader<'e> {
     pub(super) findings: Findings,
     pub(super) origins: Origins,
     pub(super) unknown: RefCell<Vec<Unknown>>,
+    /// Variables that are named as holding a secret: they are not there to set a key.
+    pub(super) named: RefCell<BTreeSet<String>>,
     /// Every key that was asked for, as `section.key`, and whether any section had it.
     pub(super) asked: RefCell<BTreeMap<String, bool>>,
 }
@@ -33,6 +35,7 @@ impl<'e> Reader<'e> {
             findings: Findings::default(),
             origins: Origins::default(),
             unknown: RefCell::default(),
+            named: RefCell::default(),
             asked: RefCell::default(),
         }
     }

@@ -10,7 +10,9 @@ use super::reader::{Reader, Section};
 use super::source::{At, Kind};
 use super::tree::{self, Node};
 use super::value::{duration, is_off};
-use super::{Config, Environment, Loaded, Places, Source, events, identity, listen, log, overrides, routes, upstream};
+use super::{
+    Config, Environment, Loaded, Places, Source, admin, events, identity, listen, log, overrides, routes, upstream,
+};
 use crate::exchange;
 use crate::routes::Table;
 
@@ -78,7 +80,10 @@ fn read(mut root: Section<'_>, arguments: &[String]) -> (Config, Option<Table>) 
     let routes = routes::read(&mut root);
     routes::check_upstreams(reader, &routes.routes, &upstreams);
     let table = routes::compile(reader, &routes);
-    (Config { workers, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, pipeline }, table)
+    let admin = admin::read(&mut root, &listeners);
+    let config =
+        Config { workers, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, pipeline, admin };
+    (config, table)
 }
 
 /// Longer than the timeouts of most upstreams, shorter than what supervisors wait before they kill.
@@ -104,8 +109,12 @@ const MOST_WORKERS: usize = 1024;
 /// Findings become problems, and a configuration with an error is none.
 fn finish(reader: Reader<'_>, config: Option<Config>, table: Option<Table>) -> Loaded {
     let asked = reader.asked.take();
+    let named = reader.named.take();
     for unknown in reader.unknown.take() {
         let variable = reader.is_variable(unknown.at);
+        if variable && named.contains(reader.sources.borrow().name(unknown.at)) {
+            continue;
+        }
         reader.findings.push(unknown.into_finding(variable, &asked));
     }
     let sources = reader.sources.into_inner();

@@ -17,9 +17,10 @@ pub(super) fn read(section: &mut Section<'_>, key: &'static str) -> Option<Secre
 
 /// A secret that stands in a variable or in a file of its own. A newline at the end of a file is not part of it.
 fn referenced(mut section: Section<'_>) -> Option<Secret> {
-    let environment = section.reader.environment;
+    let (environment, named) = (section.reader.environment, &section.reader.named);
     let variable = section.read("env", |node| {
         let name = node.text()?;
+        named.borrow_mut().insert(name.to_owned());
         let value = environment.variable(name).map(Secret::new);
         value.ok_or_else(|| Complaint::new(format!("the variable {} is not set", quoted(name)), "set it"))
     });

@@ -66,6 +66,11 @@ impl Sources {
         at.source == later.source && text.is_some_and(|between| between.contains('\n'))
     }
 
+    /// What the text is called that a span is in.
+    pub(super) fn name(&self, at: At) -> &str {
+        &self.0[at.source].name
+    }
+
     /// What kind of text a span is in.
     pub(super) fn kind(&self, at: At) -> Kind {
         self.0[at.source].kind

@@ -28,6 +28,7 @@ use super::registry::Key;
 use super::sample::{self, Hold};
 use super::timing::Moments;
 use super::trace::Trace;
+use super::traffic::ServerIndex;
 use super::{Exchanges, LOGGER, Memory};
 
 /// What the log says where the client left before it was sent a status.
@@ -83,18 +84,20 @@ pub(super) struct Ledger {
     phase: Cell<Phase>,
     /// The answer has reached the client, or what of it could.
     delivered: Cell<bool>,
-    outcome: Cell<Option<Outcome>>,
+    pub(super) outcome: Cell<Option<Outcome>>,
     /// Its failure is no exception: no `request_failed` is written.
     refused: Cell<bool>,
     exception: RefCell<Option<Exception>>,
-    status: Cell<Option<u16>>,
-    request_size: Cell<u64>,
-    response_size: Cell<u64>,
+    pub(super) status: Cell<Option<u16>>,
+    pub(super) request_size: Cell<u64>,
+    pub(super) response_size: Cell<u64>,
     answer: RefCell<Option<Answer>>,
     user: RefCell<Option<Vec<u8>>>,
     responder: Cell<Option<&'static str>>,
-    upstream: RefCell<Option<Rc<str>>>,
+    pub(super) upstream: RefCell<Option<Rc<str>>>,
     upstream_address: RefCell<Option<Rc<str>>>,
+    /// The server that it is at, where it is counted.
+    pub(super) server: Cell<Option<ServerIndex>>,
     attempts: Cell<u32>,
     reused: Cell<Option<bool>>,
     slow: Cell<bool>,
@@ -149,8 +152,10 @@ impl Exchange {
 
     /// A server of the upstream is tried, over a connection that is there already or a new one.
     pub fn attempt(&self, address: &Rc<str>, reused: bool) {
+        let attempts = self.0.attempts.get();
+        self.0.count_attempt(address, reused, attempts > 0);
         *self.0.upstream_address.borrow_mut() = Some(Rc::clone(address));
-        self.0.attempts.set(self.0.attempts.get() + 1);
+        self.0.attempts.set(attempts + 1);
         self.0.reused.set(Some(reused));
         if !reused {
             self.moment(None, |moments, now| *moments = Moments { connecting: Some(now), ..Moments::default() });
@@ -317,6 +322,7 @@ impl Ledger {
             responder: Cell::default(),
             upstream: RefCell::default(),
             upstream_address: RefCell::default(),
+            server: Cell::default(),
             attempts: Cell::default(),
             reused: Cell::default(),
             slow: Cell::default(),
@@ -355,6 +361,7 @@ impl Ledger {
         }
         self.finish_capture();
         self.conclude();
+        self.count(now);
         if self.silent {
             return;
         }
@@ -504,7 +511,12 @@ impl Ledger {
     }
 
     /// How it goes, or went, as a record wants it.
-    fn with_progress<R>(&self, now: Instant, in_flight: bool, with: impl FnOnce(&mut Progress<'_>) -> R) -> R {
+    pub(super) fn with_progress<R>(
+        &self,
+        now: Instant,
+        in_flight: bool,
+        with: impl FnOnce(&mut Progress<'_>) -> R,
+    ) -> R {
         let (exception, answer, user) = (self.exception.borrow(), self.answer.borrow(), self.user.borrow());
         let (upstream, address) = (self.upstream.borrow(), self.upstream_address.borrow());
         let capture = self.capture.borrow();
@@ -566,7 +578,7 @@ fn level_of(route: &Route) -> Option<Level> {
 }
 
 /// The upstream did not give a whole answer.
-fn is_upstreams_fault(outcome: Outcome) -> bool {
+pub(super) fn is_upstreams_fault(outcome: Outcome) -> bool {
     matches!(
         outcome,
         Outcome::UpstreamTimeout

@@ -11,6 +11,7 @@ pub mod client_ip;
 mod facts;
 mod glance;
 pub mod id;
+pub mod inflight;
 pub mod ledger;
 pub mod registry;
 pub mod sample;
@@ -19,6 +20,7 @@ pub mod settings;
 pub mod tally;
 mod timing;
 pub mod trace;
+pub mod traffic;
 #[cfg(test)]
 mod sample_tests;
 #[cfg(test)]
@@ -30,11 +32,13 @@ pub use capture::CaptureSettings;
 pub use client_ip::TrustedProxies;
 pub use glance::Mentions;
 pub use id::RequestId;
+pub use inflight::{Running, Snapshot};
 pub use ledger::{Exception, Exchange, WeakExchange};
 pub use security::{Sign, Suspicion};
 pub use settings::{Accept, IdFormat, LabelSettings, RequestIdSettings, Settings, UserSource};
 pub use tally::Tally;
 pub use trace::Trace;
+pub use traffic::Traffic;
 pub use user::Users;
 
 use std::cell::{Cell, RefCell};
@@ -62,6 +66,7 @@ use ledger::Ledger;
 use registry::{Key, Kind, Registry};
 use sample::Hold;
 use security::Budget;
+use traffic::Meter;
 
 /// The logger of records about requests.
 const LOGGER: &str = "gatelog.request";
@@ -89,6 +94,7 @@ pub struct Exchanges {
     budget: RefCell<Budget>,
     shutting_down: Cell<bool>,
     tally: Arc<Tally>,
+    meter: Meter,
     events: Events,
 }
 
@@ -118,6 +124,8 @@ pub struct Shared {
     pub hash_key: ring::hmac::Key,
     /// What is counted beside the records.
     pub tally: Arc<Tally>,
+    /// What is counted of requests as they end.
+    pub traffic: Arc<Traffic>,
 }
 
 impl Exchanges {
@@ -137,6 +145,7 @@ impl Exchanges {
             budget: RefCell::default(),
             shutting_down: Cell::default(),
             tally: Arc::clone(&shared.tally),
+            meter: shared.traffic.enter(),
             events: Events::new(&shared.settings.events, shared.hash_key.clone()),
         })
     }
@@ -148,6 +157,7 @@ impl Exchanges {
         let facts = self.capture(peer, head, start, texts);
         facts.show(|facts| self.intake.fragment(facts, &mut fragment));
         let notes = self.notes(&facts, head);
+        self.meter.begin();
         let ledger = Rc::new(Ledger::open(Rc::clone(self), facts, fragment, notes, start));
         self.watch(&ledger);
         Exchange(ledger)
@@ -155,6 +165,7 @@ impl Exchanges {
 
     /// Bytes that are no request: one `request_rejected`, under an id that the answer carries.
     pub fn reject(&self, rejected: &Rejected<'_>) {
+        self.meter.reject(rejected.reason);
         self.warn(Event::RequestRejected, rejected);
     }
 
@@ -187,6 +198,11 @@ impl Exchanges {
     /// The core's clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// So many connections of this core to a server wait for work.
+    pub fn count_idle(&self, upstream: &str, address: &Rc<str>, connections: usize) {
+        self.meter.idle(upstream, address, connections);
     }
 
     /// How many requests run.

@@ -125,6 +125,14 @@ impl<T> Registry<T> {
         self.running
     }
 
+    /// The oldest of everything that runs: at most so many of each threshold.
+    pub fn oldest(&self, limit: usize) -> Vec<Weak<T>> {
+        let lists = self.lists.iter().filter(|list| list.kind == Kind::Slow);
+        let slot = |key: u32| self.slots.get(key as usize);
+        let slots = |list: &List| std::iter::successors(slot(list.oldest), move |before| slot(before.next));
+        lists.flat_map(|list| slots(list).take(limit)).map(|slot| slot.exchange.clone()).collect()
+    }
+
     /// Everything that runs, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Weak<T>> {
         let listed = |slot: &&Slot<T>| self.lists[slot.list as usize].kind == Kind::Slow;
@@ -213,6 +221,19 @@ mod tests {
                 }
                 prop_assert_eq!(registry.running(), model.len());
                 prop_assert_eq!(registry.iter().count(), model.len());
+                let oldest: Vec<usize> = registry.oldest(2).iter().map(|it| *it.upgrade().expect("it runs")).collect();
+                let mut expected: Vec<(Option<Duration>, usize)> = Vec::new();
+                for (exchange, _, due, _) in &model {
+                    let threshold = due.map(|due| due - (start + Duration::from_secs(**exchange as u64)));
+                    if expected.iter().filter(|(other, _)| *other == threshold).count() < 2 {
+                        expected.push((threshold, **exchange));
+                    }
+                }
+                let mut expected: Vec<usize> = expected.into_iter().map(|(_, exchange)| exchange).collect();
+                let mut oldest = oldest;
+                oldest.sort_unstable();
+                expected.sort_unstable();
+                prop_assert_eq!(oldest, expected);
                 let next = model.iter().filter(|(_, _, _, told)| !told).filter_map(|(_, _, at, _)| *at).min();
                 prop_assert_eq!(registry.next_due(), next);
             }

@@ -100,6 +100,9 @@ impl Exchange {
         let ledger = &self.0;
         let bit = 1 << suspicion.sign as u16;
         let earlier = ledger.suspicions.replace(ledger.suspicions.get() | bit);
+        if earlier & bit == 0 {
+            ledger.core.meter.suspect(suspicion.sign);
+        }
         if earlier & bit != 0 || ledger.silent || !ledger.core.intake.allows(SECURITY_LOGGER, Level::Warning) {
             return;
         }

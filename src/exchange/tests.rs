@@ -29,7 +29,8 @@ impl Core {
             Rc::new(Intake::new(&Routing { levels: Levels::new(&Default::default()), ports: vec![port], stamp }));
         let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key of the test");
         let policy = Policy::new(&Default::default(), &hash_key);
-        let shared = Shared { settings, policy, table: Arc::new(Table::empty()), hash_key, tally: Default::default() };
+        let (table, tally, traffic) = (Arc::new(Table::empty()), Arc::default(), Arc::default());
+        let shared = Shared { settings, policy, table, hash_key, tally, traffic };
         Core { exchanges: Exchanges::new(&shared, Rc::clone(&intake), Clock::system()), intake, queue }
     }
 

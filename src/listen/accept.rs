@@ -136,6 +136,11 @@ impl<H: Handler> Serving<H> {
 }
 
 impl ConnectionCount {
+    /// How many there are now.
+    pub fn now(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
     fn enter(self: &Arc<Self>) -> Counted {
         let count = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         Counted { all: Arc::clone(self), count }

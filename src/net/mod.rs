@@ -3,6 +3,7 @@
 
 pub mod chunked;
 pub mod dial;
+pub mod expiry;
 pub mod outbox;
 pub mod peer;
 pub mod stream;

@@ -7,7 +7,7 @@ use http::HeaderName;
 use rustls::ClientConfig;
 
 use crate::net::Outbox;
-use crate::upstream::{NameError, Settings, Upstream};
+use crate::upstream::{NameError, Server, Settings, Upstream};
 
 /// The upstreams of one core.
 pub struct Upstreams {
@@ -61,6 +61,11 @@ impl Upstreams {
             let names = &upstream.settings.exception_headers;
             [&names.kind, &names.message]
         })
+    }
+
+    /// Each server, with the name of its upstream.
+    pub fn servers(&self) -> impl Iterator<Item = (&str, &Rc<Server>)> {
+        self.all.iter().flat_map(|upstream| upstream.servers().iter().map(|server| (&*upstream.name, server)))
     }
 
     /// Closes connections that nobody will use any more.

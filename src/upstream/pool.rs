@@ -67,6 +67,11 @@ impl Upstream {
         self.servers.get(turn % self.servers.len().max(1))
     }
 
+    /// All of its servers.
+    pub fn servers(&self) -> &[Rc<Server>] {
+        &self.servers
+    }
+
     /// Closes connections that have waited too long, or that their server has closed.
     pub fn sweep(&self) {
         let now = time::monotonic();
@@ -88,6 +93,11 @@ impl Server {
                 return Some(idle.connection);
             }
         }
+    }
+
+    /// How many connections wait for work.
+    pub fn idle(&self) -> usize {
+        self.idle.borrow().len()
     }
 
     /// A new connection; `securing` is called between TCP and TLS.

@@ -76,6 +76,12 @@ mod reload;
 /// A machine that has run out of descriptors: the proxy says so, waits, and goes on.
 mod descriptors;
 
+/// The admin listener: access, limits, what runs, reloads.
+mod admin;
+
+/// `/metrics` against the log.
+mod metrics;
+
 /// SIGTERM with requests in flight.
 mod shutdown;
 

@@ -56,8 +56,11 @@ fn shipped(name: &str, examples: bool) -> String {
 }
 
 /// Stands in for the files that the examples name.
-fn with_example_files() -> Environment {
-    let variables = ["HASH_KEY", "LOG_API_KEY"].map(|name| (name.to_owned(), "0123456789abcdef".to_owned()));
+fn with_example_files(token: Option<&str>) -> Environment {
+    let variables = ["HASH_KEY", "LOG_API_KEY"]
+        .into_iter()
+        .chain(token)
+        .map(|name| (name.to_owned(), "0123456789abcdef".to_owned()));
     Environment::with_files(variables, |path| match path.extension().and_then(|it| it.to_str()) {
         Some("pem") => Ok(b"PEM".to_vec()),
         Some("toml") => Ok(b"[[route]]\nname = \"from-file\"\npath = \"file/\"\n".to_vec()),
@@ -66,7 +69,7 @@ fn with_example_files() -> Environment {
 }
 
 fn load_shipped(name: &str, examples: bool) -> Loaded {
-    load_bytes(name, shipped(name, examples).into_bytes(), &with_example_files())
+    load_bytes(name, shipped(name, examples).into_bytes(), &with_example_files(None))
 }
 
 #[test]
@@ -137,13 +140,19 @@ fn the_reference_as_it_is_is_the_default() {
 
 #[test]
 fn the_reference_has_every_key_that_is_read_and_no_other() {
-    let environment = with_example_files();
+    let environment = with_example_files(Some("GATELOG_ADMIN_TOKEN"));
     let (loaded, asked) = resolve::load_and_list_keys(shipped("reference.toml", true).into_bytes(), &environment);
     let wrong: Vec<&Problem> = loaded.problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
     assert!(wrong.is_empty(), "{}", shown(&loaded));
     let missing: Vec<&String> = asked.iter().filter(|(_, found)| !**found).map(|(key, _)| key).collect();
     // Other ways to say the same are shown in prose.
-    let prose = ["identity.hash_key.file", "log.output.header", "log.output.password", "log.output.token.file"];
+    let prose = [
+        "admin.token.file",
+        "identity.hash_key.file",
+        "log.output.header",
+        "log.output.password",
+        "log.output.token.file",
+    ];
     assert_eq!(missing, [prose.as_slice(), &["log.output.user", "log.redact.ip.hash"]].concat());
     assert!(asked.len() > 80, "{}", asked.len());
 }
@@ -213,7 +222,7 @@ fn upstream_arguments_work_without_a_file_and_over_one() {
 fn routes_of_files_come_before_those_of_the_configuration() {
     let file = "routes = [\"more/routes.toml\"]\n[[route]]\nname = \"inline\"\nregex = '^x/'\nroute = [{ path = \"\" }]\n\
                 [[upstream]]\nname = \"app\"\nservers = [\"http://a\"]\n";
-    let loaded = load_bytes("etc/gatelog.toml", file.as_bytes().to_vec(), &with_example_files());
+    let loaded = load_bytes("etc/gatelog.toml", file.as_bytes().to_vec(), &with_example_files(None));
     let routes = loaded.config.unwrap().routes.routes;
     let names: Vec<_> = routes.iter().map(|route| route.name.as_deref().unwrap()).collect();
     assert_eq!(names, ["from-file", "inline"]);
@@ -274,3 +283,28 @@ fn bodies_are_captured_only_where_that_is_asked_for() {
     let capture = config(more).exchange.capture.unwrap();
     assert_eq!((capture.response_body, capture.content_types), (100, vec!["text/*".to_owned()]));
 }
+
+#[test]
+fn the_admin_listener_is_on_this_machine_unless_said_otherwise() {
+    let address = |more: &str| config(more).admin.address.map(|address| address.to_string());
+    assert_eq!(address("").as_deref(), Some("127.0.0.1:9900"));
+    assert_eq!(address("[admin]\naddress = \"[::1]:0\"").as_deref(), Some("[::1]:0"));
+    assert_eq!((address("admin = \"off\""), address("[admin]\naddress = \"off\"")), (None, None));
+    let open =
+        config("[admin]\naddress = \"0.0.0.0:9900\"\ntoken = \"0123456789abcdef\"\nhosts = [\"A.example\"]").admin;
+    assert_eq!(
+        (open.token.as_ref().map(|it| it.expose()), open.hosts),
+        (Some("0123456789abcdef"), vec!["a.example".into()])
+    );
+}
+
+#[test]
+fn a_variable_that_holds_a_secret_need_set_no_key() {
+    let text = format!("[admin]\ntoken = {{ env = \"GATELOG_ADMIN_TOKEN\" }}\n{UPSTREAM}");
+    let loaded = with_variables(&text, &[("GATELOG_ADMIN_TOKEN", "0123456789abcdef")]);
+    assert_eq!(shown(&loaded), "");
+    let off = with_variables(UPSTREAM, &[("GATELOG_ADMIN", "off")]);
+    assert_eq!((shown(&off).as_str(), off.config.unwrap().admin.address), ("", None));
+}
+
+const UPSTREAM: &str = "[[upstream]]\nname = \"app\"\nservers = [\"http://127.0.0.1:8000\"]\n";

@@ -148,7 +148,8 @@ impl Core {
         };
         let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key");
         let policy = Policy::new(&Default::default(), &hash_key);
-        let shared = Shared { settings, policy, table: Arc::new(table()), hash_key, tally: Default::default() };
+        let (tally, traffic) = (Arc::default(), Arc::default());
+        let shared = Shared { settings, policy, table: Arc::new(table()), hash_key, tally, traffic };
         let exchanges = Exchanges::new(&shared, Rc::clone(&intake), Clock::system());
         Core { exchanges, intake, queue, stamp }
     }

@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod collector;
 pub(crate) mod fault;
 pub(crate) mod log;
+pub(crate) mod metrics;
 pub(crate) mod misbehave;
 pub(crate) mod otlp;
 pub(crate) mod proxy;

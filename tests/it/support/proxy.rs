@@ -34,6 +34,8 @@ impl Setup {
     pub(crate) fn to(url: &str) -> Setup {
         let mut tables = BTreeMap::new();
         tables.insert("identity", "request_id = { accept = \"always\" }\n".to_owned());
+        // Its default port is one for all tests at once.
+        tables.insert("admin", "address = \"off\"\n".to_owned());
         Setup {
             top: "workers = 2\n".to_owned(),
             servers: vec![url.to_owned()],
@@ -88,6 +90,17 @@ impl Setup {
     /// `[identity]` as written, in place of the harness's own.
     pub(crate) fn identity(mut self, lines: &str) -> Setup {
         self.tables.insert("identity", lines.to_owned() + "\n");
+        self
+    }
+
+    /// An admin listener on a port of its own.
+    pub(crate) fn admin(self) -> Setup {
+        self.admin_at("127.0.0.1:0")
+    }
+
+    /// An admin listener at this address.
+    pub(crate) fn admin_at(mut self, address: &str) -> Setup {
+        self.tables.insert("admin", format!("address = \"{address}\"\n"));
         self
     }
 
@@ -156,6 +169,7 @@ impl Setup {
             dir: self.dir,
             plain: ([0; 4], 0).into(),
             tls: None,
+            admin: None,
             stopped: false,
         };
         let log = proxy.wait_for("server_started", |log| log.count("server_started") > 0);
@@ -167,6 +181,8 @@ impl Setup {
                 _ => panic!("listens at {url}"),
             }
         }
+        let admin = log.events("server_started")[0].text("admin").strip_prefix("http://");
+        proxy.admin = admin.map(|address| address.parse().unwrap());
         proxy
     }
 }
@@ -232,6 +248,7 @@ pub(crate) struct TestProxy {
     dir: TempDir,
     plain: SocketAddr,
     tls: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
     stopped: bool,
 }
 
@@ -239,6 +256,11 @@ impl TestProxy {
     /// Where it speaks plain HTTP.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.plain
+    }
+
+    /// Where its admin listener is.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin.unwrap()
     }
 
     /// Where it speaks TLS.

@@ -1,0 +1,59 @@
+//! Why a page is not shown: one table from reason to answer.
+
+use http::{HeaderValue, StatusCode, header};
+use thiserror::Error;
+
+use super::answer::{Answer, problem};
+
+/// Why a page is not shown. The sentences are for whoever asked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// The token is missing, or is another one.
+    #[error("show the token of [admin]: Authorization: Bearer …")]
+    NoToken,
+    /// There is no token, and what is asked for is none of our names.
+    #[error("ask by address or as localhost, set admin.token, or name this host in admin.hosts")]
+    ForeignHost,
+    /// A page of another site wants to change something.
+    #[error("this was sent by a page of another site")]
+    CrossSite,
+    /// There is no such page.
+    #[error("there are {0}")]
+    NoPage(String),
+    /// Another method; these are offered.
+    #[error("this takes {0}")]
+    Method(&'static str),
+    /// The query cannot be meant.
+    #[error("{0}")]
+    Query(String),
+    /// The process is about to end.
+    #[error("about to end")]
+    Ending,
+}
+
+impl Refused {
+    /// The status that says it.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Refused::NoToken => StatusCode::UNAUTHORIZED,
+            Refused::ForeignHost | Refused::CrossSite => StatusCode::FORBIDDEN,
+            Refused::NoPage(_) => StatusCode::NOT_FOUND,
+            Refused::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Refused::Query(_) => StatusCode::BAD_REQUEST,
+            Refused::Ending => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The whole answer.
+    pub fn answer(&self) -> Answer {
+        let answer = problem(self.status(), &self.to_string());
+        match self {
+            Refused::NoToken => answer.with(header::WWW_AUTHENTICATE, CHALLENGE),
+            Refused::Method(offered) => answer.with(header::ALLOW, HeaderValue::from_static(offered)),
+            _ => answer,
+        }
+    }
+}
+
+/// RFC 6750 §3.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"gatelog\"");

@@ -1,0 +1,160 @@
+//! Which page a path is, and what may be done with it.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, header};
+use tokio::sync::Semaphore;
+
+use crate::metrics::{Exposition, Format};
+use crate::time::monotonic;
+
+use super::access::Access;
+use super::answer::Answer;
+use super::query::Query;
+use super::refused::Refused;
+use super::server::Sources;
+use super::{health, inflight, reload, upstreams};
+
+/// Expositions that are held in memory at the same time. How large one is depends on how many routes are configured, not on
+/// the traffic; whoever reads slowly makes others wait, not the memory grow.
+const EXPOSITIONS: usize = 2;
+
+/// A page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Page {
+    Health,
+    Readiness,
+    Metrics,
+    Inflight,
+    Upstreams,
+    Reload,
+}
+
+/// Each page by its path.
+const PAGES: [(&str, Page); 6] = [
+    ("/healthz", Page::Health),
+    ("/readyz", Page::Readiness),
+    ("/metrics", Page::Metrics),
+    ("/api/inflight", Page::Inflight),
+    ("/api/upstreams", Page::Upstreams),
+    ("/api/reload", Page::Reload),
+];
+
+impl Page {
+    fn of(path: &str) -> Option<Page> {
+        PAGES.iter().find(|(known, _)| *known == path).map(|(_, page)| *page)
+    }
+
+    /// Supervisors and load balancers have no token.
+    fn is_open(self) -> bool {
+        matches!(self, Page::Health | Page::Readiness)
+    }
+
+    /// As `Allow` has it.
+    const fn methods(self) -> &'static str {
+        match self {
+            Page::Reload => "POST",
+            _ => "GET, HEAD",
+        }
+    }
+}
+
+/// The pages, and who may see them.
+pub(super) struct Router {
+    access: Arc<Access>,
+    sources: Sources,
+    expositions: Arc<Semaphore>,
+}
+
+impl Router {
+    pub(super) fn new(access: Arc<Access>, sources: Sources) -> Router {
+        Router { access, sources, expositions: Arc::new(Semaphore::new(EXPOSITIONS)) }
+    }
+
+    /// The answer to a request without a body.
+    pub(super) async fn answer(&self, head: &Parts) -> Answer {
+        self.try_answer(head).await.unwrap_or_else(|refused| refused.answer())
+    }
+
+    async fn try_answer(&self, head: &Parts) -> Result<Answer, Refused> {
+        let page = Page::of(head.uri.path());
+        self.access.check(head, page.is_some_and(Page::is_open))?;
+        let page = page.ok_or_else(not_found)?;
+        if !is_offered(page, &head.method) {
+            return Err(Refused::Method(page.methods()));
+        }
+        let query = head.uri.query();
+        match page {
+            Page::Health => Ok(health::health(&self.sources, monotonic())),
+            Page::Readiness => Ok(health::readiness(&self.sources)),
+            Page::Metrics => self.metrics(head).await,
+            Page::Inflight => inflight::list(&self.sources, query).await,
+            Page::Upstreams => upstreams::list(&self.sources, query),
+            Page::Reload => {
+                Query::read(query, &[])?;
+                Ok(reload::reload(&self.sources).await)
+            }
+        }
+    }
+
+    async fn metrics(&self, head: &Parts) -> Result<Answer, Refused> {
+        let permit = Arc::clone(&self.expositions).acquire_owned().await;
+        let permit = permit.map_err(|_| Refused::Ending)?;
+        let format = format(&head.headers);
+        let mut exposition = Exposition::new(format);
+        self.sources.collectors.iter().for_each(|collector| collector.collect(&mut exposition));
+        Ok(Answer::new(StatusCode::OK, format.content_type(), exposition.finish()).holding(permit))
+    }
+}
+
+fn is_offered(page: Page, method: &Method) -> bool {
+    page.methods().split(", ").any(|offered| offered == method.as_str())
+}
+
+fn not_found() -> Refused {
+    Refused::NoPage(PAGES.map(|(path, _)| path).join(", "))
+}
+
+/// OpenMetrics for whoever names it, as Prometheus does; quality values would not change anybody's choice.
+fn format(headers: &HeaderMap) -> Format {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let is_named = |range: &str| {
+        let mut parts = range.split(';').map(str::trim);
+        let openmetrics = parts.next() == Some("application/openmetrics-text");
+        let version = parts.find_map(|part| part.strip_prefix("version="));
+        openmetrics && version.is_none_or(|version| version == "1.0.0")
+    };
+    if accept.split(',').map(str::trim).any(is_named) { Format::OpenMetrics } else { Format::Text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn openmetrics_is_for_whoever_names_it() {
+        let chosen = |accept: &str| {
+            let accept = HeaderValue::from_str(accept).expect("a value");
+            format(&HeaderMap::from_iter([(header::ACCEPT, accept)]))
+        };
+        let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
+                          text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        assert_eq!(chosen(prometheus), Format::OpenMetrics);
+        for other in ["*/*", "text/plain", "application/openmetrics-text;version=0.0.1", "text/html,*/*;q=0.8", ""] {
+            assert_eq!(chosen(other), Format::Text, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_page_has_one_path_and_its_methods() {
+        for (path, page) in PAGES {
+            assert_eq!(Page::of(path), Some(page));
+            assert_eq!(is_offered(page, &Method::GET), page != Page::Reload);
+            assert_eq!(is_offered(page, &Method::POST), page == Page::Reload);
+            assert!(!is_offered(page, &Method::DELETE));
+        }
+        assert_eq!(Page::of("/healthz/"), None);
+    }
+}

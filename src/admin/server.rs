@@ -1,0 +1,187 @@
+//! The listener's thread: served as traffic is, by [`crate::listen`], but with nothing in common with it.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, watch};
+
+use crate::listen::{Answering, Client, Drain, Handler, Limits, Listener, Refusal, Serving, Stage, Wire};
+use crate::metrics::{Collect, Servers};
+use crate::net::{Outbox, Peer};
+
+use super::access::Access;
+use super::answer::{Answer, problem};
+use super::body::Body;
+use super::cores::CoreLine;
+use super::reload::ReloadRequest;
+use super::router::Router;
+
+/// A request body, which is read and thrown away: no page needs more than its query.
+const BODY_BYTES: usize = 64 * 1024;
+/// How long an answer may take to begin.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long answers that are under way have when the process ends.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// What is let in: programs that ask every few seconds and some people, never a crowd.
+fn limits() -> Limits {
+    Limits {
+        header_bytes: 16 * 1024,
+        header_count: 64,
+        uri_bytes: 8 * 1024,
+        body_bytes: Some(BODY_BYTES as u64),
+        header_timeout: Some(Duration::from_secs(5)),
+        body_idle_timeout: Some(Duration::from_secs(10)),
+        keep_alive: Some(Duration::from_secs(75)),
+        connections: Some(64),
+        streams_per_connection: 16,
+    }
+}
+
+/// Where answers come from.
+pub struct Sources {
+    /// The ways to all cores.
+    pub cores: Vec<CoreLine>,
+    /// How far the end of the process has come.
+    pub stages: watch::Receiver<Stage>,
+    /// What has numbers to show, in the order in which they are shown.
+    pub collectors: Vec<Arc<dyn Collect>>,
+    /// The servers of all upstreams.
+    pub servers: Arc<Servers>,
+    /// To whoever reads the configuration again.
+    pub reloads: mpsc::Sender<ReloadRequest>,
+}
+
+/// The listener while it runs.
+#[derive(Debug)]
+pub struct Admin {
+    address: SocketAddr,
+    stop: watch::Sender<Stage>,
+    thread: JoinHandle<()>,
+}
+
+/// Serves a socket on a thread of its own.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn start(socket: TcpListener, access: Arc<Access>, sources: Sources) -> io::Result<Admin> {
+    let address = socket.local_addr()?;
+    socket.set_nonblocking(true)?;
+    // Connections take it over from their listener.
+    socket2::SockRef::from(&socket).set_tcp_nodelay(true)?;
+    let (stop, stages) = watch::channel(Stage::Open);
+    let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
+        if let Err(error) = run(socket, Router::new(access, sources), stages) {
+            tracing::error!(target: "gatelog.proxy", %error, "the admin listener has ended");
+        }
+    })?;
+    Ok(Admin { address, stop, thread })
+}
+
+impl Admin {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it, answers that are under way within a moment.
+    pub fn stop(self) {
+        self.stop.send_replace(Stage::Draining);
+        let since = crate::time::monotonic();
+        while !self.thread.is_finished() && since.elapsed() < LAST_WORDS {
+            std::thread::sleep(POLL);
+        }
+        self.stop.send_replace(Stage::Closed);
+        // A panic there was told when it happened; there is nothing else to hear.
+        let _ = self.thread.join();
+    }
+}
+
+/// Threads cannot be joined for a time only; this often it is looked whether it has ended.
+const POLL: Duration = Duration::from_millis(1);
+
+fn run(socket: TcpListener, router: Router, stages: watch::Receiver<Stage>) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(serve(socket, router, stages))
+}
+
+async fn serve(socket: TcpListener, router: Router, mut stages: watch::Receiver<Stage>) -> io::Result<()> {
+    let (drain, outbox) = (Rc::new(Drain::default()), Rc::new(Outbox::default()));
+    let pages = Rc::new(Pages { router });
+    let serving = Serving::new(pages, limits(), Rc::clone(&drain), Rc::clone(&outbox), Arc::default());
+    let sending = Rc::clone(&outbox);
+    tokio::task::spawn_local(async move { sending.run().await });
+    let mut serving = pin!(serving.run(vec![Listener { socket, tls: None }]));
+    loop {
+        tokio::select! {
+            served = &mut serving => return served,
+            changed = stages.changed() => {
+                let stage = if changed.is_ok() { *stages.borrow_and_update() } else { Stage::Closed };
+                drain.advance(stage);
+                if stage == Stage::Closed {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// The pages as the listener calls them.
+struct Pages {
+    router: Router,
+}
+
+impl Handler for Pages {
+    type Body = Body;
+
+    fn call(self: Rc<Self>, client: Client, request: Request<Incoming>) -> Answering<Body> {
+        Box::pin(async move {
+            let answered = tokio::time::timeout(PATIENCE, self.answer(request)).await;
+            let slow = |_| problem(StatusCode::SERVICE_UNAVAILABLE, "this took too long");
+            Ok(response(answered.unwrap_or_else(slow), &client.wire))
+        })
+    }
+
+    fn refused(&self, _: &Peer, refusal: &Refusal) -> Vec<u8> {
+        let status = refusal.status.and_then(|status| StatusCode::from_u16(status).ok());
+        status.map(|status| problem(status, &refusal.detail).into_raw()).unwrap_or_default()
+    }
+}
+
+impl Pages {
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let (head, body) = request.into_parts();
+        match discard(body).await {
+            Ok(()) => self.router.answer(&head).await,
+            Err(status) => problem(status, "no page takes a body"),
+        }
+    }
+}
+
+/// Reads a body that nobody wants, so that the next request can be read.
+async fn discard(mut body: Incoming) -> Result<(), StatusCode> {
+    let mut left = BODY_BYTES;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| StatusCode::BAD_REQUEST)?;
+        let length = frame.data_ref().map_or(0, bytes::Bytes::len);
+        left = left.checked_sub(length).ok_or(StatusCode::PAYLOAD_TOO_LARGE)?;
+    }
+    Ok(())
+}
+
+fn response(answer: Answer, wire: &Rc<Wire>) -> Response<Body> {
+    let Answer { status, headers, content, permit } = answer;
+    let mut response = Response::new(Body::new(content, wire.run(), permit));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

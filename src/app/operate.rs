@@ -1,0 +1,108 @@
+//! The admin listener: bound before anything is served, started once all cores run. Without it the proxy serves all the same.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+pub use crate::admin::ReloadRequest;
+use crate::admin::{self, Admin, CoreLine, ReloadOutcome, ReloadProblem, ReloadReport, Sources};
+use crate::config::{Problem, Severity};
+use crate::exchange::{Tally, Traffic};
+use crate::listen::{ConnectionCount, Stage};
+use crate::metrics::Collect;
+use crate::pipeline::Announcer;
+use crate::pipeline::announce::PROXY_LOGGER;
+use crate::record::{Body, Event, Head, Level, Record, Value};
+use crate::time;
+
+use super::shown::{Certificate, Certificates, Connections, Process, Unwritten};
+use super::{Control, Reloaded};
+
+/// Reloads that may wait for their turn.
+const RELOADS: usize = 4;
+
+/// The socket, if there is to be one and it is to be had.
+pub(super) enum Socket {
+    Off,
+    Open(TcpListener),
+    Refused(SocketAddr, io::Error),
+}
+
+impl Socket {
+    pub(super) fn bind(settings: &admin::Settings) -> Socket {
+        let Some(address) = settings.address else { return Socket::Off };
+        TcpListener::bind(address).map_or_else(|error| Socket::Refused(address, error), Socket::Open)
+    }
+
+    /// As the record of the start has it.
+    pub(super) fn url(&self) -> Option<String> {
+        let Socket::Open(socket) = self else { return None };
+        socket.local_addr().ok().map(|address| format!("http://{address}"))
+    }
+
+    /// A port that is taken, by another gatelog perhaps, is no reason not to serve.
+    pub(super) fn tell(&self, announcer: &Announcer) {
+        let Socket::Refused(address, error) = self else { return };
+        let (address, error) = (address.to_string(), error.to_string());
+        let fields = [("address", Value::Text(address.as_bytes())), ("error", Value::Text(error.as_bytes()))];
+        let message = "the admin address cannot be listened on: there is no admin listener";
+        let (timestamp, level, event) = (time::wall_now(), Level::Warning, Event::Diagnostic);
+        let head = Head { timestamp, level, event, message, logger: PROXY_LOGGER };
+        announcer.record(&Record { head, body: Body::Fields(&fields) });
+    }
+}
+
+/// What of the running proxy is shown.
+pub(super) struct View<'a> {
+    pub(super) control: &'a Arc<Control>,
+    pub(super) traffic: &'a Arc<Traffic>,
+    pub(super) tally: &'a Arc<Tally>,
+    pub(super) connections: &'a Arc<ConnectionCount>,
+    pub(super) certificates: Vec<Certificate>,
+    pub(super) cores: Vec<CoreLine>,
+    pub(super) stages: watch::Receiver<Stage>,
+}
+
+/// Serves the socket, and gives the end where reloads are asked for.
+///
+/// # Errors
+/// When the system refuses a thread.
+pub(super) fn start(
+    socket: Socket,
+    view: View<'_>,
+) -> io::Result<(Option<Admin>, Option<mpsc::Receiver<ReloadRequest>>)> {
+    let Socket::Open(socket) = socket else { return Ok((None, None)) };
+    let (reloads, asked) = mpsc::channel(RELOADS);
+    let process = Process { started: time::wall_now(), workers: view.cores.len() };
+    let collectors: Vec<Arc<dyn Collect>> = vec![
+        Arc::new(process),
+        Arc::new(Connections(Arc::clone(view.connections))),
+        Arc::new(Certificates(view.certificates)),
+        Arc::clone(view.traffic) as Arc<dyn Collect>,
+        Arc::new(Unwritten(Arc::clone(view.tally))),
+        Arc::clone(view.control) as Arc<dyn Collect>,
+    ];
+    let servers = Arc::clone(view.traffic.servers());
+    let sources = Sources { cores: view.cores, stages: view.stages, collectors, servers, reloads };
+    let admin = admin::start(socket, Arc::clone(view.control.access()), sources)?;
+    Ok((Some(admin), Some(asked)))
+}
+
+/// What came of a reload, for whoever asked for it there.
+pub fn report(control: &Control, reloaded: Reloaded, problems: &[Problem]) -> ReloadReport {
+    let outcome = match reloaded {
+        Reloaded::Taken => ReloadOutcome::Taken,
+        Reloaded::Refused => ReloadOutcome::Refused,
+        Reloaded::Ignored => ReloadOutcome::Ignored,
+    };
+    let problem = |problem: &Problem| ReloadProblem {
+        severity: if problem.severity == Severity::Error { "error" } else { "warning" },
+        place: problem.place.to_string(),
+        message: problem.message.clone(),
+        hint: problem.hint.clone(),
+    };
+    let problems = problems.iter().take(super::reload::TOLD).map(problem).collect();
+    ReloadReport { outcome, generation: control.generation(), problems }
+}

@@ -1,0 +1,209 @@
+//! The numbers of the process as a whole, for `/metrics`: itself, its outputs, its connections, its reloads.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::disk;
+use crate::exchange::Tally;
+use crate::listen::ConnectionCount;
+use crate::metrics::{Collect, Exposition, Kind};
+use crate::net::expiry;
+use crate::pipeline::{Reason, Report};
+
+use super::Control;
+
+/// The process itself, as every Prometheus client shows it, and which gatelog it is.
+pub(super) struct Process {
+    /// Microseconds since the Unix epoch.
+    pub(super) started: u64,
+    pub(super) workers: usize,
+}
+
+/// Files that the kernel makes up as they are read.
+const STATUS: &str = "/proc/self/status";
+const DESCRIPTORS: &str = "/proc/self/fd";
+const MOST_BYTES: u64 = 64 * 1024;
+
+impl Collect for Process {
+    fn collect(&self, exposition: &mut Exposition) {
+        let mut family = exposition.family("gatelog_build_info", Kind::Gauge, "Which gatelog this is; always 1.");
+        family.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+        exposition.single("gatelog_workers", Kind::Gauge, "Threads that serve.", self.workers as u64);
+        let help = "When the process began, in seconds since the Unix epoch.";
+        exposition.family("process_start_time_seconds", Kind::Gauge, help).seconds(&[], self.started);
+        if let Some(micros) = cpu_time() {
+            exposition.family("process_cpu_seconds", Kind::Counter, "CPU time of all threads.").seconds(&[], micros);
+        }
+        let status = disk::read(Path::new(STATUS), MOST_BYTES).unwrap_or_default();
+        let status = String::from_utf8_lossy(&status);
+        let sizes = [
+            ("process_resident_memory_bytes", "VmRSS:", "Memory that is resident."),
+            ("process_virtual_memory_bytes", "VmSize:", "Memory that is mapped."),
+        ];
+        for (name, field, help) in sizes {
+            if let Some(kilobytes) = number_of(&status, field) {
+                exposition.single(name, Kind::Gauge, help, kilobytes * 1024);
+            }
+        }
+        if let Some(threads) = number_of(&status, "Threads:") {
+            exposition.single("process_threads", Kind::Gauge, "Threads of any kind.", threads);
+        }
+        collect_descriptors(exposition);
+    }
+}
+
+fn collect_descriptors(exposition: &mut Exposition) {
+    // The one that the folder itself is read by is among them.
+    if let Ok(open) = disk::paths::names(Path::new(DESCRIPTORS)) {
+        exposition.single(
+            "process_open_fds",
+            Kind::Gauge,
+            "Open files and sockets.",
+            open.len().saturating_sub(1) as u64,
+        );
+    }
+    if let Some(most) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        exposition.single("process_max_fds", Kind::Gauge, "Files and sockets that may be open.", most);
+    }
+}
+
+/// Of all threads, in microseconds.
+fn cpu_time() -> Option<u64> {
+    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).ok()?;
+    let micros = |time: nix::sys::time::TimeVal| u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).ok();
+    Some(micros(usage.user_time())? + micros(usage.system_time())?)
+}
+
+/// The number in a line that begins with this.
+fn number_of(status: &str, field: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix(field))?.split_whitespace().next()?.parse().ok()
+}
+
+/// Connections of clients.
+pub(super) struct Connections(pub(super) Arc<ConnectionCount>);
+
+impl Collect for Connections {
+    fn collect(&self, exposition: &mut Exposition) {
+        let now = self.0.now() as u64;
+        exposition.single("gatelog_connections", Kind::Gauge, "Connections of clients that are open.", now);
+    }
+}
+
+/// A listener's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Certificate {
+    /// Its file, as the configuration means it.
+    file: String,
+    /// Microseconds since the Unix epoch.
+    not_after: u64,
+}
+
+impl Certificate {
+    /// One in DER; `None` where its end cannot be read.
+    pub(super) fn new(file: &Path, der: &[u8]) -> Option<Certificate> {
+        let not_after = expiry::not_after(der)?;
+        Some(Certificate { file: file.to_string_lossy().into_owned(), not_after })
+    }
+}
+
+/// The certificates of all listeners; one that several have is shown once.
+pub(super) struct Certificates(pub(super) Vec<Certificate>);
+
+impl Collect for Certificates {
+    fn collect(&self, exposition: &mut Exposition) {
+        let help = "When a listener's certificate ends, in seconds since the Unix epoch.";
+        let name = "gatelog_tls_certificate_expiry_timestamp_seconds";
+        let mut family = exposition.family(name, Kind::Gauge, help);
+        for (at, certificate) in self.0.iter().enumerate() {
+            if self.0[..at].iter().all(|other| other.file != certificate.file) {
+                family.seconds(&[("certificate", &certificate.file)], certificate.not_after);
+            }
+        }
+    }
+}
+
+/// What is in no record.
+pub(super) struct Unwritten(pub(super) Arc<Tally>);
+
+impl Collect for Unwritten {
+    fn collect(&self, exposition: &mut Exposition) {
+        let tally = &self.0;
+        let help = "Requests that log.sample left out.";
+        exposition.single("gatelog_requests_sampled_out", Kind::Counter, help, tally.left_out());
+        let help = "Records of business events.";
+        let mut family = exposition.family("gatelog_business_events", Kind::Counter, help);
+        tally.events().iter().for_each(|event| family.sample(&[("event", &event.name)], event.written()));
+        let help = "Records of business events that lacked a field.";
+        let mut family = exposition.family("gatelog_business_event_missing_fields", Kind::Counter, help);
+        for event in tally.events() {
+            event
+                .missing()
+                .for_each(|(field, count)| family.sample(&[("event", &event.name), ("field", field)], count));
+        }
+    }
+}
+
+/// What a control knows: outputs and reloads.
+impl Collect for Control {
+    fn collect(&self, exposition: &mut Exposition) {
+        collect_outputs(&self.reports(), exposition);
+        let reloads = self.reloads();
+        let mut family = exposition.family("gatelog_config_reloads", Kind::Counter, "Reloads of the configuration.");
+        family.sample(&[("result", "taken")], reloads.taken);
+        family.sample(&[("result", "refused")], reloads.refused);
+        let help = "Which configuration is in force, counted from 1.";
+        exposition.single("gatelog_config_generation", Kind::Gauge, help, self.generation());
+        let help = "Whether the last reload was taken; 1 where there was none.";
+        let successful = u64::from(reloads.last_was_taken);
+        exposition.single("gatelog_config_last_reload_successful", Kind::Gauge, help, successful);
+        let help = "When the configuration in force was taken, in seconds since the Unix epoch.";
+        let mut family = exposition.family("gatelog_config_last_reload_success_timestamp_seconds", Kind::Gauge, help);
+        family.seconds(&[], reloads.last_taken);
+    }
+}
+
+/// A metric of each output: name, kind, help, value.
+type Metric = (&'static str, Kind, &'static str, fn(&Report) -> u64);
+
+const METRICS: [Metric; 5] = [
+    ("gatelog_log_records_written", Kind::Counter, "Records that an output has written.", |report| report.written),
+    ("gatelog_log_written_bytes", Kind::Counter, "Bytes that an output has written.", |report| report.bytes),
+    ("gatelog_log_queue_bytes", Kind::Gauge, "Bytes that wait for an output.", |report| report.waiting_bytes),
+    ("gatelog_log_queue_batches", Kind::Gauge, "Batches that wait for an output.", |report| report.waiting_batches),
+    ("gatelog_log_output_failing", Kind::Gauge, "Whether the last attempt of an output went wrong.", |report| {
+        u64::from(report.condition.failing)
+    }),
+];
+
+fn collect_outputs(reports: &[Report], exposition: &mut Exposition) {
+    for (name, kind, help, value) in METRICS {
+        let mut family = exposition.family(name, kind, help);
+        reports.iter().for_each(|report| family.sample(&[("output", &report.name)], value(report)));
+    }
+    let help = "Records that an output has lost, by the reason of its log_loss.";
+    let mut family = exposition.family("gatelog_log_records_dropped", Kind::Counter, help);
+    for report in reports {
+        for (reason, count) in Reason::ALL.iter().zip(report.dropped) {
+            family.sample(&[("output", &report.name), ("reason", reason.as_str())], count);
+        }
+    }
+    let help = "When an output last failed, in seconds since the Unix epoch.";
+    let mut family = exposition.family("gatelog_log_output_last_failure_timestamp_seconds", Kind::Gauge, help);
+    for report in reports {
+        if let Some(failure) = &report.condition.last_failure {
+            family.seconds(&[("output", &report.name)], failure.at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_read_from_the_line_of_its_name() {
+        let status = "Name:\tgatelog\nVmSize:\t  123456 kB\nVmRSS:\t 789 kB\nThreads:\t4\n";
+        assert_eq!((number_of(status, "VmRSS:"), number_of(status, "Threads:")), (Some(789), Some(4)));
+        assert_eq!((number_of(status, "VmSwap:"), number_of(status, "Name:")), (None, None));
+    }
+}

@@ -1,0 +1,486 @@
+//! Requests counted as they end: by route, method, status class and outcome, with their durations and bytes.
+//!
+//! ```text
+//! core: Meter ── Block of its own (relaxed stores) ──┐
+//! core: Meter ── Block of its own ───────────────────┼── Traffic::collect, on the thread that is asked
+//! ```
+//!
+//! How many series there are is bounded by the configuration: routes by name (those without a name by their pattern),
+//! methods that are known and `other`, status classes, outcomes. What of that has not happened takes no memory but a
+//! pointer: the counts of a route and method are made when the first such request ends.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use http::Method;
+
+use crate::metrics::durations::Total;
+use crate::metrics::exposition::Family;
+use crate::metrics::{Collect, Counter, Durations, Exposition, Kind, ServerCounters, Servers, Words};
+use crate::record::Outcome;
+use crate::routes::Table;
+use crate::time::micros;
+
+use super::Sign;
+use super::ledger::{Ledger, is_upstreams_fault};
+
+/// The route of requests that matched none.
+const UNMATCHED: &str = "unmatched";
+/// Methods that are told apart, and what all others count as.
+const METHODS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "other"];
+/// Status classes; `none` where nothing was sent, `other` above 599.
+const CLASSES: [&str; 7] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx", "other"];
+/// Counts of one route and method.
+const CELLS: usize = CLASSES.len() * Outcome::ALL.len();
+
+/// What all cores count.
+#[derive(Debug)]
+pub struct Traffic {
+    /// The names of routes, each once; the first is [`UNMATCHED`].
+    names: Vec<Arc<str>>,
+    /// Which of the names each route of the table has.
+    of_route: Vec<usize>,
+    servers: Arc<Servers>,
+    cores: Mutex<Vec<Arc<Block>>>,
+}
+
+/// The counters of one core.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Block {
+    begun: Counter,
+    ended: Counter,
+    routes: Box<[RouteCounters]>,
+    suspicions: [Counter; Sign::ALL.len()],
+    rejections: Words,
+}
+
+/// The counters of one route on one core.
+#[derive(Debug, Default)]
+struct RouteCounters {
+    methods: [OnceLock<Box<Cells>>; METHODS.len()],
+    durations: Durations,
+    request_bytes: Counter,
+    response_bytes: Counter,
+}
+
+/// One count for each status class and outcome.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Cells([Counter; CELLS]);
+
+impl Default for Cells {
+    fn default() -> Self {
+        Cells(std::array::from_fn(|_| Counter::default()))
+    }
+}
+
+/// A request that is over.
+#[derive(Debug)]
+pub struct Ended<'a> {
+    /// Its route's place in the table.
+    pub route: Option<usize>,
+    /// As sent.
+    pub method: &'a Method,
+    /// What the client was sent.
+    pub status: Option<u16>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Microseconds.
+    pub duration: u64,
+    /// Of its body.
+    pub request_bytes: u64,
+    /// Of the answer's body.
+    pub response_bytes: u64,
+}
+
+/// One core's way to its counters.
+#[derive(Debug)]
+pub struct Meter {
+    traffic: Arc<Traffic>,
+    block: Arc<Block>,
+    /// The core's servers by their addresses, of which each has one.
+    servers: RefCell<Vec<(Rc<str>, Arc<ServerCounters>)>>,
+}
+
+/// Which of a core's servers a request is at.
+pub type ServerIndex = u32;
+
+/// Servers whose counters a core has at hand. Addresses may come and go; what is asked for again is found again.
+const AT_HAND: usize = 1024;
+
+impl Default for Traffic {
+    /// Where there are no routes.
+    fn default() -> Self {
+        Traffic {
+            names: vec![UNMATCHED.into()],
+            of_route: Vec::new(),
+            servers: Arc::default(),
+            cores: Mutex::default(),
+        }
+    }
+}
+
+impl Traffic {
+    /// Nothing counted yet, for the routes of this table.
+    pub fn new(table: &Table) -> Traffic {
+        let mut traffic = Traffic::default();
+        let mut places = BTreeMap::from([(Arc::clone(&traffic.names[0]), 0)]);
+        for route in table.routes() {
+            let place = *places.entry(Arc::clone(&route.name)).or_insert(traffic.names.len());
+            if place == traffic.names.len() {
+                traffic.names.push(Arc::clone(&route.name));
+            }
+            traffic.of_route.push(place);
+        }
+        traffic
+    }
+
+    /// The servers that requests go to.
+    pub fn servers(&self) -> &Arc<Servers> {
+        &self.servers
+    }
+
+    /// How many requests run.
+    pub fn in_flight(&self) -> u64 {
+        let cores = self.blocks();
+        // In this order what ends meanwhile counts as still running.
+        let ended: u64 = cores.iter().map(|core| core.ended.get()).sum();
+        cores.iter().map(|core| core.begun.get()).sum::<u64>().saturating_sub(ended)
+    }
+
+    /// Counters for one core.
+    pub fn enter(self: &Arc<Self>) -> Meter {
+        let block = Arc::new(Block {
+            begun: Counter::default(),
+            ended: Counter::default(),
+            routes: self.names.iter().map(|_| RouteCounters::default()).collect(),
+            suspicions: Default::default(),
+            rejections: Words::default(),
+        });
+        self.blocks().push(Arc::clone(&block));
+        Meter { traffic: Arc::clone(self), block, servers: RefCell::default() }
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, Vec<Arc<Block>>> {
+        // Nothing panics while it holds the lock, and nothing on a request's way takes it.
+        self.cores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Meter {
+    /// A request begins.
+    pub fn begin(&self) {
+        self.block.begun.add(1);
+    }
+
+    /// A request is over.
+    pub fn end(&self, ended: &Ended<'_>) {
+        let place = ended.route.and_then(|route| self.traffic.of_route.get(route)).copied().unwrap_or_default();
+        self.block.ended.add(1);
+        // There is one for each name, and the first is for whatever else.
+        let Some(route) = self.block.routes.get(place) else { return };
+        let cells = route.methods[method(ended.method)].get_or_init(Box::default);
+        cells.0[cell(ended.status, ended.outcome)].add(1);
+        route.durations.observe(ended.duration);
+        route.request_bytes.add(ended.request_bytes);
+        route.response_bytes.add(ended.response_bytes);
+    }
+
+    /// A server is tried for a request, over a connection that is there already or a new one.
+    pub fn attempt(&self, upstream: &str, address: &Rc<str>, reused: bool, again: bool) -> ServerIndex {
+        let mut servers = self.servers.borrow_mut();
+        let known = servers.iter().position(|(known, _)| Rc::ptr_eq(known, address));
+        let at = known.unwrap_or_else(|| self.enter_server(&mut servers, upstream, address));
+        let counters = &servers[at].1;
+        counters.requests.add(1);
+        counters.connects.add(u64::from(!reused));
+        counters.retries.add(u64::from(again));
+        at as ServerIndex
+    }
+
+    /// A server is done with a request.
+    pub fn leave(&self, server: ServerIndex, failed: bool) {
+        if let Some((_, counters)) = self.servers.borrow().get(server as usize) {
+            counters.ended.add(1);
+            counters.failures.add(u64::from(failed));
+        }
+    }
+
+    /// So many connections to a server wait for work.
+    pub(super) fn idle(&self, upstream: &str, address: &Rc<str>, connections: usize) {
+        let mut servers = self.servers.borrow_mut();
+        let known = servers.iter().position(|(known, _)| Rc::ptr_eq(known, address));
+        let at = known.unwrap_or_else(|| self.enter_server(&mut servers, upstream, address));
+        servers[at].1.idle.set(connections as u64);
+    }
+
+    /// Something was no request, for this reason.
+    pub(super) fn reject(&self, reason: &str) {
+        self.block.rejections.count(reason);
+    }
+
+    /// Something about a request is suspicious.
+    pub(super) fn suspect(&self, sign: Sign) {
+        self.block.suspicions[sign as usize].add(1);
+    }
+
+    #[cold]
+    fn enter_server(
+        &self,
+        servers: &mut Vec<(Rc<str>, Arc<ServerCounters>)>,
+        upstream: &str,
+        address: &Rc<str>,
+    ) -> usize {
+        // Whoever is at the last one has its counts there.
+        if servers.len() == AT_HAND {
+            return AT_HAND - 1;
+        }
+        servers.push((Rc::clone(address), self.traffic.servers.server(upstream, address).enter()));
+        servers.len() - 1
+    }
+}
+
+fn method(method: &Method) -> usize {
+    match *method {
+        Method::GET => 0,
+        Method::HEAD => 1,
+        Method::POST => 2,
+        Method::PUT => 3,
+        Method::PATCH => 4,
+        Method::DELETE => 5,
+        Method::OPTIONS => 6,
+        Method::CONNECT => 7,
+        Method::TRACE => 8,
+        _ => METHODS.len() - 1,
+    }
+}
+
+fn cell(status: Option<u16>, outcome: Outcome) -> usize {
+    let class = usize::from(status.unwrap_or_default() / 100).min(CLASSES.len() - 1);
+    class * Outcome::ALL.len() + outcome as usize
+}
+
+impl Ledger {
+    /// A server is tried: the one before it has failed.
+    pub(super) fn count_attempt(&self, address: &Rc<str>, reused: bool, again: bool) {
+        if let Some(before) = self.server.take() {
+            self.core.meter.leave(before, true);
+        }
+        let upstream = self.upstream.borrow();
+        let name = upstream.as_deref().unwrap_or_default();
+        self.server.set(Some(self.core.meter.attempt(name, address, reused, again)));
+    }
+
+    /// Counts how it ended, whether or not there is a record of it.
+    pub(super) fn count(&self, now: Instant) {
+        let Some(outcome) = self.outcome.get() else { return };
+        if let Some(server) = self.server.take() {
+            self.core.meter.leave(server, is_upstreams_fault(outcome));
+        }
+        self.core.meter.end(&Ended {
+            route: self.facts.route().map(|route| route.index),
+            method: &self.facts.method,
+            status: self.status.get(),
+            outcome,
+            duration: micros(self.age(now)),
+            request_bytes: self.request_size.get(),
+            response_bytes: self.response_size.get(),
+        });
+    }
+}
+
+/// The counters of one route on all cores, added up.
+struct RouteTotals {
+    methods: [Option<Box<[u64; CELLS]>>; METHODS.len()],
+    durations: Total,
+    request_bytes: u64,
+    response_bytes: u64,
+}
+
+impl RouteTotals {
+    fn of<'a>(cores: impl Iterator<Item = &'a RouteCounters>) -> RouteTotals {
+        let methods = std::array::from_fn(|_| None);
+        let mut totals = RouteTotals { methods, durations: Total::default(), request_bytes: 0, response_bytes: 0 };
+        for core in cores {
+            for (total, cells) in totals.methods.iter_mut().zip(&core.methods) {
+                let Some(cells) = cells.get() else { continue };
+                let total = total.get_or_insert_with(|| Box::new([0; CELLS]));
+                total.iter_mut().zip(&cells.0).for_each(|(total, cell)| *total += cell.get());
+            }
+            totals.durations.add(&core.durations);
+            totals.request_bytes += core.request_bytes.get();
+            totals.response_bytes += core.response_bytes.get();
+        }
+        totals
+    }
+
+    /// A sample for each combination that has occurred.
+    fn show_requests(&self, route: &str, family: &mut Family<'_>) {
+        for (method, cells) in METHODS.iter().zip(&self.methods) {
+            let counted = cells.iter().flat_map(|cells| cells.iter().enumerate()).filter(|(_, count)| **count > 0);
+            for (cell, count) in counted {
+                let status = CLASSES[cell / Outcome::ALL.len()];
+                let outcome = Outcome::ALL[cell % Outcome::ALL.len()].as_str();
+                let labels = [("route", route), ("method", *method), ("status", status), ("outcome", outcome)];
+                family.sample(&labels, *count);
+            }
+        }
+    }
+}
+
+impl Collect for Traffic {
+    fn collect(&self, exposition: &mut Exposition) {
+        let cores = self.blocks().clone();
+        self.collect_routes(&cores, exposition);
+        let help = "Requests that run now.";
+        exposition.single("gatelog_requests_in_flight", Kind::Gauge, help, self.in_flight());
+        collect_refused(&cores, exposition);
+        self.servers.collect(exposition);
+    }
+}
+
+impl Traffic {
+    fn collect_routes(&self, cores: &[Arc<Block>], exposition: &mut Exposition) {
+        let totals = |(at, name): (usize, &Arc<str>)| {
+            (Arc::clone(name), RouteTotals::of(cores.iter().filter_map(|core| core.routes.get(at))))
+        };
+        let routes: Vec<(Arc<str>, RouteTotals)> = self.names.iter().enumerate().map(totals).collect();
+        let help = "Requests that are over, by what their completed records say.";
+        let mut family = exposition.family("gatelog_requests", Kind::Counter, help);
+        routes.iter().for_each(|(name, totals)| totals.show_requests(name, &mut family));
+        let help = "From a request's head to the last byte of its answer.";
+        let mut family = exposition.family("gatelog_request_duration_seconds", Kind::Histogram, help);
+        for (name, totals) in routes.iter().filter(|(_, totals)| totals.durations.count() > 0) {
+            family.histogram(&[("route", name)], &totals.durations);
+        }
+        let help = "Bytes of request bodies.";
+        let mut family = exposition.family("gatelog_request_body_bytes", Kind::Counter, help);
+        routes.iter().for_each(|(name, totals)| family.sample(&[("route", name)], totals.request_bytes));
+        let help = "Bytes of response bodies.";
+        let mut family = exposition.family("gatelog_response_body_bytes", Kind::Counter, help);
+        routes.iter().for_each(|(name, totals)| family.sample(&[("route", name)], totals.response_bytes));
+    }
+}
+
+fn collect_refused(cores: &[Arc<Block>], exposition: &mut Exposition) {
+    let mut reasons = BTreeMap::new();
+    cores.iter().for_each(|core| core.rejections.add_to(&mut reasons));
+    let help = "What came and was no request, by the reason of its request_rejected.";
+    let mut family = exposition.family("gatelog_rejected", Kind::Counter, help);
+    reasons.iter().for_each(|(reason, count)| family.sample(&[("reason", reason)], *count));
+    let help = "Requests with something suspicious, by the reason of their security_event, written or not.";
+    let mut family = exposition.family("gatelog_suspicious_requests", Kind::Counter, help);
+    for sign in Sign::ALL {
+        let count = cores.iter().map(|core| core.suspicions[sign as usize].get()).sum();
+        family.sample(&[("reason", sign.as_str())], count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Format;
+    use proptest::prelude::*;
+
+    fn table(names: &[&str]) -> Table {
+        let route = |name: &&str| crate::routes::RouteSettings {
+            origin: 0,
+            name: Some((*name).to_owned()),
+            pattern: crate::routes::Pattern::Path(format!("{}/", name.len())),
+            namespace: None,
+            nested: Vec::new(),
+            kwargs: Vec::new(),
+            methods: Vec::new(),
+            slow: None,
+            level: None,
+            start: None,
+            sample: None,
+            log: true,
+            upstream: None,
+            labels: Vec::new(),
+        };
+        let settings = crate::routes::Settings { converters: Vec::new(), routes: names.iter().map(route).collect() };
+        Table::compile(&settings).0.expect("a table")
+    }
+
+    fn ended(route: Option<usize>, method: &Method, status: Option<u16>, outcome: Outcome) -> Ended<'_> {
+        Ended { route, method, status, outcome, duration: 1, request_bytes: 2, response_bytes: 3 }
+    }
+
+    fn shown(traffic: &Traffic) -> String {
+        let mut exposition = Exposition::new(Format::Text);
+        traffic.collect(&mut exposition);
+        exposition.finish()
+    }
+
+    #[test]
+    fn routes_of_one_name_are_one_series_and_what_matches_nothing_is_unmatched() {
+        let traffic = Arc::new(Traffic::new(&table(&["home", "a", "home"])));
+        for core in [traffic.enter(), traffic.enter()] {
+            for route in [Some(0), Some(2), None, Some(77)] {
+                core.begin();
+                core.end(&ended(route, &Method::GET, Some(200), Outcome::Success));
+            }
+        }
+        let text = shown(&traffic);
+        let labels = "method=\"GET\",status=\"2xx\",outcome=\"success\"} 4";
+        for route in ["home", "unmatched"] {
+            assert!(text.contains(&format!("gatelog_requests_total{{route=\"{route}\",{labels}\n")), "{text}");
+            assert!(text.contains(&format!("gatelog_response_body_bytes_total{{route=\"{route}\"}} 12\n")), "{text}");
+        }
+        assert!(!text.contains("gatelog_requests_total{route=\"a\""), "{text}");
+    }
+
+    #[test]
+    fn every_outcome_status_and_method_has_a_cell_of_its_own() {
+        let get = Method::GET;
+        let mut cells: Vec<usize> = Vec::new();
+        for status in [None, Some(101), Some(204), Some(302), Some(499), Some(502), Some(999)] {
+            cells.extend(Outcome::ALL.map(|outcome| cell(status, outcome)));
+        }
+        cells.sort_unstable();
+        assert_eq!(cells, (0..CELLS).collect::<Vec<_>>());
+        assert_eq!(METHODS[method(&get)], "GET");
+        for (name, expected) in [("get", "other"), ("PROPFIND", "other"), ("TRACE", "TRACE"), ("PATCH", "PATCH")] {
+            assert_eq!(METHODS[method(&Method::from_bytes(name.as_bytes()).expect("a token"))], expected);
+        }
+    }
+
+    proptest! {
+        /// Whatever ends on whatever core, the sums are the counts.
+        #[test]
+        fn sums_are_the_counts(requests in proptest::collection::vec((0usize..3, 0usize..19, 100u16..600), 0..80)) {
+            let traffic = Arc::new(Traffic::new(&table(&["a"])));
+            let cores = [traffic.enter(), traffic.enter(), traffic.enter()];
+            for (core, outcome, status) in &requests {
+                cores[*core].begin();
+                cores[*core].end(&ended(Some(0), &Method::POST, Some(*status), Outcome::ALL[*outcome]));
+            }
+            let text = shown(&traffic);
+            let samples = text.lines().filter(|line| line.starts_with("gatelog_requests_total{"));
+            let sum: usize = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum();
+            prop_assert_eq!(sum, requests.len());
+            prop_assert_eq!(traffic.in_flight(), 0);
+        }
+    }
+
+    #[test]
+    fn a_server_is_found_again_by_its_address_and_what_it_does_is_counted() {
+        let traffic = Arc::new(Traffic::new(&Table::empty()));
+        let core = traffic.enter();
+        let (one, other): (Rc<str>, Rc<str>) = ("a:1".into(), "a:2".into());
+        let first = core.attempt("app", &one, false, false);
+        core.leave(first, true);
+        let second = core.attempt("app", &other, true, true);
+        assert_ne!(first, second);
+        assert_eq!(core.attempt("app", &one, true, false), first);
+        core.idle("app", &one, 7);
+        let totals = traffic.servers().server("app", "a:1").totals();
+        assert_eq!((totals.requests, totals.connects, totals.failures, totals.in_flight, totals.idle), (2, 1, 1, 1, 7));
+        assert_eq!(traffic.servers().server("app", "a:2").totals().retries, 1);
+    }
+}
