@@ -7,6 +7,7 @@ mod difference;
 pub mod preflight;
 pub mod reload;
 pub mod signals;
+mod upstreams;
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ring::hmac;
-use rustls::{ClientConfig, ServerConfig};
+use rustls::ServerConfig;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
@@ -30,7 +31,8 @@ use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
 use crate::secret::Secret;
 use crate::sinks::{self, Outputs};
-use crate::upstream;
+use crate::upstream::supervise::Supervisor;
+use crate::upstream::{self, Cluster};
 
 use self::core::Core;
 use self::preflight::Ready;
@@ -78,6 +80,8 @@ pub struct App {
     control: Arc<Control>,
     /// What requests left behind beside their records.
     tally: Arc<Tally>,
+    upstreams: Arc<[Arc<Cluster>]>,
+    supervisor: Supervisor,
     grace: Duration,
 }
 
@@ -101,8 +105,7 @@ impl App {
         let Ready { config, table } = ready;
         let config = &config;
         let listeners = Bound::all(&config.listeners, worker_count(config))?;
-        let clients = client_tls(config)?;
-        crate::proxy::Upstreams::new(&config.upstreams, &clients, &Default::default())?;
+        let upstreams = upstreams::clusters(config)?;
         let control = Arc::new(start_outputs(config)?);
         let tally = Arc::new(Tally::new(&config.exchange.events));
         let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
@@ -115,13 +118,13 @@ impl App {
                 tally: Arc::clone(&tally),
             },
             limits: config.limits.clone(),
-            upstreams: config.upstreams.clone(),
-            clients,
+            upstreams: Arc::clone(&upstreams),
             connections: Arc::new(ConnectionCount::default()),
         };
         let (stage, stages) = watch::channel(Stage::Open);
         let (end, ended) = mpsc::channel(1);
         announce_start(control.announcer(), config, &listeners);
+        let supervisor = upstreams::supervise(&upstreams, control.announcer()).map_err(StartError::System)?;
         let addresses = listeners.addresses();
         let setup = Arc::new(setup);
         let cores = listeners.per_core.into_iter().enumerate().map(|(index, listeners)| {
@@ -130,7 +133,8 @@ impl App {
             core.spawn(index).map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
-        Ok(App { addresses, cores, ended, stage, control, tally, grace: config.shutdown_grace })
+        let grace = config.shutdown_grace;
+        Ok(App { addresses, cores, ended, stage, control, tally, upstreams, supervisor, grace })
     }
 
     /// Where it listens, and whether TLS is spoken there.
@@ -153,6 +157,11 @@ impl App {
         &self.tally
     }
 
+    /// The upstreams, each with its servers as they are now and what is counted about them.
+    pub fn upstreams(&self) -> &Arc<[Arc<Cluster>]> {
+        &self.upstreams
+    }
+
     /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
     /// `shutdown_grace` or until `hurry` is done, then what still runs is cut off; each of them has its record.
     pub async fn serve(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Ending {
@@ -163,7 +172,7 @@ impl App {
             () = account.tell_often() => false,
         };
         self.control.close();
-        self.announce_stop("draining");
+        announce_stop(self.control.announcer(), "draining");
         self.stage.send_replace(Stage::Draining);
         let drained = tokio::select! {
             biased;
@@ -186,16 +195,17 @@ impl App {
         for core in self.cores.drain(..) {
             failed |= !matches!(core.join(), Ok(Ok(())));
         }
+        drop(self.supervisor);
         account::Account { tally: &self.tally, announcer: self.control.announcer() }.tell();
-        self.announce_stop("stopped");
+        announce_stop(self.control.announcer(), "stopped");
         self.control.finish(crate::time::monotonic() + LAST_WORDS);
         if failed { Ending::Failed } else { ending }
     }
+}
 
-    fn announce_stop(&self, stage: &str) {
-        let fields = [("stage", Value::Text(stage.as_bytes()))];
-        self.control.announcer().announce(Event::ServerStopping, Level::Info, &fields);
-    }
+fn announce_stop(announcer: &Announcer, stage: &str) {
+    let fields = [("stage", Value::Text(stage.as_bytes()))];
+    announcer.announce(Event::ServerStopping, Level::Info, &fields);
 }
 
 async fn all_ended(ended: &mut mpsc::Receiver<()>, count: usize) {
@@ -255,19 +265,6 @@ fn server_tls(listener: &ListenSettings) -> Result<Option<Arc<ServerConfig>>, St
         TlsVersion::V13 => &rustls::version::TLS13,
     };
     Ok(Some(tls::server_config(identity, oldest, &ALPN)?))
-}
-
-/// One configuration for each upstream with an `https` server, in their order.
-fn client_tls(config: &Config) -> Result<Vec<Option<Arc<ClientConfig>>>, StartError> {
-    let client = |upstream: &upstream::Settings| {
-        if !upstream.servers.iter().any(|server| server.tls) {
-            return Ok(None);
-        }
-        let identity = upstream.tls.identity.as_ref();
-        let identity = identity.map(|(certificate, key)| (certificate.as_path(), key.as_path()));
-        Ok(Some(tls::client_config(upstream.tls.ca.as_deref(), identity)?))
-    };
-    config.upstreams.iter().map(client).collect()
 }
 
 /// The outputs, and the way to each of them.

@@ -150,8 +150,12 @@ impl Exchange {
     /// A server of the upstream is tried, over a connection that is there already or a new one.
     pub fn attempt(&self, address: &Rc<str>, reused: bool) {
         *self.0.upstream_address.borrow_mut() = Some(Rc::clone(address));
-        self.0.attempts.set(self.0.attempts.get() + 1);
+        let before = self.0.attempts.replace(self.0.attempts.get() + 1);
         self.0.reused.set(Some(reused));
+        if before > 0 {
+            // What was before this attempt was waiting for it.
+            self.0.moments.set(Moments::default());
+        }
         if !reused {
             self.moment(None, |moments, now| *moments = Moments { connecting: Some(now), ..Moments::default() });
             self.enter(Phase::Connect);

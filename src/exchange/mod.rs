@@ -184,6 +184,11 @@ impl Exchanges {
         self.trusted.contains(peer)
     }
 
+    /// The client behind this peer, as the trusted chain says.
+    pub fn client_ip(&self, peer: IpAddr, headers: &http::HeaderMap) -> IpAddr {
+        self.trusted.client(peer, headers)
+    }
+
     /// The core's clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
