@@ -43,6 +43,8 @@ pub struct Members {
     pub servers: Vec<Arc<Member>>,
     /// Those that may be chosen: indices into `servers`.
     pub(super) usable: Vec<usize>,
+    /// Backups that are up: for requests that failed with the others.
+    pub(super) reserve: Vec<usize>,
     /// A name that has never been resolved, and why.
     pub(super) unresolved: Option<(String, String)>,
 }
@@ -100,7 +102,8 @@ impl Cluster {
             .filter_map(|(index, server)| Some((index, way(&server.place)?)));
         let servers: Vec<Arc<Member>> = ways.map(|(index, way)| Arc::new(cluster.member(index, way))).collect();
         let usable = first_tier(&servers);
-        cluster.members.store(Arc::new(Members { servers, usable, unresolved: cluster.first_name() }));
+        let reserve = (0..servers.len()).filter(|index| servers[*index].backup).collect();
+        cluster.members.store(Arc::new(Members { servers, usable, reserve, unresolved: cluster.first_name() }));
         Ok(Arc::new(cluster))
     }
 

@@ -43,6 +43,8 @@ struct View {
     /// Those that may be chosen; `members` are the same as the balancer wants them.
     usable: Vec<Rc<Server>>,
     members: Vec<Arc<Member>>,
+    /// Backups that are up.
+    reserve: Vec<Rc<Server>>,
     unresolved: Option<(String, String)>,
     balancer: Balancer,
 }
@@ -73,12 +75,12 @@ impl Upstream {
         let settings = Arc::clone(&cluster.settings);
         let retries = settings.retries.clone().unwrap_or_default();
         let balancer = Balancer::new(&settings.balance, 0, 0);
-        let (all, usable, members) = Default::default();
+        let (all, usable, members, reserve) = Default::default();
         let upstream = Upstream {
             name: settings.name.as_str().into(),
             cluster: Arc::clone(cluster),
             outbox: Rc::clone(outbox),
-            view: RefCell::new(View { all, usable, members, unresolved: None, balancer }),
+            view: RefCell::new(View { all, usable, members, reserve, unresolved: None, balancer }),
             version: Cell::default(),
             requests: Cell::default(),
             budget: RefCell::new(Budget::new(retries.budget)),
@@ -126,7 +128,9 @@ impl Upstream {
         loop {
             let fits = |member: &Member| fresh(member) && !full.contains(&std::ptr::from_ref(member));
             let Some(next) = view.balancer.next(&view.members, fits, key) else {
-                return Err(view.nobody(!full.is_empty()));
+                let reserve = view.reserve.iter().filter(|_| !tried.is_empty()).filter(|server| fresh(&server.member));
+                let lease = reserve.filter_map(Lease::try_begin).next();
+                return lease.ok_or_else(|| view.nobody(!full.is_empty()));
             };
             match Lease::try_begin(&view.usable[next]) {
                 Some(lease) => return Ok(lease),
@@ -153,6 +157,7 @@ impl Upstream {
         let all: Vec<Rc<Server>> = members.servers.iter().map(server).collect();
         view.usable = members.usable.iter().filter_map(|index| all.get(*index).cloned()).collect();
         view.members = view.usable.iter().map(|server| Arc::clone(&server.member)).collect();
+        view.reserve = members.reserve.iter().filter_map(|index| all.get(*index).cloned()).collect();
         view.all = all;
         view.unresolved.clone_from(&members.unresolved);
         // Cores, and snapshots, begin anywhere.

@@ -86,13 +86,23 @@ impl Health {
         self.change(before, State::Ejected, now)
     }
 
-    /// Time has passed.
-    pub(super) fn review(&mut self, now: Instant) -> Option<Change> {
+    /// It has been out for as long as it was to be.
+    pub(super) fn is_served(&self, now: Instant) -> bool {
+        self.ejected.is_some_and(|ejected| ejected.until <= now)
+    }
+
+    /// It may come back, as far as its ejection goes.
+    pub(super) fn release(&mut self, now: Instant) -> Option<Change> {
         let before = self.state();
-        if self.ejected.is_some_and(|ejected| ejected.until <= now) {
-            self.ejected = None;
-        }
+        self.ejected = None;
         self.change(before, State::Ejected, now)
+    }
+
+    /// It is no better: it stays out, for twice as long again.
+    pub(super) fn extend(&mut self, settings: &EjectionSettings, now: Instant) {
+        self.times = self.times.saturating_add(1);
+        let until = now + self.time_out(settings);
+        self.ejected.iter_mut().for_each(|ejected| ejected.until = until);
     }
 
     /// How long the last ejection was, or the first one would be.
@@ -180,9 +190,10 @@ mod tests {
         let mut health = Health::new(now);
         for seconds in [1, 2, 4, 8, 8] {
             assert!(health.eject(&ejection(), now).is_some());
-            assert_eq!(health.review(now + seconds * SECOND - Duration::from_millis(1)), None);
+            assert!(!health.is_served(now + seconds * SECOND - Duration::from_millis(1)));
             now += seconds * SECOND;
-            let change = health.review(now).expect("it is back");
+            assert!(health.is_served(now));
+            let change = health.release(now).expect("it is back");
             assert_eq!((change.state, change.lasted), (State::Up, seconds * SECOND));
         }
     }
@@ -192,13 +203,24 @@ mod tests {
         let start = monotonic();
         let mut health = Health::new(start);
         health.eject(&ejection(), start);
-        health.review(start + SECOND);
+        health.release(start + SECOND);
         health.eject(&ejection(), start + SECOND);
         let back = start + 3 * SECOND;
-        assert!(health.review(back).is_some());
+        assert!(health.is_served(back) && health.release(back).is_some());
         let later = back + 5 * SECOND;
         health.eject(&ejection(), later);
-        assert!(health.review(later + SECOND).is_some());
+        assert!(health.is_served(later + SECOND));
+    }
+
+    #[test]
+    fn what_is_no_better_stays_out_for_longer_and_is_not_told_again() {
+        let start = monotonic();
+        let mut health = Health::new(start);
+        assert!(health.eject(&ejection(), start).is_some());
+        health.extend(&ejection(), start + SECOND);
+        assert!(!health.is_served(start + 2 * SECOND) && health.is_served(start + 3 * SECOND));
+        let change = health.release(start + 3 * SECOND).expect("it is back");
+        assert_eq!(change.lasted, 3 * SECOND);
     }
 
     #[test]
@@ -216,7 +238,7 @@ mod tests {
         let mut health = Health::new(start);
         assert!(health.eject(&ejection(), start).is_some());
         assert!((0..5).all(|_| health.checked(false, &checks(), start).is_none()));
-        assert_eq!(health.review(start + 2 * SECOND), None);
+        assert_eq!(health.release(start + 2 * SECOND), None);
         assert_eq!(health.state(), State::Unhealthy);
         assert_eq!(health.checked(true, &checks(), start + 3 * SECOND), None);
         let change = health.checked(true, &checks(), start + 4 * SECOND).expect("it is back");
@@ -230,7 +252,7 @@ mod tests {
         assert_eq!(health.weight(3, Some(10 * SECOND), start), 300);
         health.eject(&ejection(), start);
         let back = start + SECOND;
-        health.review(back);
+        health.release(back);
         let weights = [0, 1, 5, 9, 10, 11].map(|seconds| health.weight(3, Some(10 * SECOND), back + seconds * SECOND));
         assert_eq!(weights, [30, 30, 150, 270, 300, 300]);
         assert_eq!(health.due(Some(10 * SECOND), back), None);
@@ -257,7 +279,8 @@ mod tests {
                     0 => health.checked(true, &checks(), now),
                     1 => health.checked(false, &checks(), now),
                     2 if health.state() == State::Up => health.eject(&ejection(), now),
-                    _ => health.review(now),
+                    _ if health.is_served(now) => health.release(now),
+                    _ => None,
                 };
                 if let Some(change) = change {
                     prop_assert_eq!(change.state == State::Up, !is_up);

@@ -20,6 +20,12 @@ pub(super) fn usable(seats: &[Seat]) -> Vec<usize> {
     tiers.into_iter().map(|(state, backup)| of(state, backup)).find(|tier| !tier.is_empty()).unwrap_or_default()
 }
 
+/// The indices of backups that are up: a request that all others have failed may go to them.
+pub(super) fn reserve(seats: &[Seat]) -> Vec<usize> {
+    let stands_by = |seat: &Seat| seat.state == State::Up && seat.backup;
+    seats.iter().enumerate().filter(|(_, seat)| stands_by(seat)).map(|(index, _)| index).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

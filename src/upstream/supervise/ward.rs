@@ -19,13 +19,15 @@ use crate::upstream::status::State;
 use super::check::check;
 use super::health::{self, Health, may_eject};
 use super::resolve::{Resolver, ways};
-use super::tier::{Seat, usable};
+use super::tier::{Seat, reserve, usable};
 use super::{Change, Herald};
 
 /// A name that does not resolve is asked for again after this time.
 const AGAIN: Duration = Duration::from_secs(2);
 /// However many connections fail, a name is not asked for more often.
 const SOONEST: Duration = Duration::from_secs(1);
+/// How long the trial of a connection may take where requests have no limit.
+const TRIAL: Duration = Duration::from_secs(5);
 /// Where diagnostics go.
 const LOGGER: &str = "gatelog.proxy";
 
@@ -48,11 +50,13 @@ struct Kept {
     member: Arc<Member>,
     health: Health,
     checks: Option<AbortHandle>,
+    /// It is being tried whether an ejected one takes connections again.
+    trial: Option<AbortHandle>,
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        self.checks.iter().for_each(AbortHandle::abort);
+        self.checks.iter().chain(&self.trial).for_each(AbortHandle::abort);
     }
 }
 
@@ -66,7 +70,7 @@ pub(super) fn is_needed(cluster: &Cluster) -> bool {
 impl Ward {
     pub(super) fn new(cluster: &Arc<Cluster>, herald: &Arc<dyn Herald>) -> Rc<Ward> {
         let now = time::monotonic();
-        let kept = |member: &Arc<Member>| Kept { member: Arc::clone(member), health: Health::new(now), checks: None };
+        let kept = |member: &Arc<Member>| Kept::new(Arc::clone(member), now);
         Rc::new(Ward {
             cluster: Arc::clone(cluster),
             herald: Arc::clone(herald),
@@ -109,13 +113,8 @@ impl Ward {
     }
 
     /// Lets time pass; returns when it is to be called again.
-    fn review(&self, now: Instant) -> Option<Instant> {
+    fn review(self: &Rc<Self>, now: Instant) -> Option<Instant> {
         let settings = &self.cluster.settings;
-        let mut changes = Vec::new();
-        for kept in self.kept.borrow_mut().iter_mut() {
-            changes.extend(kept.health.review(now).map(|change| (Arc::clone(&kept.member), change)));
-        }
-        changes.into_iter().for_each(|(member, change)| self.apply(&member, change));
         if let Some(ejection) = &settings.ejection {
             while let Some((member, change)) = self.eject_one(ejection, now) {
                 self.apply(&member, change);
@@ -123,10 +122,36 @@ impl Ward {
         }
         let mut kept = self.kept.borrow_mut();
         for kept in kept.iter_mut() {
+            if kept.health.is_served(now) && kept.trial.is_none() {
+                let trial = spawn_local(Rc::clone(self).try_again(Arc::clone(&kept.member)));
+                kept.trial = Some(trial.abort_handle());
+            }
             let weight = kept.health.weight(kept.member.weight, settings.slow_start, now);
             kept.member.set_effective_weight(weight);
         }
-        kept.iter().filter_map(|kept| kept.health.due(settings.slow_start, now)).min()
+        let waiting = kept.iter().filter(|kept| kept.trial.is_none());
+        waiting.filter_map(|kept| kept.health.due(settings.slow_start, now)).min()
+    }
+
+    /// Lets an ejected server back if it takes connections: no request is to find out that it does not.
+    async fn try_again(self: Rc<Self>, member: Arc<Member>) {
+        let limit = self.cluster.settings.timeouts.connect.unwrap_or(TRIAL);
+        let connected = member.target.connect(Some(limit), || {}).await;
+        let now = time::monotonic();
+        let mut kept = self.kept.borrow_mut();
+        let Some(own) = kept.iter_mut().find(|kept| Arc::ptr_eq(&kept.member, &member)) else { return };
+        own.trial = None;
+        let change = match (connected, &self.cluster.settings.ejection) {
+            (Err(error), Some(ejection)) => {
+                member.status.note_error(error.describe());
+                own.health.extend(ejection, now);
+                None
+            }
+            _ => own.health.release(now),
+        };
+        drop(kept);
+        change.into_iter().for_each(|change| self.apply(&member, change));
+        self.changed.notify_one();
     }
 
     /// Ejects the next server that has failed too often, if one more may be.
@@ -179,7 +204,8 @@ impl Ward {
         let kept = self.kept.borrow();
         let seats: Vec<Seat> = kept.iter().map(Kept::seat).collect();
         let servers = kept.iter().map(|kept| Arc::clone(&kept.member)).collect();
-        self.cluster.publish(Members { servers, usable: usable(&seats), unresolved: self.unresolved() });
+        let (usable, reserve) = (usable(&seats), reserve(&seats));
+        self.cluster.publish(Members { servers, usable, reserve, unresolved: self.unresolved() });
     }
 
     fn begin_checks(self: &Rc<Self>) {
@@ -272,11 +298,9 @@ impl Ward {
         let mut own: Vec<Option<Kept>> = own.into_iter().map(Some).collect();
         others.extend(ways.iter().map(|way| {
             let known = own.iter_mut().find(|kept| kept.as_ref().is_some_and(|kept| kept.member.target.way() == way));
-            known.and_then(Option::take).unwrap_or_else(|| Kept {
-                member: Arc::new(self.cluster.member(origin, way.clone())),
-                health: Health::new(now),
-                checks: None,
-            })
+            known
+                .and_then(Option::take)
+                .unwrap_or_else(|| Kept::new(Arc::new(self.cluster.member(origin, way.clone())), now))
         }));
         others.sort_by_key(|kept| kept.member.origin);
         *kept = others;
@@ -302,6 +326,10 @@ impl Ward {
 }
 
 impl Kept {
+    fn new(member: Arc<Member>, now: Instant) -> Kept {
+        Kept { member, health: Health::new(now), checks: None, trial: None }
+    }
+
     fn seat(&self) -> Seat {
         Seat { state: self.health.state(), backup: self.member.backup }
     }
