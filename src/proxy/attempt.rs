@@ -58,7 +58,10 @@ impl Trip<'_> {
             let attempt = AttemptBody(body.cloned());
             match self.send(connection.occupy(lease), &server.host, head, attempt).await {
                 Err(SendError::Upstream(error)) if error.is_stale() && self.is_repeatable(&head.method, body) => {}
-                result => return self.report(&server, result, true),
+                result => {
+                    self.report(&server, &result, true);
+                    return result;
+                }
             }
             lease = Lease::renew(&server);
         }
@@ -70,17 +73,17 @@ impl Trip<'_> {
             Ok(connection) => self.send(connection.occupy(lease), &server.host, head, AttemptBody(body.cloned())).await,
             Err(error) => Err(SendError::Upstream(error)),
         };
-        self.report(&server, result, false)
+        self.report(&server, &result, false);
+        result
     }
 
     /// Tells the server's account how it went. A kept connection that was closed says nothing about its server.
-    fn report(&self, server: &Server, result: Answer, reused: bool) -> Answer {
-        match &result {
+    fn report(&self, server: &Server, result: &Answer, reused: bool) {
+        match result {
             Ok(_) => server.succeeded(),
             Err(SendError::Upstream(error)) if !(reused && error.is_stale()) => server.failed(error),
             Err(_) => {}
         }
-        result
     }
 
     /// The server failed: on to others, while that is allowed.

@@ -32,7 +32,7 @@ pub struct Cluster {
     tls: Vec<Option<Tls>>,
     /// A server below its `max_requests` again, or a new snapshot.
     pub(super) freed: Notify,
-    /// A server has failed too often.
+    /// Servers fail: too often, or so that their names may have moved.
     pub(super) trouble: Notify,
 }
 
@@ -61,12 +61,14 @@ pub struct Member {
     pub(super) origin: usize,
     /// Stands for it in hashes: the same in every process and on every machine.
     pub(super) id: u64,
-    /// As configured.
-    pub(super) weight: u32,
+    /// Its share beside the others', as configured.
+    pub weight: u32,
     /// In force, in hundredths: less during a slow start.
     effective: AtomicU32,
-    pub(super) backup: bool,
-    pub(super) max_requests: Option<u32>,
+    /// It serves only where none of the others can.
+    pub backup: bool,
+    /// So many requests at once, over all cores.
+    pub max_requests: Option<u32>,
     pub(super) target: Target,
 }
 
@@ -157,8 +159,8 @@ impl Cluster {
 }
 
 impl Member {
-    /// Its weight now, in hundredths.
-    pub(super) fn effective_weight(&self) -> u32 {
+    /// Its weight now, in hundredths: less than [`Member::weight`] during a slow start.
+    pub fn effective_weight(&self) -> u32 {
         self.effective.load(Ordering::Relaxed)
     }
 
