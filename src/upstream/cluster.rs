@@ -158,6 +158,13 @@ impl Cluster {
     }
 }
 
+impl Members {
+    /// Those that are given requests now: none means that the upstream's requests fail.
+    pub fn serving(&self) -> impl Iterator<Item = &Arc<Member>> {
+        self.usable.iter().filter_map(|index| self.servers.get(*index))
+    }
+}
+
 impl Member {
     /// Its weight now, in hundredths: less than [`Member::weight`] during a slow start.
     pub fn effective_weight(&self) -> u32 {

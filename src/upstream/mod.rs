@@ -26,6 +26,8 @@ pub mod supervise;
 
 #[cfg(test)]
 mod balance_tests;
+#[cfg(test)]
+mod view_tests;
 
 pub use call::{Answering, Outgoing, Watch, exchange};
 pub use cluster::{Cluster, Member, Members};

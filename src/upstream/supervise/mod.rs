@@ -77,7 +77,11 @@ impl Supervisor {
         let thread =
             std::thread::Builder::new().name("upstreams".to_owned()).spawn(
                 move || match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-                    Ok(runtime) => runtime.block_on(look_after(&clusters, &herald, &ready, stopped)),
+                    Ok(runtime) => {
+                        runtime.block_on(look_after(&clusters, &herald, &ready, stopped));
+                        // The system's resolver may still be waiting for an answer; nobody else does.
+                        runtime.shutdown_background();
+                    }
                     Err(error) => drop(ready.try_send(Err(error))),
                 },
             )?;

@@ -169,9 +169,11 @@ impl Ward {
     /// A server went down or came up: the cores are shown, and it is told.
     fn apply(&self, member: &Arc<Member>, change: health::Change) {
         member.status.set_state(change.state);
-        if let (State::Up, Some(ejection)) = (change.state, &self.cluster.settings.ejection) {
+        if change.state == State::Up {
             // On probation: one failure more, and it is out again; one success, and it is as good as any.
-            member.status.set_consecutive(ejection.failures.saturating_sub(1));
+            let probation =
+                self.cluster.settings.ejection.as_ref().map_or(0, |ejection| ejection.failures.saturating_sub(1));
+            member.status.set_consecutive(probation);
             self.review_weight(member);
         }
         self.publish();
