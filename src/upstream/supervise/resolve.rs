@@ -39,7 +39,8 @@ pub(super) struct Resolver {
 pub(super) struct Found {
     /// Sorted; at least one.
     pub(super) addresses: Vec<IpAddr>,
-    pub(super) life: Duration,
+    /// How long they are good, where that is known.
+    pub(super) life: Option<Duration>,
 }
 
 impl Resolver {
@@ -55,21 +56,19 @@ impl Resolver {
         Resolver { stub: StubResolver::from_conf(conf), is_own }
     }
 
-    /// Looks a name up.
+    /// Looks a name up. Where the system answers, it does not say how long that is good: see [`Resolver::life`].
     pub(super) async fn resolve(&self, host: &str) -> Result<Found, String> {
-        let resolving = async { if self.is_own { self.ask(host).await } else { self.ask_system(host).await } };
+        let resolving = async { if self.is_own { self.ask(host).await } else { ask_system(host).await } };
         tokio::time::timeout(PATIENCE, resolving).await.unwrap_or_else(|_| Err("no answer".to_owned()))
     }
 
-    async fn ask_system(&self, host: &str) -> Result<Found, String> {
-        let found = tokio::net::lookup_host((host, 0)).await.map_err(|error| error.to_string())?;
-        let addresses: BTreeSet<IpAddr> = found.map(|address| address.ip()).take(MAX_ADDRESSES).collect();
-        if addresses.is_empty() {
-            return Err("it has no address".to_owned());
-        }
-        // Names of /etc/hosts are in no DNS.
-        let life = self.ask(host).await.map_or(DEFAULT_LIFE, |told| told.life);
-        Ok(Found { addresses: addresses.into_iter().collect(), life })
+    /// How long the name servers say that an answer of the system is good. Names of `/etc/hosts` are in no DNS.
+    pub(super) async fn life(&self, host: &str) -> Duration {
+        let told = match is_local(host) {
+            true => None,
+            false => tokio::time::timeout(PATIENCE, self.ask(host)).await.ok().and_then(Result::ok),
+        };
+        told.and_then(|found| found.life).unwrap_or(DEFAULT_LIFE)
     }
 
     async fn ask(&self, host: &str) -> Result<Found, String> {
@@ -83,7 +82,7 @@ impl Resolver {
                 Err(error) => failure = Some(error),
             }
         }
-        let life = records.iter().map(|(_, life)| *life).min().unwrap_or(DEFAULT_LIFE).clamp(LIFE.0, LIFE.1);
+        let life = records.iter().map(|(_, life)| (*life).clamp(LIFE.0, LIFE.1)).min();
         let addresses: BTreeSet<IpAddr> = records.into_iter().map(|(address, _)| address).take(MAX_ADDRESSES).collect();
         match addresses.is_empty() {
             true => Err(failure.unwrap_or_else(|| "it has no address".to_owned())),
@@ -100,6 +99,20 @@ impl Resolver {
             code => Err(format!("the name server says {code}")),
         }
     }
+}
+
+async fn ask_system(host: &str) -> Result<Found, String> {
+    let found = tokio::net::lookup_host((host, 0)).await.map_err(|error| error.to_string())?;
+    let addresses: BTreeSet<IpAddr> = found.map(|address| address.ip()).take(MAX_ADDRESSES).collect();
+    match addresses.is_empty() {
+        true => Err("it has no address".to_owned()),
+        false => Ok(Found { addresses: addresses.into_iter().collect(), life: None }),
+    }
+}
+
+/// RFC 6761 §6.3: never a question for a name server.
+fn is_local(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost")
 }
 
 /// Addresses of an answer, with their time to live: no longer than that of any alias on the way.
@@ -149,10 +162,11 @@ mod tests {
 
     #[tokio::test]
     async fn names_of_the_system_resolve_without_any_name_server() {
-        let resolver =
-            Resolver { stub: Resolver::new(&["127.0.0.1:1".parse().expect("an address")]).stub, is_own: false };
+        let stub = Resolver::new(&["127.0.0.1:1".parse().expect("an address")]).stub;
+        let resolver = Resolver { stub, is_own: false };
         let found = resolver.resolve("localhost").await.expect("it is there");
-        assert!(found.addresses.iter().all(IpAddr::is_loopback) && found.life == DEFAULT_LIFE, "{found:?}");
+        assert!(found.addresses.iter().all(IpAddr::is_loopback), "{found:?}");
+        assert_eq!((found.life, resolver.life("localhost").await), (None, DEFAULT_LIFE));
     }
 
     #[tokio::test]

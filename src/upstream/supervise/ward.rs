@@ -89,7 +89,7 @@ impl Ward {
         let named = servers.filter(|(_, server)| server.place.name().is_some()).map(|(origin, _)| origin);
         let first: Vec<_> = named.map(|origin| (origin, spawn_local(Rc::clone(&self).resolve(origin)))).collect();
         for (origin, resolving) in first {
-            let life = resolving.await.unwrap_or(AGAIN);
+            let life = resolving.await.unwrap_or(Some(AGAIN));
             spawn_local(Rc::clone(&self).keep_resolving(origin, life));
         }
     }
@@ -240,10 +240,15 @@ impl Ward {
     }
 
     /// Asks for a name again when its answer is no longer good, or when its servers fail; never returns.
-    async fn keep_resolving(self: Rc<Self>, origin: usize, mut life: Duration) {
+    async fn keep_resolving(self: Rc<Self>, origin: usize, mut life: Option<Duration>) {
+        let host = self.cluster.settings.servers[origin].place.name().map_or("", |(host, _)| host);
         loop {
+            let told = match life {
+                Some(told) => told,
+                None => self.resolver.life(host).await,
+            };
             tokio::select! {
-                () = tokio::time::sleep(life) => {}
+                () = tokio::time::sleep(told) => {}
                 () = async {
                     tokio::time::sleep(SOONEST).await;
                     self.doubt.notified().await;
@@ -253,10 +258,9 @@ impl Ward {
         }
     }
 
-    /// Asks for the name of a server; returns how long the answer is good for.
-    async fn resolve(self: Rc<Self>, origin: usize) -> Duration {
-        let place = &self.cluster.settings.servers[origin].place;
-        let Some((host, port)) = place.name() else { return AGAIN };
+    /// Asks for the name of a server; returns how long the answer is good for, where that is known.
+    async fn resolve(self: Rc<Self>, origin: usize) -> Option<Duration> {
+        let (host, port) = self.cluster.settings.servers[origin].place.name()?;
         match self.resolver.resolve(host).await {
             Ok(found) => {
                 let upstream = self.cluster.name();
@@ -268,7 +272,7 @@ impl Ward {
             }
             Err(why) => {
                 self.lose(origin, host, why);
-                AGAIN
+                Some(AGAIN)
             }
         }
     }
