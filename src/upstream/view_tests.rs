@@ -34,7 +34,7 @@ fn leave(cluster: &Cluster, usable: &[usize], reserve: &[usize]) {
 fn a_full_server_is_busy_until_a_request_ends() {
     let cluster = cluster(&[Some(1)], 1);
     let upstream = upstream(&cluster);
-    let lease = upstream.choose(|_| None).ok().expect("a place");
+    let lease = upstream.choose(|_| None).expect("a place");
     assert_eq!(upstream.choose(|_| None).err(), Some(NoServer::Busy));
     drop(lease);
     assert!(upstream.choose(|_| None).is_ok());
@@ -44,7 +44,7 @@ fn a_full_server_is_busy_until_a_request_ends() {
 fn the_limit_is_the_same_for_all_cores() {
     let cluster = cluster(&[Some(1)], 1);
     let (one, other) = (upstream(&cluster), upstream(&cluster));
-    let _lease = one.choose(|_| None).ok().expect("a place");
+    let _lease = one.choose(|_| None).expect("a place");
     assert_eq!(other.choose(|_| None).err(), Some(NoServer::Busy));
 }
 
@@ -63,10 +63,10 @@ fn a_core_follows_each_snapshot() {
 fn a_request_that_the_others_failed_may_go_to_a_backup_and_no_other_may() {
     let cluster = cluster(&[None, None], 1);
     let upstream = upstream(&cluster);
-    let first = upstream.choose(|_| None).ok().expect("the primary");
+    let first = upstream.choose(|_| None).expect("the primary");
     assert_eq!(&*first.server().address, "10.0.0.0:80");
     let tried = [Rc::clone(first.server())];
-    let second = upstream.choose_another(None, &tried).ok().expect("the backup");
+    let second = upstream.choose_another(None, &tried).expect("the backup");
     assert_eq!(&*second.server().address, "10.0.0.1:80");
     let tried = [Rc::clone(first.server()), Rc::clone(second.server())];
     assert_eq!(upstream.choose_another(None, &tried).err(), Some(NoServer::Down));
@@ -87,10 +87,10 @@ fn what_is_in_flight_is_counted_until_it_ends() {
 async fn who_waits_is_served_in_the_order_of_arrival() {
     let cluster = cluster(&[Some(1)], 1);
     let upstream = upstream(&cluster);
-    let lease = upstream.choose(|_| None).ok().expect("a place");
+    let lease = upstream.choose(|_| None).expect("a place");
     let order = std::cell::RefCell::new(Vec::new());
     let wait = async |name: &'static str| {
-        let lease = upstream.wait(None, &[]).await.ok().expect("a place in the end");
+        let lease = upstream.wait(None, &[]).await.expect("a place in the end");
         order.borrow_mut().push(name);
         tokio::task::yield_now().await;
         drop(lease);
@@ -110,7 +110,7 @@ async fn who_waits_is_served_in_the_order_of_arrival() {
 async fn nobody_waits_beyond_the_queue_or_its_time() {
     let cluster = cluster(&[Some(1)], 1);
     let upstream = upstream(&cluster);
-    let _lease = upstream.choose(|_| None).ok().expect("a place");
+    let _lease = upstream.choose(|_| None).expect("a place");
     let began = tokio::time::Instant::now();
     let (one, two, three) = tokio::join!(upstream.wait(None, &[]), upstream.wait(None, &[]), upstream.wait(None, &[]));
     let ends = [one.err(), two.err(), three.err()];
@@ -125,7 +125,7 @@ async fn who_waits_is_served_when_another_server_comes_up() {
     let cluster = cluster(&[Some(1), Some(1)], 2);
     leave(&cluster, &[0], &[]);
     let upstream = upstream(&cluster);
-    let _lease = upstream.choose(|_| None).ok().expect("a place");
+    let _lease = upstream.choose(|_| None).expect("a place");
     let up = async {
         tokio::task::yield_now().await;
         leave(&cluster, &[0, 1], &[]);
