@@ -18,8 +18,11 @@
 //!    [`listen::head`]): hyper answers malformed heads itself and tells nobody, so none reaches it. HTTP/2 is hyper's.
 //! 2. [`proxy`] is the way of one request on one screen: admitted, forwarded, delivered; or answered from the one table
 //!    that turns a failure into status, outcome and token ([`proxy::failure`]).
-//! 3. [`upstream`] chooses a server and drives the HTTP/1.1 exchange with it in the request's own task
-//!    ([`upstream::call`]); what a response may be is decided strictly ([`upstream::response`]).
+//! 3. [`upstream`] chooses a server ([`upstream::view`]) and drives the HTTP/1.1 exchange with it in the request's own task
+//!    ([`upstream::call`]); what a response may be is decided strictly ([`upstream::response`]). What cores share of a
+//!    server is atomics and a snapshot of who is up ([`upstream::cluster`]), which one thread beside the requests keeps
+//!    true: names, health checks, ejections ([`upstream::supervise`]). Where a server fails a request, [`proxy`] decides
+//!    whether another one may have it.
 //! 4. [`exchange`] holds the facts. Handler, request body, response body and connection share one ledger
 //!    ([`exchange::ledger`]); its `Drop` writes `request_completed`, unless sampling leaves the whole request out
 //!    ([`exchange::sample`]), and the business events that mean it ([`exchange::business`]). [`routes`] says which view of the application a path is.
@@ -73,6 +76,9 @@
 //! - `exchange` knows [`filter`]: whether a body is captured is asked while its answer passes ([`exchange::capture`]).
 //! - Small messages, to clients and to upstreams, are posted and sent together by one task of the core ([`net::outbox`]): each
 //!   write to a peer that sleeps on the same machine is an interrupt to its core, and most of them were saved by that.
+//! - DNS messages are the `domain` crate's: the system's resolver tells no time to live, and `hickory-resolver` would have
+//!   brought sixty packages for one question.
+//! - The budget of retries is kept by each core: shares of parts add up to the share of the whole, and nothing is shared.
 //! - Room for a line's number is left where it is encoded ([`pipeline::Batch`]), so that a writer copies nothing.
 //! - `telemetry` lives in [`app::diagnostics`]: a layer over `tracing` needs the pipeline, which nothing below may know.
 //! - [`secret`] stands below everything: a value that cannot be printed.

@@ -32,7 +32,7 @@ pub(super) fn readiness(sources: &Sources) -> Answer {
     if *sources.stages.borrow() > Stage::Open {
         return problem_with(StatusCode::SERVICE_UNAVAILABLE, "draining", json!({}));
     }
-    let dead = sources.servers.dead_upstreams();
+    let dead = sources.upstreams.dead();
     if dead.is_empty() {
         return json(StatusCode::OK, &json!({ "status": "ready" }));
     }

@@ -15,8 +15,9 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
 use crate::listen::{Answering, Client, Drain, Handler, Limits, Listener, Refusal, Serving, Stage, Wire};
-use crate::metrics::{Collect, Servers};
+use crate::metrics::Collect;
 use crate::net::{Outbox, Peer};
+use crate::upstream::Clusters;
 
 use super::access::Access;
 use super::answer::{Answer, problem};
@@ -55,8 +56,8 @@ pub struct Sources {
     pub stages: watch::Receiver<Stage>,
     /// What has numbers to show, in the order in which they are shown.
     pub collectors: Vec<Arc<dyn Collect>>,
-    /// The servers of all upstreams.
-    pub servers: Arc<Servers>,
+    /// All upstreams.
+    pub upstreams: Clusters,
     /// To whoever reads the configuration again.
     pub reloads: mpsc::Sender<ReloadRequest>,
 }

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
@@ -20,7 +19,7 @@ use crate::net::Outbox;
 use crate::pipeline::{Intake, Routing};
 use crate::proxy::{Proxy, Upstreams};
 use crate::time::{self, Clock};
-use crate::upstream;
+use crate::upstream::Cluster;
 
 /// A line waits for others at most this long while requests run, and hardly at all when none does.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
@@ -51,8 +50,7 @@ impl Generation {
 pub(super) struct Setup {
     pub(super) exchange: exchange::Shared,
     pub(super) limits: Limits,
-    pub(super) upstreams: Vec<upstream::Settings>,
-    pub(super) clients: Vec<Option<Arc<ClientConfig>>>,
+    pub(super) upstreams: Arc<[Arc<Cluster>]>,
     pub(super) connections: Arc<ConnectionCount>,
 }
 
@@ -89,7 +87,7 @@ impl Core {
         let intake = Rc::new(first_intake(&mut self.generations));
         let exchanges = Exchanges::new(&setup.exchange, Rc::clone(&intake), Clock::system());
         let outbox = Rc::new(Outbox::default());
-        let upstreams = Upstreams::new(&setup.upstreams, &setup.clients, &outbox).map_err(io::Error::other)?;
+        let upstreams = Upstreams::new(&setup.upstreams, &outbox);
         let proxy = Rc::new(Proxy::new(Rc::clone(&exchanges), upstreams, setup.limits.clone()));
         runtime.spawn_local(send_posted(Rc::clone(&outbox)));
         runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
@@ -197,9 +195,6 @@ async fn answer(exchanges: Rc<Exchanges>, mut questions: mpsc::Receiver<Question
 async fn sweep(proxy: Rc<Proxy>, exchanges: Rc<Exchanges>, pulse: Arc<Pulse>) {
     loop {
         pulse.beat(time::monotonic());
-        for (upstream, server) in proxy.upstreams().servers() {
-            exchanges.count_idle(upstream, &server.address, server.idle());
-        }
         tokio::time::sleep(SWEEP).await;
         proxy.upstreams().sweep();
         exchanges.tell_suppressed(false);

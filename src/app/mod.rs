@@ -9,6 +9,7 @@ pub mod preflight;
 pub mod reload;
 mod shown;
 pub mod signals;
+mod upstreams;
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ring::hmac;
-use rustls::{ClientConfig, ServerConfig};
+use rustls::ServerConfig;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
@@ -33,7 +34,8 @@ use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
 use crate::secret::Secret;
 use crate::sinks::{self, Outputs};
-use crate::upstream;
+use crate::upstream::supervise::Supervisor;
+use crate::upstream::{self, Cluster};
 
 use self::core::Core;
 use self::operate::{Socket, View};
@@ -86,6 +88,8 @@ pub struct App {
     admin: Option<Admin>,
     /// Reloads that the admin listener is asked for.
     reloads: Option<mpsc::Receiver<ReloadRequest>>,
+    upstreams: Arc<[Arc<Cluster>]>,
+    supervisor: Supervisor,
     grace: Duration,
 }
 
@@ -109,8 +113,7 @@ impl App {
         let Ready { config, table } = ready;
         let config = &config;
         let listeners = Bound::all(&config.listeners, worker_count(config))?;
-        let clients = client_tls(config)?;
-        crate::proxy::Upstreams::new(&config.upstreams, &clients, &Default::default())?;
+        let upstreams = upstreams::clusters(config)?;
         let control = Arc::new(start_outputs(config)?);
         let tally = Arc::new(Tally::new(&config.exchange.events));
         let traffic = Arc::new(Traffic::new(&table));
@@ -126,8 +129,7 @@ impl App {
                 traffic: Arc::clone(&traffic),
             },
             limits: config.limits.clone(),
-            upstreams: config.upstreams.clone(),
-            clients,
+            upstreams: Arc::clone(&upstreams),
             connections: Arc::clone(&connections),
         };
         let (stage, stages) = watch::channel(Stage::Open);
@@ -135,6 +137,7 @@ impl App {
         let socket = Socket::bind(&config.admin);
         announce_start(control.announcer(), config, &listeners, socket.url());
         socket.tell(control.announcer());
+        let supervisor = upstreams::supervise(&upstreams, control.announcer()).map_err(StartError::System)?;
         let addresses = listeners.addresses();
         let setup = Arc::new(setup);
         let (lines, ends): (Vec<_>, Vec<_>) = listeners.per_core.iter().map(|_| admin::cores::line()).unzip();
@@ -147,6 +150,7 @@ impl App {
         let view = View {
             control: &control,
             traffic: &traffic,
+            upstreams: &upstreams,
             tally: &tally,
             connections: &connections,
             certificates: listeners.certificates,
@@ -154,7 +158,8 @@ impl App {
             stages,
         };
         let (admin, reloads) = operate::start(socket, view).map_err(StartError::System)?;
-        Ok(App { addresses, cores, ended, stage, control, tally, admin, reloads, grace: config.shutdown_grace })
+        let grace = config.shutdown_grace;
+        Ok(App { addresses, cores, ended, stage, control, tally, admin, reloads, upstreams, supervisor, grace })
     }
 
     /// Where it listens, and whether TLS is spoken there.
@@ -187,6 +192,11 @@ impl App {
         &self.tally
     }
 
+    /// The upstreams, each with its servers as they are now and what is counted about them.
+    pub fn upstreams(&self) -> &Arc<[Arc<Cluster>]> {
+        &self.upstreams
+    }
+
     /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
     /// `shutdown_grace` or until `hurry` is done, then what still runs is cut off; each of them has its record.
     pub async fn serve(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Ending {
@@ -197,7 +207,7 @@ impl App {
             () = account.tell_often() => false,
         };
         self.control.close();
-        self.announce_stop("draining");
+        announce_stop(self.control.announcer(), "draining");
         self.stage.send_replace(Stage::Draining);
         let drained = tokio::select! {
             biased;
@@ -220,19 +230,20 @@ impl App {
         for core in self.cores.drain(..) {
             failed |= !matches!(core.join(), Ok(Ok(())));
         }
+        drop(self.supervisor);
         account::Account { tally: &self.tally, announcer: self.control.announcer() }.tell();
-        self.announce_stop("stopped");
+        announce_stop(self.control.announcer(), "stopped");
         self.control.finish(crate::time::monotonic() + LAST_WORDS);
         if let Some(admin) = self.admin.take() {
             admin.stop();
         }
         if failed { Ending::Failed } else { ending }
     }
+}
 
-    fn announce_stop(&self, stage: &str) {
-        let fields = [("stage", Value::Text(stage.as_bytes()))];
-        self.control.announcer().announce(Event::ServerStopping, Level::Info, &fields);
-    }
+fn announce_stop(announcer: &Announcer, stage: &str) {
+    let fields = [("stage", Value::Text(stage.as_bytes()))];
+    announcer.announce(Event::ServerStopping, Level::Info, &fields);
 }
 
 async fn all_ended(ended: &mut mpsc::Receiver<()>, count: usize) {
@@ -299,19 +310,6 @@ fn server_tls(
         TlsVersion::V13 => &rustls::version::TLS13,
     };
     Ok(Some(tls::server_config(identity, oldest, &ALPN)?))
-}
-
-/// One configuration for each upstream with an `https` server, in their order.
-fn client_tls(config: &Config) -> Result<Vec<Option<Arc<ClientConfig>>>, StartError> {
-    let client = |upstream: &upstream::Settings| {
-        if !upstream.servers.iter().any(|server| server.tls) {
-            return Ok(None);
-        }
-        let identity = upstream.tls.identity.as_ref();
-        let identity = identity.map(|(certificate, key)| (certificate.as_path(), key.as_path()));
-        Ok(Some(tls::client_config(upstream.tls.ca.as_deref(), identity)?))
-    };
-    config.upstreams.iter().map(client).collect()
 }
 
 /// The outputs, and the way to each of them.

@@ -16,6 +16,7 @@ use crate::pipeline::Announcer;
 use crate::pipeline::announce::PROXY_LOGGER;
 use crate::record::{Body, Event, Head, Level, Record, Value};
 use crate::time;
+use crate::upstream::{Cluster, Clusters};
 
 use super::shown::{Certificate, Certificates, Connections, Process, Unwritten};
 use super::{Control, Reloaded};
@@ -58,6 +59,7 @@ impl Socket {
 pub(super) struct View<'a> {
     pub(super) control: &'a Arc<Control>,
     pub(super) traffic: &'a Arc<Traffic>,
+    pub(super) upstreams: &'a Arc<[Arc<Cluster>]>,
     pub(super) tally: &'a Arc<Tally>,
     pub(super) connections: &'a Arc<ConnectionCount>,
     pub(super) certificates: Vec<Certificate>,
@@ -81,11 +83,12 @@ pub(super) fn start(
         Arc::new(Connections(Arc::clone(view.connections))),
         Arc::new(Certificates(view.certificates)),
         Arc::clone(view.traffic) as Arc<dyn Collect>,
+        Arc::new(Clusters(Arc::clone(view.upstreams))),
         Arc::new(Unwritten(Arc::clone(view.tally))),
         Arc::clone(view.control) as Arc<dyn Collect>,
     ];
-    let servers = Arc::clone(view.traffic.servers());
-    let sources = Sources { cores: view.cores, stages: view.stages, collectors, servers, reloads };
+    let upstreams = Clusters(Arc::clone(view.upstreams));
+    let sources = Sources { cores: view.cores, stages: view.stages, collectors, upstreams, reloads };
     let admin = admin::start(socket, Arc::clone(view.control.access()), sources)?;
     Ok((Some(admin), Some(asked)))
 }

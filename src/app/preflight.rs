@@ -113,10 +113,13 @@ fn certificate(listener: &listen::ListenSettings, places: &Places) -> Option<Pro
 
 /// An upstream's names, and the files that it is spoken to with.
 fn servers(upstream: &upstream::Settings, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
-    let names = upstream.servers.iter().enumerate();
+    // A resolver of its own is asked while it runs, and may know what this machine does not.
+    let by_system = upstream.resolver.is_empty();
+    let names = upstream.servers.iter().enumerate().filter(|_| by_system);
     let unresolved = names.filter_map(|(index, server)| {
-        let why = unresolvable(&server.host, server.port, resolve)?;
-        let message = format!("the server `{}` cannot be resolved: {why}", server.host);
+        let (host, port) = server.place.name()?;
+        let why = unresolvable(host, port, resolve)?;
+        let message = format!("the server `{host}` cannot be resolved: {why}");
         let hint = "look at the name, and at the resolver of this machine; an address works without one";
         Some(places.error(upstream.origin, &format!("servers.{index}"), message, hint))
     });

@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use super::finding::{Complaint, quoted};
 use super::later;
 use super::tree::Node;
-use crate::upstream::ServerSettings;
+use crate::upstream::{Place, Protocol, ServerSettings};
 
 /// Where to listen: an IP address and a port.
 pub(super) fn listen(node: &Node) -> Result<SocketAddr, Complaint> {
@@ -28,19 +28,22 @@ pub(super) fn listen(node: &Node) -> Result<SocketAddr, Complaint> {
     })
 }
 
-/// The URL of a server: `http://` or `https://`, host, port, nothing else.
+/// The URL of a server: `http://` or `https://`, host, port, nothing else; or `unix:` and a path.
 pub(super) fn server(text: &str) -> Result<ServerSettings, Complaint> {
-    if text.starts_with("h2c://") || text.starts_with("unix:") {
+    if text.starts_with("h2c://") {
         return Err(later::not_yet(text.split("//").next().unwrap_or(text)));
+    }
+    if let Some(path) = text.strip_prefix("http://").unwrap_or(text).strip_prefix("unix:") {
+        return unix_socket(path);
     }
     // Whatever stands before an @ may be a password, so that this message shows nothing of the URL.
     if text.contains('@') {
         return Err(Complaint::new("a server's URL has no user and password", "take them out: http://HOST:PORT"));
     }
     let uri: Uri = text.parse().map_err(|_| no_url(text))?;
-    let tls = match uri.scheme_str() {
-        Some("http") => false,
-        Some("https") => true,
+    let protocol = match uri.scheme_str() {
+        Some("http") => Protocol::Http,
+        Some("https") => Protocol::Https,
         _ => return Err(no_url(text)),
     };
     let authority = uri.authority().ok_or_else(|| no_url(text))?;
@@ -49,8 +52,17 @@ pub(super) fn server(text: &str) -> Result<ServerSettings, Complaint> {
         return Err(Complaint::new(message, "requests keep their own path; to choose by path, write `prefix`"));
     }
     let host = host_name(authority.host().trim_start_matches('[').trim_end_matches(']')).ok_or_else(|| no_url(text))?;
-    let port = port(authority.as_str(), authority.port_u16(), tls).ok_or_else(|| no_url(text))?;
-    Ok(ServerSettings { tls, host, port })
+    let port = port(authority.as_str(), authority.port_u16(), protocol.is_tls()).ok_or_else(|| no_url(text))?;
+    Ok(ServerSettings::new(protocol, Place::Host { host, port }))
+}
+
+/// A path from the root: a relative one would depend on where gatelog is started.
+fn unix_socket(path: &str) -> Result<ServerSettings, Complaint> {
+    if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
+        let message = format!("{} is no path of a socket", quoted(path));
+        return Err(Complaint::new(message, "write it from the root: \"unix:/run/app.sock\""));
+    }
+    Ok(ServerSettings::new(Protocol::Http, Place::Unix(path.into())))
 }
 
 /// The port that is written, or the scheme's own; none where what is written is no port.
@@ -107,7 +119,15 @@ mod tests {
 
     fn read(url: &str) -> (bool, String, u16) {
         let server = server(url).unwrap();
-        (server.tls, server.host, server.port)
+        let Place::Host { host, port } = server.place else { panic!("{url}") };
+        (server.protocol.is_tls(), host, port)
+    }
+
+    #[test]
+    fn a_unix_socket_is_a_path_from_the_root() {
+        for url in ["unix:/run/app.sock", "http://unix:/run/app.sock"] {
+            assert_eq!(server(url).unwrap().place, Place::Unix("/run/app.sock".into()));
+        }
     }
 
     #[test]
@@ -137,7 +157,10 @@ mod tests {
             "http://a b",
             "http://-",
             "h2c://a",
-            "unix:/a",
+            "unix:a",
+            "unix:",
+            "unix:/a/",
+            "https://unix:/a",
             "http://[::1",
             "http://::1",
             "http:///a",

@@ -20,13 +20,11 @@ pub(super) fn not_yet(name: &str) -> Complaint {
 }
 
 /// Section and its keys.
-const KEYS: [(&str, &[&str]); 8] = [
+const KEYS: [(&str, &[&str]); 6] = [
     ("", &["store", "alerts"]),
     ("listen", &["proxy_protocol", "certificate"]),
     ("listen.tls", &["acme"]),
     ("limits", &["body_min_rate", "connections_per_ip", "requests_per_second", "burst"]),
-    ("upstream", &["balance", "health", "retries"]),
-    ("upstream.servers", &["weight", "backup"]),
     ("route", &["timeouts"]),
     ("log", &["progress"]),
 ];

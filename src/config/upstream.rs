@@ -1,5 +1,7 @@
 //! `[[upstream]]`, and `--upstream URL` in its place.
 
+mod cluster;
+
 use super::address;
 use super::finding::{Complaint, quoted};
 use super::reader::{Reader, Section};
@@ -31,16 +33,7 @@ pub(super) fn upstreams(root: &mut Section<'_>, arguments: &[String]) -> Vec<Set
 
 /// The upstream of a command line; its servers are still to come.
 fn argued(root: &Section<'_>) -> Settings {
-    Settings {
-        origin: root.origin(),
-        name: "default".to_owned(),
-        servers: Vec::new(),
-        hosts: Vec::new(),
-        prefix: None,
-        timeouts: Timeouts::default(),
-        exception_headers: ExceptionHeaders::default(),
-        tls: TlsSettings::default(),
-    }
+    Settings::new(root.origin(), "default".to_owned(), Vec::new())
 }
 
 /// The servers of `--upstream`, each shown as `--upstream URL` where it is wrong.
@@ -78,15 +71,14 @@ fn upstream(mut section: Section<'_>) -> Option<Settings> {
     let origin = section.origin();
     let name = section.require("name", "\"app\"", name);
     let servers = servers(&mut section, origin);
+    let shared = cluster::read(&mut section, origin, servers);
     let settings = Settings {
-        origin,
-        name: String::new(),
         hosts: section.list("hosts", address::host).unwrap_or_default(),
         prefix: section.read("prefix", prefix).flatten(),
         timeouts: timeouts(section.table_or_empty("timeouts")),
         exception_headers: exception_headers(section.table_or_empty("exception_headers")),
-        tls: tls(&mut section, &servers),
-        servers,
+        tls: tls(&mut section, &shared.servers),
+        ..shared
     };
     Some(Settings { name: name?, ..settings })
 }
@@ -109,7 +101,9 @@ fn server(reader: &Reader<'_>, name: String, node: Node) -> Option<ServerSetting
     if !matches!(node.value, Value::Table(_)) {
         return reader.judge(&name, node, |node| url(&node));
     }
-    reader.table(name, node)?.require("url", "\"http://127.0.0.1:8000\"", url)
+    let mut section = reader.table(name, node)?;
+    let server = section.require("url", "\"http://127.0.0.1:8000\"", url);
+    cluster::server(&mut section, server)
 }
 
 /// A path that requests begin with; a slash at its end changes nothing, and the root is no prefix.
@@ -145,7 +139,7 @@ fn exception_headers(mut section: Section<'_>) -> ExceptionHeaders {
 /// How its TLS servers are checked, and what they are shown.
 fn tls(section: &mut Section<'_>, servers: &[ServerSettings]) -> TlsSettings {
     let first = TLS_KEYS.into_iter().find(|key| section.has(key));
-    if let (Some(key), false) = (first, servers.is_empty() || servers.iter().any(|server| server.tls)) {
+    if let (Some(key), false) = (first, servers.is_empty() || servers.iter().any(|server| server.protocol.is_tls())) {
         let message = format!("`{}` has no effect: no server of this upstream is https", section.name(key));
         section.reader.warning(section.at(key), message, "write https:// before the servers, or take it out");
     }

@@ -28,7 +28,6 @@ use super::registry::Key;
 use super::sample::{self, Hold};
 use super::timing::Moments;
 use super::trace::Trace;
-use super::traffic::ServerIndex;
 use super::{Exchanges, LOGGER, Memory};
 
 /// What the log says where the client left before it was sent a status.
@@ -96,8 +95,6 @@ pub(super) struct Ledger {
     responder: Cell<Option<&'static str>>,
     pub(super) upstream: RefCell<Option<Rc<str>>>,
     upstream_address: RefCell<Option<Rc<str>>>,
-    /// The server that it is at, where it is counted.
-    pub(super) server: Cell<Option<ServerIndex>>,
     attempts: Cell<u32>,
     reused: Cell<Option<bool>>,
     slow: Cell<bool>,
@@ -153,10 +150,13 @@ impl Exchange {
     /// A server of the upstream is tried, over a connection that is there already or a new one.
     pub fn attempt(&self, address: &Rc<str>, reused: bool) {
         let attempts = self.0.attempts.get();
-        self.0.count_attempt(address, reused, attempts > 0);
         *self.0.upstream_address.borrow_mut() = Some(Rc::clone(address));
         self.0.attempts.set(attempts + 1);
         self.0.reused.set(Some(reused));
+        if attempts > 0 {
+            // What was before this attempt was waiting for it.
+            self.0.moments.set(Moments::default());
+        }
         if !reused {
             self.moment(None, |moments, now| *moments = Moments { connecting: Some(now), ..Moments::default() });
             self.enter(Phase::Connect);
@@ -322,7 +322,6 @@ impl Ledger {
             responder: Cell::default(),
             upstream: RefCell::default(),
             upstream_address: RefCell::default(),
-            server: Cell::default(),
             attempts: Cell::default(),
             reused: Cell::default(),
             slow: Cell::default(),

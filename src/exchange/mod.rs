@@ -195,14 +195,14 @@ impl Exchanges {
         self.trusted.contains(peer)
     }
 
+    /// The client behind this peer, as the trusted chain says.
+    pub fn client_ip(&self, peer: IpAddr, headers: &http::HeaderMap) -> IpAddr {
+        self.trusted.client(peer, headers)
+    }
+
     /// The core's clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
-    }
-
-    /// So many connections of this core to a server wait for work.
-    pub fn count_idle(&self, upstream: &str, address: &Rc<str>, connections: usize) {
-        self.meter.idle(upstream, address, connections);
     }
 
     /// How many requests run.

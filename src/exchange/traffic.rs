@@ -9,9 +9,7 @@
 //! methods that are known and `other`, status classes, outcomes. What of that has not happened takes no memory but a
 //! pointer: the counts of a route and method are made when the first such request ends.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -19,13 +17,13 @@ use http::Method;
 
 use crate::metrics::durations::Total;
 use crate::metrics::exposition::Family;
-use crate::metrics::{Collect, Counter, Durations, Exposition, Kind, ServerCounters, Servers, Words};
+use crate::metrics::{Collect, Counter, Durations, Exposition, Kind, Words};
 use crate::record::Outcome;
 use crate::routes::Table;
 use crate::time::micros;
 
 use super::Sign;
-use super::ledger::{Ledger, is_upstreams_fault};
+use super::ledger::Ledger;
 
 /// The route of requests that matched none.
 const UNMATCHED: &str = "unmatched";
@@ -43,7 +41,6 @@ pub struct Traffic {
     names: Vec<Arc<str>>,
     /// Which of the names each route of the table has.
     of_route: Vec<usize>,
-    servers: Arc<Servers>,
     cores: Mutex<Vec<Arc<Block>>>,
 }
 
@@ -102,25 +99,12 @@ pub struct Ended<'a> {
 pub struct Meter {
     traffic: Arc<Traffic>,
     block: Arc<Block>,
-    /// The core's servers by their addresses, of which each has one.
-    servers: RefCell<Vec<(Rc<str>, Arc<ServerCounters>)>>,
 }
-
-/// Which of a core's servers a request is at.
-pub type ServerIndex = u32;
-
-/// Servers whose counters a core has at hand. Addresses may come and go; what is asked for again is found again.
-const AT_HAND: usize = 1024;
 
 impl Default for Traffic {
     /// Where there are no routes.
     fn default() -> Self {
-        Traffic {
-            names: vec![UNMATCHED.into()],
-            of_route: Vec::new(),
-            servers: Arc::default(),
-            cores: Mutex::default(),
-        }
+        Traffic { names: vec![UNMATCHED.into()], of_route: Vec::new(), cores: Mutex::default() }
     }
 }
 
@@ -137,11 +121,6 @@ impl Traffic {
             traffic.of_route.push(place);
         }
         traffic
-    }
-
-    /// The servers that requests go to.
-    pub fn servers(&self) -> &Arc<Servers> {
-        &self.servers
     }
 
     /// How many requests run.
@@ -162,7 +141,7 @@ impl Traffic {
             rejections: Words::default(),
         });
         self.blocks().push(Arc::clone(&block));
-        Meter { traffic: Arc::clone(self), block, servers: RefCell::default() }
+        Meter { traffic: Arc::clone(self), block }
     }
 
     fn blocks(&self) -> MutexGuard<'_, Vec<Arc<Block>>> {
@@ -190,34 +169,6 @@ impl Meter {
         route.response_bytes.add(ended.response_bytes);
     }
 
-    /// A server is tried for a request, over a connection that is there already or a new one.
-    pub fn attempt(&self, upstream: &str, address: &Rc<str>, reused: bool, again: bool) -> ServerIndex {
-        let mut servers = self.servers.borrow_mut();
-        let known = servers.iter().position(|(known, _)| Rc::ptr_eq(known, address));
-        let at = known.unwrap_or_else(|| self.enter_server(&mut servers, upstream, address));
-        let counters = &servers[at].1;
-        counters.requests.add(1);
-        counters.connects.add(u64::from(!reused));
-        counters.retries.add(u64::from(again));
-        at as ServerIndex
-    }
-
-    /// A server is done with a request.
-    pub fn leave(&self, server: ServerIndex, failed: bool) {
-        if let Some((_, counters)) = self.servers.borrow().get(server as usize) {
-            counters.ended.add(1);
-            counters.failures.add(u64::from(failed));
-        }
-    }
-
-    /// So many connections to a server wait for work.
-    pub(super) fn idle(&self, upstream: &str, address: &Rc<str>, connections: usize) {
-        let mut servers = self.servers.borrow_mut();
-        let known = servers.iter().position(|(known, _)| Rc::ptr_eq(known, address));
-        let at = known.unwrap_or_else(|| self.enter_server(&mut servers, upstream, address));
-        servers[at].1.idle.set(connections as u64);
-    }
-
     /// Something was no request, for this reason.
     pub(super) fn reject(&self, reason: &str) {
         self.block.rejections.count(reason);
@@ -226,21 +177,6 @@ impl Meter {
     /// Something about a request is suspicious.
     pub(super) fn suspect(&self, sign: Sign) {
         self.block.suspicions[sign as usize].add(1);
-    }
-
-    #[cold]
-    fn enter_server(
-        &self,
-        servers: &mut Vec<(Rc<str>, Arc<ServerCounters>)>,
-        upstream: &str,
-        address: &Rc<str>,
-    ) -> usize {
-        // Whoever is at the last one has its counts there.
-        if servers.len() == AT_HAND {
-            return AT_HAND - 1;
-        }
-        servers.push((Rc::clone(address), self.traffic.servers.server(upstream, address).enter()));
-        servers.len() - 1
     }
 }
 
@@ -265,22 +201,9 @@ fn cell(status: Option<u16>, outcome: Outcome) -> usize {
 }
 
 impl Ledger {
-    /// A server is tried: the one before it has failed.
-    pub(super) fn count_attempt(&self, address: &Rc<str>, reused: bool, again: bool) {
-        if let Some(before) = self.server.take() {
-            self.core.meter.leave(before, true);
-        }
-        let upstream = self.upstream.borrow();
-        let name = upstream.as_deref().unwrap_or_default();
-        self.server.set(Some(self.core.meter.attempt(name, address, reused, again)));
-    }
-
     /// Counts how it ended, whether or not there is a record of it.
     pub(super) fn count(&self, now: Instant) {
         let Some(outcome) = self.outcome.get() else { return };
-        if let Some(server) = self.server.take() {
-            self.core.meter.leave(server, is_upstreams_fault(outcome));
-        }
         self.core.meter.end(&Ended {
             route: self.facts.route().map(|route| route.index),
             method: &self.facts.method,
@@ -339,7 +262,6 @@ impl Collect for Traffic {
         let help = "Requests that run now.";
         exposition.single("gatelog_requests_in_flight", Kind::Gauge, help, self.in_flight());
         collect_refused(&cores, exposition);
-        self.servers.collect(exposition);
     }
 }
 
@@ -466,21 +388,5 @@ mod tests {
             prop_assert_eq!(sum, requests.len());
             prop_assert_eq!(traffic.in_flight(), 0);
         }
-    }
-
-    #[test]
-    fn a_server_is_found_again_by_its_address_and_what_it_does_is_counted() {
-        let traffic = Arc::new(Traffic::new(&Table::empty()));
-        let core = traffic.enter();
-        let (one, other): (Rc<str>, Rc<str>) = ("a:1".into(), "a:2".into());
-        let first = core.attempt("app", &one, false, false);
-        core.leave(first, true);
-        let second = core.attempt("app", &other, true, true);
-        assert_ne!(first, second);
-        assert_eq!(core.attempt("app", &one, true, false), first);
-        core.idle("app", &one, 7);
-        let totals = traffic.servers().server("app", "a:1").totals();
-        assert_eq!((totals.requests, totals.connects, totals.failures, totals.in_flight, totals.idle), (2, 1, 1, 1, 7));
-        assert_eq!(traffic.servers().server("app", "a:2").totals().retries, 1);
     }
 }

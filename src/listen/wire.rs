@@ -127,7 +127,9 @@ impl Wire {
     pub(super) fn reset(&self) {
         let stream = self.stream.borrow();
         // Without it the client is told less; nothing else depends on it.
-        let _ = socket2::SockRef::from(stream.tcp()).set_linger(Some(std::time::Duration::ZERO));
+        if let Some(tcp) = stream.tcp() {
+            let _ = socket2::SockRef::from(tcp).set_linger(Some(std::time::Duration::ZERO));
+        }
     }
 
     /// Notes that one more request runs.

@@ -8,13 +8,11 @@
 pub mod counter;
 pub mod durations;
 pub mod exposition;
-pub mod servers;
 pub mod words;
 
 pub use counter::Counter;
 pub use durations::Durations;
 pub use exposition::{Exposition, Format, Kind};
-pub use servers::{Server, ServerCounters, Servers};
 pub use words::Words;
 
 /// Something that has numbers to show.

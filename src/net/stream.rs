@@ -1,4 +1,4 @@
-//! A TCP connection that may speak TLS, from either end.
+//! A connection over TCP, perhaps with TLS, or over a unix socket, from either end.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
 /// Bytes both ways, plain or encrypted.
@@ -16,20 +16,27 @@ pub enum Stream {
     Plain(TcpStream),
     /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A unix socket.
+    Unix(UnixStream),
 }
 
 impl Stream {
-    /// The TCP connection below.
-    pub fn tcp(&self) -> &TcpStream {
+    /// The TCP connection below, where there is one.
+    pub fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => tls.get_ref().0,
+            Stream::Plain(tcp) => Some(tcp),
+            Stream::Tls(tls) => Some(tls.get_ref().0),
+            Stream::Unix(_) => None,
         }
     }
 
-    /// The far end of the connection.
+    /// The far end of a TCP connection.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; a unix socket has no such address.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp().peer_addr()
+        self.tcp().ok_or(io::ErrorKind::Unsupported)?.peer_addr()
     }
 }
 
@@ -43,6 +50,10 @@ macro_rules! either {
             }
             Stream::Tls(tls) => {
                 let $stream = Pin::new(tls.as_mut());
+                $call
+            }
+            Stream::Unix(unix) => {
+                let $stream = Pin::new(unix);
                 $call
             }
         }
@@ -72,6 +83,7 @@ impl AsyncWrite for Stream {
         match self {
             Stream::Plain(tcp) => tcp.is_write_vectored(),
             Stream::Tls(tls) => tls.is_write_vectored(),
+            Stream::Unix(unix) => unix.is_write_vectored(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Bodies on their way through: counted, bounded in size and in time, and tied to the ledger of their request.
 
+use std::cell::RefCell;
 use std::error::Error;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -30,6 +31,8 @@ pub struct RequestBody {
     limit: Option<u64>,
     idle: Option<Duration>,
     deadline: Deadline,
+    /// Something of it is gone.
+    touched: bool,
 }
 
 impl RequestBody {
@@ -42,7 +45,17 @@ impl RequestBody {
         idle: Option<Duration>,
     ) -> RequestBody {
         let exchange = exchange.downgrade();
-        RequestBody { incoming, exchange, size: 0, wire, limit, idle, deadline: Deadline::default() }
+        RequestBody { incoming, exchange, size: 0, wire, limit, idle, deadline: Deadline::default(), touched: false }
+    }
+
+    /// For attempts to share: the one that takes the first piece of it is the last.
+    pub fn shared(self) -> Rc<RefCell<RequestBody>> {
+        Rc::new(RefCell::new(self))
+    }
+
+    /// Whether something of it is gone.
+    pub fn is_touched(&self) -> bool {
+        self.touched
     }
 
     fn count(&mut self, length: usize) -> Result<(), BodyError> {
@@ -63,6 +76,7 @@ impl http_body::Body for RequestBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
+                self.touched = true;
                 self.deadline.clear();
                 let counted = frame.data_ref().map_or(Ok(()), |data| self.count(data.len()));
                 Poll::Ready(Some(counted.map(|()| filter_trailers(frame, &[]))))

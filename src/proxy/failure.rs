@@ -16,6 +16,12 @@ pub enum Failure {
     Body(BodyError),
     /// There is no upstream for it.
     NoUpstream,
+    /// Every server of its upstream is down.
+    ServersDown,
+    /// No server is below its `max_requests`, and no more requests may wait for one.
+    QueueFull,
+    /// It has waited for `queue.timeout`.
+    QueueTimeout,
     /// The upstream gave no whole head.
     Upstream(UpstreamError),
     /// A panic of gatelog's own.
@@ -94,6 +100,12 @@ impl Failure {
             Failure::Refused(refused) => refused.verdict(),
             Failure::Body(error) => error.verdict(),
             Failure::NoUpstream => verdict(StatusCode::NOT_FOUND, Outcome::NoUpstream, "destination_not_found"),
+            Failure::ServersDown => {
+                verdict(StatusCode::SERVICE_UNAVAILABLE, Outcome::NoUpstream, "destination_unavailable")
+            }
+            Failure::QueueFull | Failure::QueueTimeout => {
+                verdict(StatusCode::SERVICE_UNAVAILABLE, Outcome::Limited, "connection_limit_reached")
+            }
             Failure::Panicked => verdict(StatusCode::INTERNAL_SERVER_ERROR, Outcome::Internal, "proxy_internal_error"),
             Failure::Upstream(error) => {
                 let (status, outcome) = upstream(error);
@@ -108,6 +120,9 @@ impl Failure {
             Failure::Refused(refused) => refused.message().to_owned(),
             Failure::Body(error) => error.to_string(),
             Failure::NoUpstream => "no upstream is configured for this host and path".to_owned(),
+            Failure::ServersDown => "every server of the upstream is down".to_owned(),
+            Failure::QueueFull => "every server has max_requests, and queue.requests wait already".to_owned(),
+            Failure::QueueTimeout => "no server was below max_requests within queue.timeout".to_owned(),
             Failure::Upstream(error) => error.describe(),
             Failure::Panicked => "a panic in gatelog".to_owned(),
         }
@@ -121,15 +136,19 @@ impl Failure {
             Failure::Body(BodyError::Timeout) => Some(Sign::BodyTimeout),
             // Its bytes have their `request_rejected`.
             Failure::Body(BodyError::Malformed) => None,
-            Failure::Body(BodyError::ClientGone) | Failure::NoUpstream | Failure::Upstream(_) | Failure::Panicked => {
-                None
-            }
+            Failure::Body(BodyError::ClientGone)
+            | Failure::NoUpstream
+            | Failure::ServersDown
+            | Failure::QueueFull
+            | Failure::QueueTimeout
+            | Failure::Upstream(_)
+            | Failure::Panicked => None,
         }
     }
 
     /// Whether it is an exception that ended the request, so that `request_failed` is written.
     pub fn is_exception(&self) -> bool {
-        matches!(self, Failure::NoUpstream | Failure::Upstream(_) | Failure::Panicked)
+        matches!(self, Failure::NoUpstream | Failure::ServersDown | Failure::Upstream(_) | Failure::Panicked)
     }
 }
 

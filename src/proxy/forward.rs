@@ -1,10 +1,11 @@
-//! One request sent on to its upstream, once more where that is safe, and its answer made the client's.
+//! One request sent on to its upstream, and its answer made the client's.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Response, StatusCode, Version};
+use http::{HeaderMap, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use http_body::Body as _;
@@ -12,12 +13,13 @@ use http_body::Body as _;
 use crate::exchange::{Exception, Exchange, Sign, Suspicion};
 use crate::listen::{Client, Limits};
 use crate::upstream::{
-    Answering, BodyCoding, Connection, Outgoing, ResponseBody, ResponseHead, SendError, Upstream, Watch, exchange,
+    Answering, BodyCoding, Connection, Outgoing, ResponseBody, ResponseHead, Upstream, Watch, exchange,
 };
 
 use super::admit::{Admitted, admit, measure, passes};
+use super::attempt::AttemptBody;
 use super::body::{Body, RequestBody};
-use super::failure::{BodyError, Failure, Refused};
+use super::failure::{Failure, Refused};
 use super::headers::{self, Way};
 use super::respond::NAME;
 use super::{Proxy, host_of, response, traversal};
@@ -51,61 +53,38 @@ impl Proxy {
         let named = exchange.route().and_then(|route| route.overrides.upstream.as_deref());
         let upstream = self.upstreams.select(named, || host_of(head), head.uri.path()).ok_or(Failure::NoUpstream)?;
         exchange.chosen(&upstream.name);
-        // Boxed, as few requests have one, and each has room for it twice.
+        // Shared by attempts, and not inside the future: few requests have one.
         let body = (admitted.coding != BodyCoding::None).then(|| {
             let Limits { body_bytes, body_idle_timeout, .. } = self.limits;
-            Box::new(RequestBody::new(body, exchange, Rc::clone(&client.wire), body_bytes, body_idle_timeout))
+            RequestBody::new(body, exchange, Rc::clone(&client.wire), body_bytes, body_idle_timeout).shared()
         });
-        let trip = Trip { proxy: self, exchange, client, upstream, admitted: &admitted };
+        let trip = Trip { proxy: self, exchange, client, upstream, admitted: &admitted, answered: Cell::new(false) };
         let (answer, body) = trip.run(head, body).await?;
         Ok(trip.deliver(answer, body))
     }
 }
 
 /// A request on its way to one upstream.
-struct Trip<'a> {
-    proxy: &'a Proxy,
-    exchange: &'a Exchange,
-    client: &'a Client,
-    upstream: &'a Upstream,
-    admitted: &'a Admitted,
+pub(super) struct Trip<'a> {
+    pub(super) proxy: &'a Proxy,
+    pub(super) exchange: &'a Exchange,
+    pub(super) client: &'a Client,
+    pub(super) upstream: &'a Upstream,
+    pub(super) admitted: &'a Admitted,
+    /// A server has begun to answer.
+    pub(super) answered: Cell<bool>,
 }
 
 impl Trip<'_> {
-    /// Sends it, over a kept connection if there is one. Where that turns out to have been closed meanwhile, and sending
-    /// the request again can do no harm, it is sent once more over a new one.
-    async fn run(
-        &self,
-        head: &mut Parts,
-        mut body: Option<Box<RequestBody>>,
-    ) -> Result<(ResponseHead, ResponseBody), Failure> {
-        let server = self.upstream.choose().ok_or(Failure::NoUpstream)?;
-        if let Some(connection) = server.reuse() {
-            self.exchange.attempt(&server.address, true);
-            let again = self.admitted.coding == BodyCoding::None && is_idempotent(&head.method);
-            let sent = AttemptBody(if again { None } else { body.take() });
-            match self.send(connection, head, sent).await {
-                Err(SendError::Upstream(error)) if again && error.is_stale() => {}
-                result => return result.map_err(Failure::from),
-            }
-        }
-        self.exchange.attempt(&server.address, false);
-        let timeouts = &self.upstream.settings.timeouts;
-        // Rare beside a reused connection, and large: boxed, so that every request's future need not hold it.
-        let connected = Box::pin(server.connect(timeouts.connect, || self.exchange.securing())).await;
-        let connection = connected.map_err(Failure::Upstream)?;
-        self.send(connection, head, AttemptBody(body)).await.map_err(Failure::from)
-    }
-
-    fn send<'s>(
+    pub(super) fn send<'s>(
         &'s self,
         mut connection: Connection,
+        server: &str,
         head: &'s mut Parts,
         body: AttemptBody,
     ) -> Answering<'s, AttemptBody, Observer<'s>> {
         let mut buffer = connection.head_buffer();
-        let address = connection.address();
-        headers::write_request(&mut buffer, head, self.admitted, &self.way(&address));
+        headers::write_request(&mut buffer, head, self.admitted, &self.way(server));
         let now = self.exchange.sending();
         let outgoing = Outgoing {
             now,
@@ -161,40 +140,8 @@ impl Trip<'_> {
     }
 }
 
-impl From<SendError<BodyError>> for Failure {
-    fn from(error: SendError<BodyError>) -> Failure {
-        match error {
-            SendError::Upstream(error) => Failure::Upstream(error),
-            SendError::Body(error) => Failure::Body(error),
-        }
-    }
-}
-
-/// RFC 9110 §9.2.2: sending it twice means the same as sending it once.
-fn is_idempotent(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE].contains(method)
-}
-
-/// The body of one attempt: there may be another one only where there is none.
-struct AttemptBody(Option<Box<RequestBody>>);
-
-impl http_body::Body for AttemptBody {
-    type Data = bytes::Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
-        match &mut self.0 {
-            Some(body) => std::pin::Pin::new(body).poll_frame(cx),
-            None => std::task::Poll::Ready(None),
-        }
-    }
-}
-
 /// Tells the ledger how the exchange with the server goes on, and the client what comes before the answer.
-struct Observer<'a> {
+pub(super) struct Observer<'a> {
     trip: &'a Trip<'a>,
     version: Version,
 }
@@ -205,6 +152,7 @@ impl Watch for Observer<'_> {
     }
 
     fn first_byte(&self) -> Instant {
+        self.trip.answered.set(true);
         self.trip.exchange.first_byte()
     }
 

@@ -1,6 +1,7 @@
 //! The whole way of a request: admitted, sent to an upstream, its answer delivered; or answered here.
 
 pub mod admit;
+mod attempt;
 pub mod body;
 pub mod failure;
 mod forward;

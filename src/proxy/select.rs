@@ -4,10 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::HeaderName;
-use rustls::ClientConfig;
 
 use crate::net::Outbox;
-use crate::upstream::{NameError, Server, Settings, Upstream};
+use crate::upstream::{Cluster, Settings, Upstream};
 
 /// The upstreams of one core.
 pub struct Upstreams {
@@ -15,15 +14,9 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// Upstreams without connections. The clients' TLS configurations stand beside them, in the same order.
-    pub fn new(
-        settings: &[Settings],
-        tls: &[Option<Arc<ClientConfig>>],
-        outbox: &Rc<Outbox>,
-    ) -> Result<Upstreams, NameError> {
-        let tls = tls.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-        let upstream = |(settings, tls): (&Settings, _)| Upstream::new(settings.clone(), tls, outbox).map(Rc::new);
-        Ok(Upstreams { all: settings.iter().zip(tls).map(upstream).collect::<Result<_, _>>()? })
+    /// Upstreams without connections. Requests without a body go out through the core's `outbox`.
+    pub fn new(clusters: &[Arc<Cluster>], outbox: &Rc<Outbox>) -> Upstreams {
+        Upstreams { all: clusters.iter().map(|cluster| Rc::new(Upstream::new(cluster, outbox))).collect() }
     }
 
     /// The upstream for a request. Where several would do, the one that names the host wins, then the longest prefix.
@@ -44,11 +37,11 @@ impl Upstreams {
         }
         let host = host().map(without_port).unwrap_or_default().to_ascii_lowercase();
         let fits = |upstream: &&Rc<Upstream>| {
-            let Settings { hosts, prefix, .. } = &upstream.settings;
+            let Settings { hosts, prefix, .. } = &*upstream.settings;
             (hosts.is_empty() || hosts.contains(&host)) && prefix.as_deref().is_none_or(|prefix| is_below(path, prefix))
         };
         let rank = |upstream: &&Rc<Upstream>| {
-            let Settings { hosts, prefix, .. } = &upstream.settings;
+            let Settings { hosts, prefix, .. } = &*upstream.settings;
             (!hosts.is_empty(), prefix.as_ref().map_or(0, String::len))
         };
         // The first of equals: `max_by_key` would take the last.
@@ -61,11 +54,6 @@ impl Upstreams {
             let names = &upstream.settings.exception_headers;
             [&names.kind, &names.message]
         })
-    }
-
-    /// Each server, with the name of its upstream.
-    pub fn servers(&self) -> impl Iterator<Item = (&str, &Rc<Server>)> {
-        self.all.iter().flat_map(|upstream| upstream.servers().iter().map(|server| (&*upstream.name, server)))
     }
 
     /// Closes connections that nobody will use any more.
@@ -90,23 +78,20 @@ fn is_below(path: &str, prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::upstream::ServerSettings;
+    use crate::upstream::{Place, Protocol, ServerSettings};
 
     fn upstreams(all: &[(&str, &[&str], Option<&str>)]) -> Upstreams {
-        let settings: Vec<Settings> = all
-            .iter()
-            .map(|(name, hosts, prefix)| Settings {
-                origin: 0,
-                name: (*name).to_owned(),
-                servers: vec![ServerSettings { tls: false, host: "127.0.0.1".into(), port: 1 }],
+        let cluster = |(name, hosts, prefix): &(&str, &[&str], Option<&str>)| {
+            let server = ServerSettings::new(Protocol::Http, Place::Host { host: "127.0.0.1".into(), port: 1 });
+            let settings = Settings {
                 hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
                 prefix: prefix.map(str::to_owned),
-                timeouts: Default::default(),
-                exception_headers: Default::default(),
-                tls: Default::default(),
-            })
-            .collect();
-        Upstreams::new(&settings, &[], &Rc::default()).expect("addresses are good names")
+                ..Settings::new(0, (*name).to_owned(), vec![server])
+            };
+            Cluster::new(settings, None).expect("addresses are good names")
+        };
+        let clusters: Vec<Arc<Cluster>> = all.iter().map(cluster).collect();
+        Upstreams::new(&clusters, &Rc::default())
     }
 
     fn choice(upstreams: &Upstreams, named: Option<&str>, host: &str, path: &str) -> Option<String> {

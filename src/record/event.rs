@@ -60,6 +60,10 @@ pub enum Event {
     ConfigReloaded,
     /// The configuration was read again and is no good; the one before stays.
     ConfigRefused,
+    /// A server is given no requests any more.
+    UpstreamDown,
+    /// It is given requests again.
+    UpstreamUp,
     /// gatelog about itself.
     Diagnostic,
     /// What the user calls so.
@@ -96,6 +100,8 @@ impl Event {
             Event::ServerStopping => "server_stopping",
             Event::ConfigReloaded => "config_reloaded",
             Event::ConfigRefused => "config_refused",
+            Event::UpstreamDown => "upstream_down",
+            Event::UpstreamUp => "upstream_up",
             Event::Diagnostic => "diagnostic",
             Event::Business(name) => name,
         }
@@ -116,6 +122,8 @@ impl Event {
             Event::ServerStopping => "Server stopping",
             Event::ConfigReloaded => "Configuration reloaded",
             Event::ConfigRefused => "Configuration refused",
+            Event::UpstreamDown => "Upstream server down",
+            Event::UpstreamUp => "Upstream server up",
             Event::Diagnostic => "",
             Event::Business(name) => name,
         }

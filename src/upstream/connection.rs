@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
@@ -14,6 +15,8 @@ use crate::net::Stream;
 use crate::net::outbox::{Posted, Sender};
 use crate::time::Deadline;
 
+use super::cluster::Member;
+use super::lease::Lease;
 use super::pool::Server;
 
 /// Read buffers of idle connections are given back above this.
@@ -23,6 +26,8 @@ const MAX_IDLE_BUFFER: usize = 16 * 1024;
 pub struct Connection {
     pub(super) link: Rc<Link>,
     pub(super) server: Weak<Server>,
+    /// The request that is on it.
+    lease: Option<Lease>,
     /// Read and not used yet; empty while it is idle.
     pub(super) buffer: BytesMut,
     /// The memory that heads are written into.
@@ -35,9 +40,12 @@ pub struct Connection {
 
 impl Connection {
     pub(super) fn new(stream: Stream, server: &Rc<Server>) -> Connection {
+        server.member.status.opened();
+        let (stream, posted) = (RefCell::new(stream), Posted::new(Rc::clone(&server.outbox)));
         Connection {
-            link: Rc::new(Link { stream: RefCell::new(stream), posted: Posted::new(Rc::clone(&server.outbox)) }),
+            link: Rc::new(Link { stream, posted, member: Arc::clone(&server.member) }),
             server: Rc::downgrade(server),
+            lease: None,
             buffer: BytesMut::new(),
             out: Vec::new(),
             deadline: Deadline::default(),
@@ -53,9 +61,10 @@ impl Connection {
         self.link.poll_read(&mut cx, &mut buf).is_ready()
     }
 
-    /// The server's `host:port`.
-    pub fn address(&self) -> Rc<str> {
-        self.server.upgrade().map_or_else(|| "".into(), |server| Rc::clone(&server.address))
+    /// Carries a request from now on.
+    pub fn occupy(mut self, lease: Lease) -> Connection {
+        self.lease = Some(lease);
+        self
     }
 
     /// Goes back to its server's pool.
@@ -65,7 +74,10 @@ impl Connection {
         }
         self.deadline.clear();
         if let Some(server) = self.server.upgrade() {
+            // First, so that whoever waits for the server may find the connection, too.
+            let lease = self.lease.take();
             server.keep(self);
+            drop(lease);
         }
     }
 }
@@ -75,6 +87,14 @@ pub(super) struct Link {
     stream: RefCell<Stream>,
     /// A request that goes out with those of others.
     pub(super) posted: Posted,
+    /// Who counts it.
+    member: Arc<Member>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.member.status.closed();
+    }
 }
 
 impl Link {

@@ -1,41 +1,33 @@
-//! An upstream as one core sees it: its servers, and their connections that wait for work.
+//! A server as one core sees it: its connections that wait for work.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
-
-use rustls::ClientConfig;
+use std::time::{Duration, Instant};
 
 use crate::net::Outbox;
 use crate::time;
 
-use super::connect::{NameError, Target};
+use super::cluster::{Cluster, Member};
 use super::connection::Connection;
 use super::error::UpstreamError;
-use super::settings::{ServerSettings, Settings};
 
 /// Idle connections that are kept for one server on one core.
 const MAX_IDLE: usize = 512;
 
-/// One upstream.
-pub struct Upstream {
-    /// What the user says.
-    pub settings: Settings,
-    /// Its name.
-    pub name: Rc<str>,
-    servers: Vec<Rc<Server>>,
-    next: Cell<usize>,
-}
-
-/// One of its servers.
+/// One server of an upstream.
 pub struct Server {
-    /// `host:port`, for the record and for `Host` where the client named none.
+    /// `address:port`, for the record.
     pub address: Rc<str>,
-    target: Target,
+    /// For `Host`, where the client named none.
+    pub host: Rc<str>,
+    pub(super) member: Arc<Member>,
+    pub(super) cluster: Arc<Cluster>,
     pub(super) outbox: Rc<Outbox>,
     /// The one used last is taken first: it is the warmest, and the others age until they are closed.
     idle: RefCell<Vec<Idle>>,
+    /// How many of them are counted for all to see.
+    counted: Cell<usize>,
 }
 
 struct Idle {
@@ -43,48 +35,19 @@ struct Idle {
     since: Instant,
 }
 
-impl Upstream {
-    /// An upstream without connections; `tls` is for its `https` servers.
-    /// Requests without a body go out through the core's `outbox`.
-    pub fn new(
-        settings: Settings,
-        tls: Option<&Arc<ClientConfig>>,
-        outbox: &Rc<Outbox>,
-    ) -> Result<Upstream, NameError> {
-        let server = |server: &ServerSettings| {
-            let target = Target::new(server, tls, settings.tls.server_name.as_deref())?;
-            let (address, outbox) = (address(server).into(), Rc::clone(outbox));
-            Ok(Rc::new(Server { address, target, outbox, idle: RefCell::default() }))
-        };
-        let servers = settings.servers.iter().map(server).collect::<Result<_, NameError>>()?;
-        Ok(Upstream { name: settings.name.as_str().into(), servers, next: Cell::default(), settings })
-    }
-
-    /// The server whose turn it is.
-    pub fn choose(&self) -> Option<&Rc<Server>> {
-        let turn = self.next.get();
-        self.next.set(turn.wrapping_add(1));
-        self.servers.get(turn % self.servers.len().max(1))
-    }
-
-    /// All of its servers.
-    pub fn servers(&self) -> &[Rc<Server>] {
-        &self.servers
-    }
-
-    /// Closes connections that have waited too long, or that their server has closed.
-    pub fn sweep(&self) {
-        let now = time::monotonic();
-        for server in &self.servers {
-            server.idle.borrow_mut().retain(|idle| {
-                let age = now.saturating_duration_since(idle.since);
-                self.settings.timeouts.idle.is_none_or(|limit| age < limit) && !idle.connection.is_stale()
-            });
-        }
-    }
-}
-
 impl Server {
+    pub(super) fn new(member: &Arc<Member>, cluster: &Arc<Cluster>, outbox: &Rc<Outbox>) -> Rc<Server> {
+        Rc::new(Server {
+            address: (*member.address).into(),
+            host: (*member.host).into(),
+            member: Arc::clone(member),
+            cluster: Arc::clone(cluster),
+            outbox: Rc::clone(outbox),
+            idle: RefCell::default(),
+            counted: Cell::default(),
+        })
+    }
+
     /// A connection that waits for work and is still good, as far as can be told.
     pub fn reuse(&self) -> Option<Connection> {
         loop {
@@ -103,11 +66,28 @@ impl Server {
     /// A new connection; `securing` is called between TCP and TLS.
     pub async fn connect(
         self: &Rc<Self>,
-        limit: Option<std::time::Duration>,
+        limit: Option<Duration>,
         securing: impl FnOnce(),
     ) -> Result<Connection, UpstreamError> {
-        let stream = self.target.connect(limit, securing).await?;
+        let stream = self.member.target.connect(limit, securing).await?;
         Ok(Connection::new(stream, self))
+    }
+
+    /// It has begun to answer a request.
+    pub fn succeeded(&self) {
+        self.member.status.succeeded();
+    }
+
+    /// A request to it has failed for this reason. Where too many do in a row, the supervisor is told.
+    pub fn failed(&self, error: &UpstreamError) {
+        let row = self.member.status.failed(error.describe());
+        let settings = &self.cluster.settings;
+        let enough = settings.ejection.as_ref().is_some_and(|ejection| row >= ejection.failures);
+        // A name may have moved: the supervisor then asks for it again.
+        let moved = error.is_before_sending() && settings.servers[self.member.origin].place.name().is_some();
+        if enough || moved {
+            self.cluster.trouble.notify_one();
+        }
     }
 
     /// Takes back a connection on which nothing goes on.
@@ -118,11 +98,25 @@ impl Server {
             idle.push(Idle { connection, since });
         }
     }
+
+    /// Closes connections that have waited for `limit`, or that the server has closed, and lets everybody know how many
+    /// are left.
+    pub(super) fn sweep(&self, limit: Option<Duration>, now: Instant) {
+        let mut idle = self.idle.borrow_mut();
+        idle.retain(|idle| {
+            let age = now.saturating_duration_since(idle.since);
+            limit.is_none_or(|limit| age < limit) && !idle.connection.is_stale()
+        });
+        self.count(idle.len());
+    }
+
+    fn count(&self, idle: usize) {
+        self.member.status.count_idle(self.counted.replace(idle), idle);
+    }
 }
 
-fn address(server: &ServerSettings) -> String {
-    match server.host.contains(':') {
-        true => format!("[{}]:{}", server.host, server.port),
-        false => format!("{}:{}", server.host, server.port),
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.count(0);
     }
 }

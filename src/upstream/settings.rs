@@ -1,5 +1,6 @@
 //! What the user says about the far side: one `[[upstream]]`.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,17 +25,207 @@ pub struct Settings {
     pub exception_headers: ExceptionHeaders,
     /// How its certificates are checked.
     pub tls: TlsSettings,
+    /// `balance`.
+    pub balance: Balance,
+    /// `resolver`: name servers to ask for its servers' names; empty: as the system does.
+    pub resolver: Vec<SocketAddr>,
+    /// `health`; `None`: nobody asks its servers how they are.
+    pub health: Option<HealthSettings>,
+    /// `ejection`; `None`: whatever a server does, it stays.
+    pub ejection: Option<EjectionSettings>,
+    /// `slow_start`: how long a server that came back takes to its whole share.
+    pub slow_start: Option<Duration>,
+    /// `retries`; `None`: [`RetrySettings::default`], and only where there is another server.
+    pub retries: Option<RetrySettings>,
+    /// `queue`: requests that wait for a server below its `max_requests`.
+    pub queue: QueueSettings,
+}
+
+impl Settings {
+    /// An upstream with these servers, and defaults for the rest.
+    pub fn new(origin: usize, name: String, servers: Vec<ServerSettings>) -> Settings {
+        Settings {
+            origin,
+            name,
+            servers,
+            hosts: Vec::new(),
+            prefix: None,
+            timeouts: Timeouts::default(),
+            exception_headers: ExceptionHeaders::default(),
+            tls: TlsSettings::default(),
+            balance: Balance::RoundRobin,
+            resolver: Vec::new(),
+            health: None,
+            ejection: Some(EjectionSettings::default()),
+            slow_start: Some(Duration::from_secs(10)),
+            retries: None,
+            queue: QueueSettings::default(),
+        }
+    }
 }
 
 /// One of `servers`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerSettings {
-    /// `https`.
-    pub tls: bool,
-    /// Name or address, without brackets.
-    pub host: String,
-    /// Port, the scheme's own where none is written.
-    pub port: u16,
+    /// How it is spoken to.
+    pub protocol: Protocol,
+    /// Where it is.
+    pub place: Place,
+    /// `weight`: its share beside the other servers', from 1.
+    pub weight: u32,
+    /// `backup`: it serves only where none of the others can.
+    pub backup: bool,
+    /// `max_requests`: so many at once, over all cores; `None` is no limit.
+    pub max_requests: Option<u32>,
+}
+
+impl ServerSettings {
+    /// A server like any other.
+    pub fn new(protocol: Protocol, place: Place) -> ServerSettings {
+        ServerSettings { protocol, place, weight: 1, backup: false, max_requests: None }
+    }
+}
+
+/// How a server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1 in the clear.
+    Http,
+    /// HTTP/1.1 over TLS.
+    Https,
+}
+
+impl Protocol {
+    /// Whether it is spoken over TLS.
+    pub fn is_tls(self) -> bool {
+        self == Protocol::Https
+    }
+}
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a network.
+    Host {
+        /// Name or address, without brackets.
+        host: String,
+        /// Port, the scheme's own where none is written.
+        port: u16,
+    },
+    /// On this machine, behind a unix socket.
+    Unix(PathBuf),
+}
+
+impl Place {
+    /// The name that has to be resolved, if there is one, and the port.
+    pub fn name(&self) -> Option<(&str, u16)> {
+        match self {
+            Place::Host { host, port } if host.parse::<IpAddr>().is_err() => Some((host, *port)),
+            Place::Host { .. } | Place::Unix(_) => None,
+        }
+    }
+}
+
+/// `upstream.balance`: which server is next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Balance {
+    /// In turn, by weight, the turns of each spread evenly.
+    RoundRobin,
+    /// Of two taken by chance, the one with fewer requests in flight for its weight.
+    LeastRequests,
+    /// The same client address, the same server.
+    IpHash,
+    /// The same value of this request header, the same server; without it, in turn.
+    HeaderHash(HeaderName),
+}
+
+/// `upstream.health`: a GET that each server is asked from time to time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HealthSettings {
+    /// `path`.
+    pub path: String,
+    /// `host`: sent as `Host`, in place of the server's own.
+    pub host: Option<String>,
+    /// `interval`: from one check to the next.
+    pub interval: Duration,
+    /// `timeout`: for connection and answer together.
+    pub timeout: Duration,
+    /// `status`: ranges of status codes that are good, both ends included.
+    pub status: Vec<(u16, u16)>,
+    /// `unhealthy_after`: so many checks that failed in a row take it out.
+    pub unhealthy_after: u32,
+    /// `healthy_after`: so many good ones in a row bring it back.
+    pub healthy_after: u32,
+}
+
+impl HealthSettings {
+    /// Checks of this path, and defaults for the rest.
+    pub fn new(path: String) -> HealthSettings {
+        HealthSettings {
+            path,
+            host: None,
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(2),
+            status: vec![(200, 399)],
+            unhealthy_after: 3,
+            healthy_after: 2,
+        }
+    }
+}
+
+/// `upstream.ejection`: a server that fails request after request is left out for a while.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EjectionSettings {
+    /// `failures`: so many in a row.
+    pub failures: u32,
+    /// `time`: how long for the first time; twice as long each time that it fails again.
+    pub time: Duration,
+    /// `longest`: and never longer.
+    pub longest: Duration,
+    /// `share`: of the servers may be out at a time, but always one of several may. From 0 to 1.
+    pub share: f64,
+}
+
+impl Default for EjectionSettings {
+    fn default() -> Self {
+        EjectionSettings { failures: 5, time: Duration::from_secs(5), longest: Duration::from_secs(300), share: 0.5 }
+    }
+}
+
+/// `upstream.retries`: sending a request once more, where that can do no harm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetrySettings {
+    /// `attempts`: the first one counts.
+    pub attempts: u32,
+    /// `on`: `connect`, no connection was made.
+    pub on_connect: bool,
+    /// `on`: `reset_before_response`, the connection ended before a byte of the response.
+    pub on_reset: bool,
+    /// `on`: `response_timeout`, no byte of a response within `timeouts.response`.
+    pub on_timeout: bool,
+    /// `budget`: the share of requests that may be sent again. From 0 to 1.
+    pub budget: f64,
+}
+
+impl Default for RetrySettings {
+    fn default() -> Self {
+        RetrySettings { attempts: 2, on_connect: true, on_reset: true, on_timeout: false, budget: 0.2 }
+    }
+}
+
+/// `upstream.queue`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueSettings {
+    /// `requests`: so many may wait at once, over all cores; 0 is no queue.
+    pub requests: usize,
+    /// `timeout`: none waits longer.
+    pub timeout: Duration,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        QueueSettings { requests: 100, timeout: Duration::from_secs(2) }
+    }
 }
 
 /// `upstream.timeouts`; `None` is no limit.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::pipeline::{Auth, Compression, Format, HttpBody, OutputKind, OutputSettings, SyslogAddress};
 use crate::record::Level;
+use crate::upstream::{Balance, EjectionSettings, Place, QueueSettings, RetrySettings};
 
 /// A working configuration with more behind it.
 fn config(more: &str) -> Config {
@@ -79,6 +80,52 @@ fn the_shipped_files_load_without_a_word() {
         assert_eq!(shown(&loaded), "", "{name}");
         assert!(loaded.config.is_some());
     }
+}
+
+/// One upstream as it is written.
+fn upstream(lines: &str) -> crate::upstream::Settings {
+    let loaded = super::text(&format!("[[upstream]]\nname = \"app\"\n{lines}\n"));
+    assert_eq!(shown(&loaded), "");
+    loaded.config.unwrap().upstreams.remove(0)
+}
+
+#[test]
+fn servers_have_weights_limits_and_backups() {
+    let app = upstream(
+        r#"servers = ["http://127.0.0.1:1", { url = "unix:/run/app.sock", weight = 3, max_requests = 5, backup = true }]
+max_requests = 7"#,
+    );
+    let said: Vec<_> = app.servers.iter().map(|it| (it.weight, it.backup, it.max_requests)).collect();
+    assert_eq!(said, [(1, false, Some(7)), (3, true, Some(5))]);
+    assert_eq!(app.servers[1].place, Place::Unix("/run/app.sock".into()));
+}
+
+#[test]
+fn an_upstream_says_how_its_servers_share_requests() {
+    let app = upstream(
+        r#"servers = ["http://app.example"]
+balance = "header_hash:X-Session"
+resolver = ["10.0.0.2", "127.0.0.1:8600"]
+health = { path = "/up?x=1", host = "app.example:81", interval = "1s", timeout = "200ms", status = [200, "3xx", "404-410"] }
+ejection = { failures = 2, time = "1s", longest = "1s", share = 0.25 }
+slow_start = "off"
+retries = { attempts = 4, on = ["response_timeout"], budget = "5%" }
+queue = "off"
+max_requests = 1"#,
+    );
+    assert_eq!(app.balance, Balance::HeaderHash("x-session".parse().unwrap()));
+    assert_eq!(app.resolver, ["10.0.0.2:53".parse().unwrap(), "127.0.0.1:8600".parse().unwrap()]);
+    let health = app.health.unwrap();
+    assert_eq!((health.path.as_str(), health.host.as_deref()), ("/up?x=1", Some("app.example:81")));
+    assert_eq!((health.timeout, health.unhealthy_after), (Duration::from_millis(200), 3));
+    assert_eq!(health.status, [(200, 200), (300, 399), (404, 410)]);
+    let second = Duration::from_secs(1);
+    assert_eq!(app.ejection, Some(EjectionSettings { failures: 2, time: second, longest: second, share: 0.25 }));
+    assert_eq!(app.slow_start, None);
+    let on = (false, false, true);
+    let retries = RetrySettings { attempts: 4, on_connect: on.0, on_reset: on.1, on_timeout: on.2, budget: 0.05 };
+    assert_eq!(app.retries, Some(retries));
+    assert_eq!(app.queue, QueueSettings { requests: 0, ..QueueSettings::default() });
 }
 
 /// The outputs of the Django example.
@@ -195,7 +242,8 @@ fn variables_override_keys_lists_and_entries() {
     assert_eq!(config.record.service.as_deref(), Some("42"));
     assert!(config.record.nulls);
     assert_eq!(config.workers, Some(3));
-    assert_eq!(config.upstreams[0].servers[0].port, 9);
+    let place = Place::Host { host: "127.0.0.1".to_owned(), port: 9 };
+    assert_eq!(config.upstreams[0].servers[0].place, place);
     assert_eq!(config.upstreams[0].timeouts.connect, Some(Duration::from_secs(3)));
     let proxies: Vec<String> = config.exchange.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "127.0.0.1/32"]);

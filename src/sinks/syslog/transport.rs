@@ -204,7 +204,7 @@ mod tests {
             drop(stream);
             // The end of the connection arrives before the next message is sent.
             let Some(Connection::Tcp(stream)) = &mut transport.connection else { panic!("a connection") };
-            stream.tcp().readable().await.unwrap();
+            stream.tcp().unwrap().readable().await.unwrap();
         }
     }
 

@@ -38,7 +38,7 @@ impl Setup {
         tables.insert("admin", "address = \"off\"\n".to_owned());
         Setup {
             top: "workers = 2\n".to_owned(),
-            servers: vec![url.to_owned()],
+            servers: vec![format!("\"{url}\"")],
             upstream: String::new(),
             timeouts: Vec::new(),
             tables,
@@ -52,6 +52,18 @@ impl Setup {
     /// In front of a scripted upstream.
     pub(crate) fn before(upstream: &Upstream) -> Setup {
         Setup::to(&upstream.url())
+    }
+
+    /// In front of several scripted upstreams, as servers of one.
+    pub(crate) fn among(upstreams: &[&Upstream]) -> Setup {
+        let servers = upstreams.iter().map(|upstream| format!("\"{}\"", upstream.url())).collect();
+        Setup { servers, ..Setup::to("") }
+    }
+
+    /// One more server, in TOML: `{ url = "…", backup = true }`.
+    pub(crate) fn server(mut self, toml: &str) -> Setup {
+        self.servers.push(toml.to_owned());
+        self
     }
 
     /// A line before all tables; a later one with the same key wins over the default.
@@ -122,14 +134,13 @@ impl Setup {
     }
 
     fn toml(&self) -> String {
-        let servers: Vec<_> = self.servers.iter().map(|url| format!("\"{url}\"")).collect();
         let mut toml = format!("{}\n[[listen]]\naddress = \"127.0.0.1:0\"\n", self.top);
         if self.tls {
             let (certificate, key) = Authority::shared().issue("localhost").write_to(self.dir.path());
             let _ = writeln!(toml, "[[listen]]\naddress = \"127.0.0.1:0\"");
             let _ = writeln!(toml, "tls = {{ certificate = {certificate:?}, key = {key:?} }}");
         }
-        let _ = writeln!(toml, "[[upstream]]\nname = \"app\"\nservers = [{}]", servers.join(", "));
+        let _ = writeln!(toml, "[[upstream]]\nname = \"app\"\nservers = [{}]", self.servers.join(", "));
         let _ = writeln!(toml, "timeouts = {{ {} }}\n{}", self.timeouts.join(", "), self.upstream);
         for (table, lines) in &self.tables {
             let _ = writeln!(toml, "[{table}]\n{lines}");

@@ -117,6 +117,11 @@ impl Upstream {
         Upstream::start("http", script, |socket| Some(Box::new(socket)))
     }
 
+    /// The same at an address where another one was.
+    pub(crate) fn script_at(addr: SocketAddr, script: impl Fn(&mut Conn) + Send + Sync + 'static) -> Upstream {
+        Upstream::start_at(addr, "http", script, |socket| Some(Box::new(socket)))
+    }
+
     /// The same behind TLS.
     pub(crate) fn tls_script(
         config: Arc<ServerConfig>,
@@ -143,6 +148,11 @@ impl Upstream {
         Upstream::answering(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok")
     }
 
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// Its address as a server of the configuration.
     pub(crate) fn url(&self) -> String {
         let host = if self.scheme == "https" { "localhost".to_owned() } else { self.addr.ip().to_string() };
@@ -165,7 +175,16 @@ impl Upstream {
         script: impl Fn(&mut Conn) + Send + Sync + 'static,
         wrap: impl Fn(TcpStream) -> Option<Box<dyn Transport>> + Send + Sync + 'static,
     ) -> Upstream {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Upstream::start_at(([127, 0, 0, 1], 0).into(), scheme, script, wrap)
+    }
+
+    fn start_at(
+        addr: SocketAddr,
+        scheme: &'static str,
+        script: impl Fn(&mut Conn) + Send + Sync + 'static,
+        wrap: impl Fn(TcpStream) -> Option<Box<dyn Transport>> + Send + Sync + 'static,
+    ) -> Upstream {
+        let listener = TcpListener::bind(addr).unwrap();
         let addr = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         let acceptor = std::thread::spawn({

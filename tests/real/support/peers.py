@@ -118,15 +118,15 @@ class Process:
             return None
 
 
-def nginx(folder, http_section, port):
-    """An nginx whose `http { … }` holds the given lines; `@dir@` and `@port@` are filled in."""
+def nginx(folder, http_section, port, more=""):
+    """An nginx whose `http { … }` holds the given lines; `@dir@` and `@port@` are filled in. `more` is said beside it."""
     folder.mkdir(exist_ok=True)
     temporary = " ".join(f"{kind}_temp_path {folder}/tmp-{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     http_section = http_section.replace("@dir@", str(folder)).replace("@port@", str(port))
     user = "user root;" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
     config.write_text(
-        f"worker_processes 1; pid {folder}/pid; error_log {folder}/error.log warn; {user}\n"
+        f"worker_processes 1; pid {folder}/pid; error_log {folder}/error.log warn; {user} {more}\n"
         f"events {{ worker_connections 4096; }}\nhttp {{\n{temporary}\n{http_section}\n}}\n"
     )
     command = [program("nginx"), "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log"), "-g", "daemon off;"]

@@ -1,0 +1,60 @@
+//! The upstreams of a configuration, and what is told of their servers.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+
+use super::StartError;
+use crate::config::Config;
+use crate::net::tls::{self, TlsFileError};
+use crate::pipeline::Announcer;
+use crate::record::{Event, Level, Value};
+use crate::upstream::status::State;
+use crate::upstream::supervise::{Change, Herald, Supervisor};
+use crate::upstream::{Cluster, Settings};
+
+/// All upstreams, in the order of the configuration.
+pub(super) fn clusters(config: &Config) -> Result<Arc<[Arc<Cluster>]>, StartError> {
+    let cluster = |settings: &Settings| Ok(Cluster::new(settings.clone(), client_tls(settings)?.as_ref())?);
+    config.upstreams.iter().map(cluster).collect()
+}
+
+/// Has them looked after, and tells what becomes of their servers.
+pub(super) fn supervise(upstreams: &[Arc<Cluster>], announcer: &Arc<Announcer>) -> io::Result<Supervisor> {
+    Supervisor::start(upstreams, Arc::new(Told(Arc::clone(announcer))))
+}
+
+/// How an upstream's `https` servers are spoken to, where it has any.
+fn client_tls(upstream: &Settings) -> Result<Option<Arc<ClientConfig>>, TlsFileError> {
+    if !upstream.servers.iter().any(|server| server.protocol.is_tls()) {
+        return Ok(None);
+    }
+    let identity = upstream.tls.identity.as_ref();
+    let identity = identity.map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+    tls::client_config(upstream.tls.ca.as_deref(), identity).map(Some)
+}
+
+/// Makes records of changes: `upstream_down` and `upstream_up`.
+struct Told(Arc<Announcer>);
+
+impl Herald for Told {
+    fn tell(&self, change: &Change<'_>) {
+        let (event, level, lasted) = match change.state {
+            State::Up => (Event::UpstreamUp, Level::Info, "down_for"),
+            // With nobody left, requests fail.
+            _ if change.up == 0 => (Event::UpstreamDown, Level::Error, "up_for"),
+            _ => (Event::UpstreamDown, Level::Warning, "up_for"),
+        };
+        let mut fields = vec![
+            ("upstream", Value::Text(change.upstream.as_bytes())),
+            ("upstream_address", Value::Text(change.address.as_bytes())),
+            ("reason", Value::Text(change.reason.as_bytes())),
+            (lasted, Value::Float((change.lasted.as_secs_f64() * 1e6).round() / 1e6)),
+        ];
+        fields.extend(change.error.map(|error| ("error", Value::Text(error.as_bytes()))));
+        fields.push(("servers_up", Value::Unsigned(change.up as u64)));
+        fields.push(("servers", Value::Unsigned(change.servers as u64)));
+        self.0.announce(event, level, &fields);
+    }
+}

@@ -1,0 +1,90 @@
+//! What all upstreams' status is for `/metrics`: families by server and by upstream.
+
+use std::sync::Arc;
+
+use crate::metrics::{Collect, Exposition, Kind};
+
+use super::status::State;
+use super::{Cluster, Member};
+
+/// Every upstream of the process.
+#[derive(Clone)]
+pub struct Clusters(pub Arc<[Arc<Cluster>]>);
+
+/// A metric of each server: name, kind, help, value.
+type OfServer = (&'static str, Kind, &'static str, fn(&Member) -> u64);
+
+const OF_SERVER: [OfServer; 9] = [
+    ("gatelog_upstream_up", Kind::Gauge, "Whether a server is fit to be sent requests.", |member| {
+        u64::from(member.status.state() == State::Up)
+    }),
+    ("gatelog_upstream_requests", Kind::Counter, "Times a server was tried for a request.", |member| {
+        member.status.requests()
+    }),
+    ("gatelog_upstream_connects", Kind::Counter, "Connections that were made to a server.", |member| {
+        member.status.connects()
+    }),
+    ("gatelog_upstream_reuses", Kind::Counter, "Tries over a connection that was there.", |member| {
+        member.status.requests().saturating_sub(member.status.connects())
+    }),
+    ("gatelog_upstream_failures", Kind::Counter, "Tries that failed before an answer's head was whole.", |member| {
+        member.status.failures()
+    }),
+    (
+        "gatelog_upstream_ejections",
+        Kind::Counter,
+        "Times a server was left out because its requests failed.",
+        |member| member.status.ejections(),
+    ),
+    ("gatelog_upstream_requests_in_flight", Kind::Gauge, "Tries that run now.", |member| member.status.in_flight()),
+    ("gatelog_upstream_open_connections", Kind::Gauge, "Connections to a server.", |member| {
+        member.status.open_connections() as u64
+    }),
+    ("gatelog_upstream_idle_connections", Kind::Gauge, "Connections that wait for work.", |member| {
+        member.status.idle_connections() as u64
+    }),
+];
+
+/// A metric of each upstream.
+type OfUpstream = (&'static str, Kind, &'static str, fn(&Cluster) -> u64);
+
+const OF_UPSTREAM: [OfUpstream; 4] = [
+    ("gatelog_upstream_retries", Kind::Counter, "Tries that were not the first of their request.", |upstream| {
+        upstream.status.retries()
+    }),
+    ("gatelog_upstream_retries_denied", Kind::Counter, "Requests that retries.budget kept from another try.", |it| {
+        it.status.retries_denied()
+    }),
+    ("gatelog_upstream_queue", Kind::Gauge, "Requests that wait for a server below its max_requests.", |upstream| {
+        upstream.status.waiting() as u64
+    }),
+    ("gatelog_upstream_limited", Kind::Counter, "Requests that found no server below its max_requests.", |upstream| {
+        upstream.status.limited()
+    }),
+];
+
+impl Clusters {
+    /// Upstreams that have no server for requests.
+    pub fn dead(&self) -> Vec<&str> {
+        let is_dead = |cluster: &&Arc<Cluster>| cluster.members().serving().next().is_none();
+        self.0.iter().filter(is_dead).map(|cluster| cluster.name()).collect()
+    }
+}
+
+impl Collect for Clusters {
+    fn collect(&self, exposition: &mut Exposition) {
+        let members: Vec<_> = self.0.iter().map(|cluster| (cluster.name(), cluster.members())).collect();
+        for (name, kind, help, value) in OF_SERVER {
+            let mut family = exposition.family(name, kind, help);
+            for (upstream, members) in &members {
+                for member in &members.servers {
+                    family.sample(&[("upstream", upstream), ("server", &member.address)], value(member));
+                }
+            }
+        }
+        for (name, kind, help, value) in OF_UPSTREAM {
+            let mut family = exposition.family(name, kind, help);
+            self.0.iter().for_each(|cluster| family.sample(&[("upstream", cluster.name())], value(cluster)));
+        }
+    }
+}
