@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde_json::{Value, json};
 
-use crate::support::metrics::{ask, eventually, json};
+use crate::support::metrics::{Samples, ask, eventually, json};
 use crate::support::{Client, Ended, Setup, TestProxy, Upstream, get, request};
 
 const TOKEN: &str = "token = \"0123456789abcdef\"";
@@ -267,6 +267,29 @@ fn upstreams_are_listed_with_what_their_servers_did() {
     for (field, count) in [("requests", 3), ("connects", 1), ("reuses", 2), ("in_flight", 0), ("failures", 0)] {
         assert_eq!(server[field], count, "{field} in {server}");
     }
+    proxy.stop();
+}
+
+#[test]
+fn an_upstream_without_a_server_makes_the_process_not_ready() {
+    let upstream = Upstream::script(|conn| {
+        while conn.request().is_some() {
+            conn.send("HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let health = "health = { path = \"/\", interval = \"30ms\", unhealthy_after = 1 }";
+    let proxy = Setup::before(&upstream).upstream(health).admin().start();
+    proxy.wait_for("a sick server", |log| log.count("upstream_down") == 1);
+    let ready = ask(proxy.admin(), "GET", "/readyz", "");
+    assert_eq!((ready.status(), &json(&ready)["upstreams"]), (503, &json!(["app"])));
+    let list = json(&ask(proxy.admin(), "GET", "/api/upstreams", ""));
+    let server = &list["upstreams"][0]["servers"][0];
+    assert_eq!((&server["up"], &server["state"]), (&json!(false), &json!("health_check")), "{server}");
+    assert!(server["last_error"].as_str().is_some_and(|error| error.contains("500")), "{server}");
+    let address = upstream.addr().to_string();
+    let labels = [("upstream", "app"), ("server", address.as_str())];
+    let samples = Samples::once(proxy.admin(), "the server's state", |_| true);
+    assert_eq!(samples.value("gatelog_upstream_up", &labels), 0.0);
     proxy.stop();
 }
 
