@@ -86,6 +86,7 @@ impl Proxy {
             let nothing = Body::own(bytes::Bytes::new(), exchange.clone(), &client.wire);
             return response(StatusCode::BAD_REQUEST, HeaderMap::new(), nothing);
         };
+        client.answered();
         let content = Content { status, token: Some(verdict.token), request_id: exchange.id().as_str() };
         let mut answer = respond::render(&content, accept);
         if let Some(seconds) = failure.retry_after() {
@@ -128,9 +129,11 @@ impl Handler for Proxy {
                 let mut forwarding = pin!(self.forward(&exchange, &client, &mut head, body));
                 poll_fn(|cx| panic::poll(forwarding.as_mut(), cx)).await
             };
-            client.answered();
             Ok(match forwarded.unwrap_or(Err(Failure::Panicked)) {
-                Ok(response) => response,
+                Ok(response) => {
+                    client.answered();
+                    response
+                }
                 Err(failure) => self.answer(&exchange, &client, head.headers.get(header::ACCEPT), &failure),
             })
         })
