@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
-use crate::listen::{Answering, Client, Drain, Handler, Limits, Listener, Refusal, Serving, Stage, Wire};
+use crate::listen::{Answering, Client, Drain, Handler, Limits, Listener, Offence, Refusal, Serving, Stage, Wire};
 use crate::metrics::Collect;
 use crate::net::{Outbox, Peer};
 use crate::upstream::Clusters;
@@ -45,6 +45,7 @@ fn limits() -> Limits {
         keep_alive: Some(Duration::from_secs(75)),
         connections: Some(64),
         streams_per_connection: 16,
+        ..Limits::default()
     }
 }
 
@@ -147,6 +148,7 @@ impl Handler for Pages {
     fn call(self: Rc<Self>, client: Client, request: Request<Incoming>) -> Answering<Body> {
         Box::pin(async move {
             let answered = tokio::time::timeout(PATIENCE, self.answer(request)).await;
+            client.answered();
             let slow = |_| problem(StatusCode::SERVICE_UNAVAILABLE, "this took too long");
             Ok(response(answered.unwrap_or_else(slow), &client.wire))
         })
@@ -155,6 +157,10 @@ impl Handler for Pages {
     fn refused(&self, _: &Peer, refusal: &Refusal) -> Vec<u8> {
         let status = refusal.status.and_then(|status| StatusCode::from_u16(status).ok());
         status.map(|status| problem(status, &refusal.detail).into_raw()).unwrap_or_default()
+    }
+
+    fn offended(&self, _: &Peer, _: Offence, _: &str) -> Vec<u8> {
+        problem(StatusCode::SERVICE_UNAVAILABLE, "there are too many connections").into_raw()
     }
 }
 

@@ -14,10 +14,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{CoreEnd, Pulse, Question};
 use crate::exchange::{self, Exchanges};
-use crate::listen::{ConnectionCount, Drain, Limits, Listener, Serving, Stage};
+use crate::listen::{Crowd, Drain, Limits, Listener, Serving, Stage};
 use crate::net::Outbox;
 use crate::pipeline::{Intake, Routing};
-use crate::proxy::{Proxy, Upstreams};
+use crate::proxy::{Proxy, Rates, Upstreams};
 use crate::time::{self, Clock};
 use crate::upstream::Cluster;
 
@@ -51,7 +51,8 @@ pub(super) struct Setup {
     pub(super) exchange: exchange::Shared,
     pub(super) limits: Limits,
     pub(super) upstreams: Arc<[Arc<Cluster>]>,
-    pub(super) connections: Arc<ConnectionCount>,
+    pub(super) crowd: Arc<Crowd>,
+    pub(super) rates: Option<Arc<Rates>>,
 }
 
 /// A core before it runs.
@@ -88,7 +89,7 @@ impl Core {
         let exchanges = Exchanges::new(&setup.exchange, Rc::clone(&intake), Clock::system());
         let outbox = Rc::new(Outbox::default());
         let upstreams = Upstreams::new(&setup.upstreams, &outbox);
-        let proxy = Rc::new(Proxy::new(Rc::clone(&exchanges), upstreams, setup.limits.clone()));
+        let proxy = Rc::new(Proxy::new(Rc::clone(&exchanges), upstreams, setup.limits.clone(), setup.rates.clone()));
         runtime.spawn_local(send_posted(Rc::clone(&outbox)));
         runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
         runtime.spawn_local(watch_thresholds(Rc::clone(&exchanges)));
@@ -123,7 +124,7 @@ async fn serve(
     mut stages: watch::Receiver<Stage>,
 ) -> io::Result<()> {
     let drain = Rc::new(Drain::default());
-    let serving = Serving::new(proxy, setup.limits.clone(), Rc::clone(&drain), outbox, Arc::clone(&setup.connections));
+    let serving = Serving::new(proxy, setup.limits.clone(), Rc::clone(&drain), outbox, Arc::clone(&setup.crowd));
     let mut serving = pin!(serving.run(listeners));
     loop {
         tokio::select! {

@@ -26,10 +26,11 @@ use crate::admin::{self, Access, Admin, ReloadRequest};
 use crate::config::Config;
 use crate::exchange::{self, Tally, Traffic};
 use crate::listen::accept::{bind, is_taken};
-use crate::listen::{ConnectionCount, ListenSettings, Stage, TlsVersion};
+use crate::listen::{Crowd, Limits, ListenSettings, Stage, TlsVersion};
 use crate::net::tls::{self, TlsFileError};
 use crate::pipeline::announce::Announcer;
 use crate::pipeline::{Format, HttpBody, OutputKind, OutputSettings, Stamp};
+use crate::proxy::Rates;
 use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
 use crate::secret::Secret;
@@ -118,7 +119,7 @@ impl App {
         let tally = Arc::new(Tally::new(&config.exchange.events));
         let traffic = Arc::new(Traffic::new(&table));
         let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
-        let connections = Arc::new(ConnectionCount::default());
+        let crowd = Arc::new(Crowd::new(uncounted(config)));
         let setup = core::Setup {
             exchange: exchange::Shared {
                 settings: config.exchange.clone(),
@@ -130,7 +131,8 @@ impl App {
             },
             limits: config.limits.clone(),
             upstreams: Arc::clone(&upstreams),
-            connections: Arc::clone(&connections),
+            crowd: Arc::clone(&crowd),
+            rates: rates(&config.limits),
         };
         let (stage, stages) = watch::channel(Stage::Open);
         let (end, ended) = mpsc::channel(1);
@@ -152,7 +154,7 @@ impl App {
             traffic: &traffic,
             upstreams: &upstreams,
             tally: &tally,
-            connections: &connections,
+            crowd: &crowd,
             certificates: listeners.certificates,
             cores: lines,
             stages,
@@ -339,6 +341,16 @@ fn format(output: &OutputSettings) -> Format {
 /// Tells this process's stream of numbers from any other's.
 fn instance() -> String {
     uuid::Uuid::now_v7().simple().to_string()
+}
+
+/// Whose connections are not counted by address: those of proxies are other people's.
+fn uncounted(config: &Config) -> Vec<ipnet::IpNet> {
+    [&config.limits.exempt[..], &config.exchange.trusted_proxies].concat()
+}
+
+fn rates(limits: &Limits) -> Option<Arc<Rates>> {
+    let rate = limits.requests.clone()?;
+    Some(Arc::new(Rates::new(rate, limits.exempt.clone(), crate::time::monotonic())))
 }
 
 /// The key for hashes of user ids: the user's own, so that they are the same in every run, else a new one.

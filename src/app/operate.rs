@@ -10,7 +10,7 @@ pub use crate::admin::ReloadRequest;
 use crate::admin::{self, Admin, CoreLine, ReloadOutcome, ReloadProblem, ReloadReport, Sources};
 use crate::config::{Problem, Severity};
 use crate::exchange::{Tally, Traffic};
-use crate::listen::{ConnectionCount, Stage};
+use crate::listen::{Crowd, Stage};
 use crate::metrics::Collect;
 use crate::pipeline::Announcer;
 use crate::pipeline::announce::PROXY_LOGGER;
@@ -61,7 +61,7 @@ pub(super) struct View<'a> {
     pub(super) traffic: &'a Arc<Traffic>,
     pub(super) upstreams: &'a Arc<[Arc<Cluster>]>,
     pub(super) tally: &'a Arc<Tally>,
-    pub(super) connections: &'a Arc<ConnectionCount>,
+    pub(super) crowd: &'a Arc<Crowd>,
     pub(super) certificates: Vec<Certificate>,
     pub(super) cores: Vec<CoreLine>,
     pub(super) stages: watch::Receiver<Stage>,
@@ -80,7 +80,7 @@ pub(super) fn start(
     let process = Process { started: time::wall_now(), workers: view.cores.len() };
     let collectors: Vec<Arc<dyn Collect>> = vec![
         Arc::new(process),
-        Arc::new(Connections(Arc::clone(view.connections))),
+        Arc::new(Connections(Arc::clone(view.crowd))),
         Arc::new(Certificates(view.certificates)),
         Arc::clone(view.traffic) as Arc<dyn Collect>,
         Arc::new(Clusters(Arc::clone(view.upstreams))),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::disk;
 use crate::exchange::Tally;
-use crate::listen::ConnectionCount;
+use crate::listen::Crowd;
 use crate::metrics::{Collect, Exposition, Kind};
 use crate::net::expiry;
 use crate::pipeline::{Reason, Report};
@@ -80,11 +80,11 @@ fn number_of(status: &str, field: &str) -> Option<u64> {
 }
 
 /// Connections of clients.
-pub(super) struct Connections(pub(super) Arc<ConnectionCount>);
+pub(super) struct Connections(pub(super) Arc<Crowd>);
 
 impl Collect for Connections {
     fn collect(&self, exposition: &mut Exposition) {
-        let now = self.0.now() as u64;
+        let now = self.0.len() as u64;
         exposition.single("gatelog_connections", Kind::Gauge, "Connections of clients that are open.", now);
     }
 }

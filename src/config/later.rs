@@ -20,11 +20,10 @@ pub(super) fn not_yet(name: &str) -> Complaint {
 }
 
 /// Section and its keys.
-const KEYS: [(&str, &[&str]); 6] = [
+const KEYS: [(&str, &[&str]); 5] = [
     ("", &["store", "alerts"]),
     ("listen", &["proxy_protocol", "certificate"]),
     ("listen.tls", &["acme"]),
-    ("limits", &["body_min_rate", "connections_per_ip", "requests_per_second", "burst"]),
     ("route", &["timeouts"]),
     ("log", &["progress"]),
 ];

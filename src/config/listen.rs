@@ -1,6 +1,7 @@
 //! `[[listen]]` and `[limits]`.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 
 use super::address;
 use super::finding::{Complaint, Findings, quoted};
@@ -8,7 +9,7 @@ use super::reader::Section;
 use super::source::At;
 use super::tree::Node;
 use super::value::{choice, count_limit, is_off, size, size_limit, time_limit};
-use crate::listen::{Limits, ListenSettings, TlsSettings, TlsVersion};
+use crate::listen::{Limits, ListenSettings, RateKey, RequestRate, TlsSettings, TlsVersion};
 
 /// Every `[[listen]]`; without one, port 8080 of every address, as proxies do.
 pub(super) fn listeners(root: &mut Section<'_>) -> Vec<ListenSettings> {
@@ -82,8 +83,63 @@ pub(super) fn limits(mut section: Section<'_>) -> Limits {
     section.set("body_idle_timeout", &mut limits.body_idle_timeout, time_limit);
     section.set("keep_alive", &mut limits.keep_alive, time_limit);
     section.set("connections", &mut limits.connections, count_limit);
+    section.set("connections_per_ip", &mut limits.connections_per_ip, count_limit);
+    section.set("body_min_rate", &mut limits.body_min_rate, size_limit);
+    section.set("resets_per_connection", &mut limits.resets_per_connection, |node| {
+        Ok(count_limit(node)?.map(|n| n as u64))
+    });
     section.set("streams_per_connection", &mut limits.streams_per_connection, streams);
+    limits.exempt = section.list("exempt", address::network).unwrap_or_default();
+    limits.requests = request_rate(&mut section);
     limits
+}
+
+/// `limits.requests_per_second` and what stands beside it, which means nothing without it.
+fn request_rate(section: &mut Section<'_>) -> Option<RequestRate> {
+    let at = ["burst", "rate_key"].map(|key| (section.has(key), section.at(key), section.name(key)));
+    let per_second = section.read("requests_per_second", requests_per_second).flatten();
+    let burst = section.read("burst", burst);
+    let key = section.read("rate_key", rate_key).unwrap_or(RateKey::Ip);
+    let Some(per_second) = per_second else {
+        for (_, at, name) in at.into_iter().filter(|(is_there, ..)| *is_there) {
+            let message = format!("`{name}` has no effect: `limits.requests_per_second` is off");
+            section.reader.warning(at, message, "add requests_per_second = 50, or take it out");
+        }
+        return None;
+    };
+    Some(RequestRate { per_second, burst: burst.unwrap_or(per_second.get()), key })
+}
+
+/// Whole requests a second: a finer measure than the microsecond is not kept.
+const MOST_REQUESTS: usize = 1_000_000;
+
+fn requests_per_second(node: &Node) -> Result<Option<NonZeroU32>, Complaint> {
+    let count = count_limit(node)?.unwrap_or(0);
+    if count > MOST_REQUESTS {
+        let message = format!("{count} requests a second cannot be the limit");
+        return Err(Complaint::new(message, format!("{MOST_REQUESTS} at most, or \"off\"")));
+    }
+    Ok(NonZeroU32::new(count as u32))
+}
+
+fn burst(node: &Node) -> Result<u32, Complaint> {
+    let count = count_limit(node)?.unwrap_or(0);
+    let most = || Complaint::new(format!("a burst of {count} is too large"), format!("{MOST_REQUESTS} at most"));
+    u32::try_from(count).ok().filter(|_| count <= MOST_REQUESTS).ok_or_else(most)
+}
+
+/// `"ip"`, or `"header:NAME"`.
+fn rate_key(node: &Node) -> Result<RateKey, Complaint> {
+    let text = node.text()?;
+    match text.split_once(':') {
+        None if text == "ip" => Ok(RateKey::Ip),
+        Some(("header", name)) => {
+            let unknown =
+                |_| Complaint::new(format!("{} is no name of a header", quoted(name)), "letters, digits and -");
+            Ok(RateKey::Header(name.trim().parse().map_err(unknown)?))
+        }
+        _ => Err(Complaint::new(format!("{} is nothing to count by", quoted(text)), "\"ip\" or \"header:X-Api-Key\"")),
+    }
 }
 
 /// What the limits of a head may be. It is held in memory whole, so that even "off" ends at the upper bound: below

@@ -102,7 +102,7 @@ pub(super) struct Ledger {
     /// The beginning of the answer's body, where that is wanted.
     capture: RefCell<Option<Box<Capture>>>,
     /// What was found suspicious about it, a bit for each.
-    pub(super) suspicions: Cell<u16>,
+    pub(super) suspicions: Cell<u32>,
 }
 
 impl Exchange {
@@ -129,6 +129,11 @@ impl Exchange {
     /// The client speaks HTTP/1.0, which knows no chunks.
     pub fn is_http_1_0(&self) -> bool {
         self.0.facts.version == http::Version::HTTP_10
+    }
+
+    /// When its head was read.
+    pub fn started(&self) -> Instant {
+        self.0.start
     }
 
     /// What its head mentions.

@@ -10,6 +10,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::net::Peer;
 use crate::record::{Event, Level, Rejected};
 
 use super::{Exchange, Exchanges, SECURITY_LOGGER};
@@ -46,11 +47,23 @@ pub enum Sign {
     BodyTimeout,
     /// This proxy has passed the request on too often before.
     Loop,
+    /// A client asks more often than `limits.requests_per_second`.
+    RequestRate,
+    /// A body that came more slowly than `limits.body_min_rate`.
+    BodyRate,
+    /// More connections than `limits.connections`.
+    Connections,
+    /// More connections of a client than `limits.connections_per_ip`.
+    ConnectionsPerIp,
+    /// An HTTP/2 client that resets more than `limits.resets_per_connection`.
+    Resets,
+    /// An HTTP/2 client whose frames break the protocol, or are too many of a kind.
+    Http2,
 }
 
 impl Sign {
     /// Every sign.
-    pub const ALL: [Sign; 11] = [
+    pub const ALL: [Sign; 17] = [
         Sign::PathTraversal,
         Sign::SpoofedForwarding,
         Sign::DisguisedField,
@@ -62,6 +75,12 @@ impl Sign {
         Sign::BodyBytes,
         Sign::BodyTimeout,
         Sign::Loop,
+        Sign::RequestRate,
+        Sign::BodyRate,
+        Sign::Connections,
+        Sign::ConnectionsPerIp,
+        Sign::Resets,
+        Sign::Http2,
     ];
 
     /// The `reason` of the record. What `request_rejected` has for HTTP/1 is called the same.
@@ -78,6 +97,12 @@ impl Sign {
             Sign::BodyBytes => "body_bytes",
             Sign::BodyTimeout => "body_idle_timeout",
             Sign::Loop => "proxy_loop",
+            Sign::RequestRate => "requests_per_second",
+            Sign::BodyRate => "body_min_rate",
+            Sign::Connections => "connections",
+            Sign::ConnectionsPerIp => "connections_per_ip",
+            Sign::Resets => "resets_per_connection",
+            Sign::Http2 => "http2",
         }
     }
 }
@@ -98,7 +123,7 @@ impl Exchange {
     #[cold]
     pub fn suspect(&self, suspicion: &Suspicion<'_>) {
         let ledger = &self.0;
-        let bit = 1 << suspicion.sign as u16;
+        let bit = 1 << suspicion.sign as u32;
         let earlier = ledger.suspicions.replace(ledger.suspicions.get() | bit);
         if earlier & bit == 0 {
             ledger.core.meter.suspect(suspicion.sign);
@@ -126,6 +151,30 @@ impl Exchange {
 }
 
 impl Exchanges {
+    /// Writes a `security_event` about a connection, if not too many of its sign were written; `answer`: the status that
+    /// it was sent, and the id with it.
+    pub fn suspect(&self, peer: &Peer, sign: Sign, detail: &str, answer: Option<(u16, &str)>) {
+        self.meter.suspect(sign);
+        if !self.intake.allows(SECURITY_LOGGER, Level::Warning) {
+            return;
+        }
+        let spent = self.budget.borrow_mut().spend(sign, self.clock.now());
+        let Some(suppressed) = spent else { return };
+        self.warn(
+            Event::SecurityEvent,
+            &Rejected {
+                peer_address: Some(&self.policy.address_text(peer.address)),
+                ip_address: Some(&self.policy.ip_text(peer.ip)),
+                status_code: answer.map(|(status, _)| status),
+                reason: sign.as_str(),
+                detail,
+                excerpt: &[],
+                request_id: answer.map(|(_, id)| id),
+                suppressed,
+            },
+        );
+    }
+
     /// Tells of security events that were left out, where it has become quiet; all of them before the `last` word.
     pub fn tell_suppressed(&self, last: bool) {
         let now = self.clock.now();

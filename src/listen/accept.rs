@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -17,9 +16,10 @@ use tokio_rustls::TlsAcceptor;
 use crate::net::{Outbox, Peer, Stream, TlsSession};
 
 use super::connection::{self, Shared};
+use super::crowd::{Crowd, Crowded};
 use super::drain::{Drain, Stage};
 use super::gate::Refusal;
-use super::handler::Handler;
+use super::handler::{Handler, Offence};
 use super::settings::Limits;
 
 /// Connections that may wait to be accepted.
@@ -35,10 +35,6 @@ pub struct Listener {
     /// TLS, if it speaks it.
     pub tls: Option<Arc<ServerConfig>>,
 }
-
-/// How many connections there are on all cores.
-#[derive(Debug, Default)]
-pub struct ConnectionCount(AtomicUsize);
 
 /// Binds an address so that every core can have a socket of its own on it.
 pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
@@ -60,19 +56,13 @@ pub fn is_taken(address: SocketAddr) -> bool {
 /// What a core's serving needs.
 pub struct Serving<H> {
     shared: Rc<Shared<H>>,
-    connections: Arc<ConnectionCount>,
+    crowd: Arc<Crowd>,
 }
 
 impl<H: Handler> Serving<H> {
     /// Serves with this handler, within these limits, until the drain.
-    pub fn new(
-        handler: Rc<H>,
-        limits: Limits,
-        drain: Rc<Drain>,
-        outbox: Rc<Outbox>,
-        connections: Arc<ConnectionCount>,
-    ) -> Serving<H> {
-        Serving { shared: Rc::new(Shared { handler, limits, drain, outbox }), connections }
+    pub fn new(handler: Rc<H>, limits: Limits, drain: Rc<Drain>, outbox: Rc<Outbox>, crowd: Arc<Crowd>) -> Serving<H> {
+        Serving { shared: Rc::new(Shared { handler, limits, drain, outbox }), crowd }
     }
 
     /// Takes connections from all listeners until the drain, then waits for those that are open. Dropped, it drops them.
@@ -109,11 +99,10 @@ impl<H: Handler> Serving<H> {
     }
 
     async fn serve(self: Rc<Self>, tcp: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>) {
-        let counted = self.connections.enter();
-        if self.shared.limits.connections.is_some_and(|limit| counted.count > limit) {
-            self.turn_away(address);
-            return;
-        }
+        let _place = match self.crowd.enter(address.ip(), &self.shared.limits) {
+            Ok(place) => place,
+            Err(crowded) => return self.turn_away(&tcp, address, crowded, tls.is_some()),
+        };
         let Some(tls) = tls else {
             return connection::serve(Rc::clone(&self.shared), Stream::Plain(tcp), Peer::new(address, None)).await;
         };
@@ -127,35 +116,24 @@ impl<H: Handler> Serving<H> {
         }
     }
 
-    /// Over the limit there is no reading a request: the connection is closed, and that is recorded.
-    fn turn_away(&self, address: SocketAddr) {
-        let detail = "more connections than limits.connections".to_owned();
-        let refusal = Refusal { status: None, reason: "connections", detail, excerpt: Vec::new() };
-        self.shared.handler.refused(&Peer::new(address, None), &refusal);
-    }
-}
-
-impl ConnectionCount {
-    /// How many there are now.
-    pub fn now(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn enter(self: &Arc<Self>) -> Counted {
-        let count = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        Counted { all: Arc::clone(self), count }
-    }
-}
-
-/// One connection, counted until it is dropped.
-struct Counted {
-    all: Arc<ConnectionCount>,
-    count: usize,
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.all.0.fetch_sub(1, Ordering::Relaxed);
+    /// Over the limit nobody waits for a request: the connection is closed, and that is recorded. Where no handshake
+    /// stands before it, the client is told, if it takes that at once.
+    fn turn_away(&self, tcp: &TcpStream, address: SocketAddr, crowded: Crowded, tls: bool) {
+        let (offence, detail) = match crowded {
+            Crowded::All => (Offence::Connections, "more connections than limits.connections"),
+            Crowded::Client => {
+                (Offence::ConnectionsPerIp, "more connections of a client than limits.connections_per_ip")
+            }
+        };
+        let answer = self.shared.handler.offended(&Peer::new(address, None), offence, detail);
+        if !tls {
+            let socket = socket2::SockRef::from(tcp);
+            // What was sent already is read, for otherwise the kernel resets the connection and the answer is lost.
+            let mut unread = [std::mem::MaybeUninit::uninit(); 4096];
+            let _ = socket.send(&answer);
+            let _ = socket.shutdown(std::net::Shutdown::Write);
+            let _ = socket.recv(&mut unread);
+        }
     }
 }
 

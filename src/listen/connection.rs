@@ -20,7 +20,7 @@ use crate::net::{Outbox, Peer, Stream};
 use crate::time::{self, Deadline};
 
 use super::drain::{Drain, Stage};
-use super::handler::{Answering, Client, Handler};
+use super::handler::{Answering, Client, Handler, Offence};
 use super::head::HeadLimits;
 use super::settings::Limits;
 use super::wire::{Wire, WireIo};
@@ -83,6 +83,13 @@ struct Connection {
     peer: Rc<Peer>,
 }
 
+impl Connection {
+    /// Nothing is answered: it is no single request that is at fault.
+    fn offended<H: Handler>(&self, shared: &Shared<H>, offence: Offence, detail: &str) {
+        shared.handler.offended(&self.peer, offence, detail);
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
     H1,
@@ -143,7 +150,7 @@ async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
         // It looks for the client's end by reading ahead into memory that it makes for each request: `Wire` does that.
         .half_close(true)
         .serve_connection(io, calls(shared, client));
-    drive(shared, &client.wire, pin!(connection), |connection| connection.graceful_shutdown()).await
+    drive(shared, client, None, pin!(connection), |connection| connection.graceful_shutdown()).await
 }
 
 /// Streams run in tasks of their own: the driver is woken when one is over, since it may then be idle.
@@ -159,19 +166,23 @@ async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
         .max_concurrent_streams(shared.limits.streams_per_connection)
         .max_header_list_size(header_bytes)
         .serve_connection(io, calls(shared, client));
-    drive(shared, &client.wire, pin!(connection), |connection| connection.graceful_shutdown()).await
+    let resets = shared.limits.resets_per_connection;
+    drive(shared, client, resets, pin!(connection), |connection| connection.graceful_shutdown()).await
 }
 
-/// Polls hyper, and beside it what hyper does not know of: refusals, the drain, and time.
-async fn drive<H, C>(
+/// Polls hyper, and beside it what hyper does not know of: refusals, the drain, time, and a client that gives up more
+/// requests than it may.
+async fn drive<H: Handler, C>(
     shared: &Shared<H>,
-    wire: &Wire,
+    client: &Connection,
+    resets: Option<u64>,
     mut connection: Pin<&mut C>,
     graceful_shutdown: impl Fn(Pin<&mut C>),
 ) -> End
 where
     C: Future<Output = hyper::Result<()>>,
 {
+    let wire = &client.wire;
     let mut patience = Patience::new(&shared.limits);
     let mut drained = pin!(shared.drain.reached(Stage::Draining));
     let (mut watching, mut closing) = (false, false);
@@ -186,7 +197,16 @@ where
             closing = true;
             graceful_shutdown(connection.as_mut());
         }
-        if connection.as_mut().poll(cx).is_ready() {
+        if let Poll::Ready(served) = connection.as_mut().poll(cx) {
+            served
+                .err()
+                .as_ref()
+                .and_then(refused_by_h2)
+                .inspect(|detail| client.offended(shared, Offence::Http2, detail));
+            return Poll::Ready(End::Served);
+        }
+        if resets.is_some_and(|limit| wire.has_reset_more_than(limit)) {
+            client.offended(shared, Offence::Resets, "more streams were reset than limits.resets_per_connection");
             return Poll::Ready(End::Served);
         }
         if wire.poll_gone(cx).is_ready() {
@@ -210,6 +230,13 @@ where
         }
     })
     .await
+}
+
+/// What of an HTTP/2 client the library does not put up with: frames that break the protocol, or floods of CONTINUATION,
+/// PING, SETTINGS or resets, against which it has limits of its own.
+fn refused_by_h2(error: &hyper::Error) -> Option<String> {
+    let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    error.is_library().then(|| error.to_string())
 }
 
 /// What took too long.
@@ -372,7 +399,7 @@ fn calls<H: Handler>(
     let handler = Rc::clone(&shared.handler);
     let (peer, wire) = (Rc::clone(&connection.peer), Rc::clone(&connection.wire));
     service_fn(move |request| {
-        let client = Client { peer: Rc::clone(&peer), wire: Rc::clone(&wire), _running: wire.begin() };
+        let client = Client { peer: Rc::clone(&peer), wire: Rc::clone(&wire), running: wire.begin() };
         Rc::clone(&handler).call(client, request)
     })
 }

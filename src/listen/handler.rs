@@ -29,6 +29,23 @@ pub trait Handler: 'static {
 
     /// Takes note of bytes that are no request. Returns the whole response to send, as HTTP/1.1 bytes.
     fn refused(&self, peer: &Peer, refusal: &Refusal) -> Vec<u8>;
+
+    /// Takes note of what a connection does that is about none of its requests. Returns the whole response to send where
+    /// nothing was read yet, as HTTP/1.1 bytes.
+    fn offended(&self, peer: &Peer, offence: Offence, detail: &str) -> Vec<u8>;
+}
+
+/// Why a connection is turned away or closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offence {
+    /// One more than `limits.connections`.
+    Connections,
+    /// One more of this client than `limits.connections_per_ip`.
+    ConnectionsPerIp,
+    /// More streams reset than `limits.resets_per_connection`.
+    Resets,
+    /// HTTP/2 that the library refuses: frames that break the protocol, or too many of a kind.
+    Http2,
 }
 
 /// The connection that a request came on; it counts as busy for as long as somebody holds this.
@@ -37,5 +54,12 @@ pub struct Client {
     pub peer: Rc<Peer>,
     /// The connection itself.
     pub wire: Rc<Wire>,
-    pub(super) _running: Running,
+    pub(super) running: Running,
+}
+
+impl Client {
+    /// The head of an answer is there: a client that goes away from now on has not reset its request for nothing.
+    pub fn answered(&self) {
+        self.running.finish();
+    }
 }

@@ -8,6 +8,7 @@
 
 pub mod accept;
 mod connection;
+pub mod crowd;
 pub mod drain;
 pub mod gate;
 pub mod handler;
@@ -15,9 +16,10 @@ pub mod head;
 pub mod settings;
 pub mod wire;
 
-pub use accept::{ConnectionCount, Listener, Serving};
+pub use accept::{Listener, Serving};
+pub use crowd::{Crowd, Crowded};
 pub use drain::{Drain, Stage};
 pub use gate::Refusal;
-pub use handler::{Answering, Client, Handler};
-pub use settings::{Limits, ListenSettings, TlsSettings, TlsVersion};
+pub use handler::{Answering, Client, Handler, Offence};
+pub use settings::{Limits, ListenSettings, RateKey, RequestRate, TlsSettings, TlsVersion};
 pub use wire::{Running, Settle, Wire};

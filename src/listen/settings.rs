@@ -1,8 +1,12 @@
 //! What the user says about the near side: `[[listen]]` and `[limits]`.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use http::HeaderName;
+use ipnet::IpNet;
 
 /// One `[[listen]]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,8 +58,42 @@ pub struct Limits {
     pub keep_alive: Option<Duration>,
     /// Connections of all listeners together.
     pub connections: Option<usize>,
+    /// Connections of one client, an IPv6 network of 64 bits being one. Those of `exempt` networks are not counted.
+    pub connections_per_ip: Option<usize>,
+    /// How often a client may ask.
+    pub requests: Option<RequestRate>,
+    /// Least bytes a second of a request body, on average, once [`BODY_GRACE`] is over.
+    pub body_min_rate: Option<u64>,
+    /// HTTP/2 streams of a connection that the client resets before they are answered; past it the connection is closed,
+    /// if that is more than half of them.
+    pub resets_per_connection: Option<u64>,
+    /// Networks whose clients may connect and ask as often as they like.
+    pub exempt: Vec<IpNet>,
     /// Concurrent HTTP/2 streams of a connection.
     pub streams_per_connection: u32,
+}
+
+/// How long a request body may be slower than `limits.body_min_rate`.
+pub const BODY_GRACE: Duration = Duration::from_secs(5);
+
+/// `limits.requests_per_second` and what stands beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestRate {
+    /// Requests a second, a million at most.
+    pub per_second: NonZeroU32,
+    /// How many may come at once beside that.
+    pub burst: u32,
+    /// Who counts as one client.
+    pub key: RateKey,
+}
+
+/// Who counts as one client.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RateKey {
+    /// An address; an IPv6 network of 64 bits.
+    Ip,
+    /// The value of a request header; an address where there is none.
+    Header(HeaderName),
 }
 
 impl Default for Limits {
@@ -69,6 +107,11 @@ impl Default for Limits {
             body_idle_timeout: Some(Duration::from_secs(30)),
             keep_alive: Some(Duration::from_secs(75)),
             connections: Some(20_000),
+            connections_per_ip: None,
+            requests: None,
+            body_min_rate: None,
+            resets_per_connection: Some(500),
+            exempt: Vec::new(),
             streams_per_connection: 128,
         }
     }

@@ -45,6 +45,8 @@ pub struct Wire {
     running: Cell<usize>,
     /// Requests that have ever begun.
     begun: Cell<u64>,
+    /// How many of those were given up before they were answered.
+    resets: Cell<u64>,
     /// How many of those have given out something that the client has not taken.
     untaken: Cell<usize>,
     /// Bytes of any kind that the client has taken.
@@ -71,6 +73,7 @@ impl Wire {
             interim: RefCell::default(),
             running: Cell::default(),
             begun: Cell::default(),
+            resets: Cell::default(),
             untaken: Cell::default(),
             moved: Cell::default(),
             driver: RefCell::default(),
@@ -135,14 +138,21 @@ impl Wire {
     /// Notes that one more request runs.
     pub(super) fn begin(self: &Rc<Self>) -> Running {
         self.begun.set(self.begun.get() + 1);
-        self.run()
+        let running = self.run();
+        running.is_pending.set(true);
+        running
+    }
+
+    /// More than so many requests were given up before they were answered, and more than half of all.
+    pub(super) fn has_reset_more_than(&self, limit: u64) -> bool {
+        self.resets.get() > limit && self.resets.get() > self.begun.get() / 2
     }
 
     /// Notes that a request runs, until the guard is dropped: as long as its answer is not over, the connection is not
     /// idle.
     pub fn run(self: &Rc<Self>) -> Running {
         self.running.set(self.running.get() + 1);
-        Running { wire: Rc::clone(self), is_untaken: Cell::default() }
+        Running { wire: Rc::clone(self), is_untaken: Cell::default(), is_pending: Cell::default() }
     }
 
     /// Whoever has to know when a request is over that does not run in his own task.
@@ -383,12 +393,18 @@ impl Sender for Wire {
 pub struct Running {
     wire: Rc<Wire>,
     is_untaken: Cell<bool>,
+    /// It waits for its answer.
+    is_pending: Cell<bool>,
 }
 
 impl Running {
     /// The connection.
     pub fn wire(&self) -> &Rc<Wire> {
         &self.wire
+    }
+
+    pub(super) fn finish(&self) {
+        self.is_pending.set(false);
     }
 
     /// Notes whether it is the client's turn: something was given out, and no more has been asked for since.
@@ -404,6 +420,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.offer(false);
         self.wire.running.set(self.wire.running.get() - 1);
+        self.wire.resets.set(self.wire.resets.get() + u64::from(self.is_pending.get()));
         if let Some(driver) = &*self.wire.driver.borrow() {
             driver.wake_by_ref();
         }

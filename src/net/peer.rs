@@ -1,6 +1,6 @@
 //! Who is at the other end of a client's connection, rendered once for all its requests.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The far end of a client's connection.
 #[derive(Debug, Clone)]
@@ -28,6 +28,15 @@ pub struct TlsSession {
     pub sni: Option<Box<str>>,
     /// The protocol agreed upon.
     pub alpn: Option<Box<str>>,
+}
+
+/// What counts as one client where clients are counted: an IPv4 address, or the 64 bits of IPv6 that a network is given and
+/// within which its hosts choose as they like (RFC 4291 §2.5.4).
+pub fn block(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
+        ip => ip,
+    }
 }
 
 impl Peer {

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderName;
@@ -13,7 +13,8 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::exchange::{Exception, Exchange, WeakExchange};
-use crate::listen::{Running, Settle, Wire};
+use crate::listen::settings::BODY_GRACE;
+use crate::listen::{Limits, Running, Settle, Wire};
 use crate::record::Outcome;
 use crate::time::{self, Deadline};
 use crate::upstream::{ResponseBody, UpstreamError};
@@ -29,23 +30,24 @@ pub struct RequestBody {
     size: u64,
     wire: Rc<Wire>,
     limit: Option<u64>,
-    idle: Option<Duration>,
-    deadline: Deadline,
+    patience: Patience,
     /// Something of it is gone.
     touched: bool,
 }
 
 impl RequestBody {
-    /// At most `limit` bytes, and never longer than `idle` without any.
-    pub fn new(
-        incoming: Incoming,
-        exchange: &Exchange,
-        wire: Rc<Wire>,
-        limit: Option<u64>,
-        idle: Option<Duration>,
-    ) -> RequestBody {
+    /// At most as large, and at least as fast, as these limits say.
+    pub fn new(incoming: Incoming, exchange: &Exchange, wire: Rc<Wire>, limits: &Limits) -> RequestBody {
         let exchange = exchange.downgrade();
-        RequestBody { incoming, exchange, size: 0, wire, limit, idle, deadline: Deadline::default(), touched: false }
+        let patience = Patience {
+            idle: limits.body_idle_timeout,
+            min_rate: limits.body_min_rate,
+            waited: Duration::ZERO,
+            since: None,
+            is_too_slow: false,
+            deadline: Deadline::default(),
+        };
+        RequestBody { incoming, exchange, size: 0, wire, limit: limits.body_bytes, patience, touched: false }
     }
 
     /// For attempts to share: the one that takes the first piece of it is the last.
@@ -77,21 +79,60 @@ impl http_body::Body for RequestBody {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.touched = true;
-                self.deadline.clear();
+                self.patience.stop();
                 let counted = frame.data_ref().map_or(Ok(()), |data| self.count(data.len()));
                 Poll::Ready(Some(counted.map(|()| filter_trailers(frame, &[]))))
             }
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(self.cause()))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
-                if !self.deadline.is_set() {
-                    let idle = self.idle;
-                    self.deadline.set(time::monotonic(), idle);
-                }
-                self.deadline.poll(cx).map(|()| Some(Err(BodyError::Timeout)))
+                let size = self.size;
+                self.patience.poll(size, cx).map(|error| Some(Err(error)))
             }
         }
     }
+}
+
+/// How long a client may let us wait: for the next piece of a body, and for all of them together. Time in which nobody
+/// asks for more is not the client's.
+struct Patience {
+    idle: Option<Duration>,
+    /// Bytes a second.
+    min_rate: Option<u64>,
+    waited: Duration,
+    /// When this wait began.
+    since: Option<Instant>,
+    /// What this wait may take is what is left at the least rate.
+    is_too_slow: bool,
+    deadline: Deadline,
+}
+
+impl Patience {
+    /// Ready when it has been too long, after so many bytes.
+    fn poll(&mut self, size: u64, cx: &mut Context<'_>) -> Poll<BodyError> {
+        if self.since.is_none() {
+            let now = time::monotonic();
+            self.since = Some(now);
+            let all = self.min_rate.map(|rate| (BODY_GRACE + seconds(size, rate)).saturating_sub(self.waited));
+            self.is_too_slow = all.is_some_and(|all| self.idle.is_none_or(|idle| all < idle));
+            self.deadline.set(now, if self.is_too_slow { all } else { self.idle });
+        }
+        let error = if self.is_too_slow { BodyError::TooSlow } else { BodyError::Timeout };
+        self.deadline.poll(cx).map(|()| error)
+    }
+
+    /// Something has come.
+    fn stop(&mut self) {
+        self.deadline.clear();
+        if let (Some(since), true) = (self.since.take(), self.min_rate.is_some()) {
+            self.waited += time::monotonic().saturating_duration_since(since);
+        }
+    }
+}
+
+/// How long so many bytes take at a rate.
+fn seconds(bytes: u64, rate: u64) -> Duration {
+    Duration::from_micros((u128::from(bytes) * 1_000_000 / u128::from(rate.max(1))).min(u128::from(u64::MAX)) as u64)
 }
 
 /// A response's body on its way to the client.

@@ -1,5 +1,7 @@
 //! Why a request is answered by gatelog itself, and the one table from that to status, outcome and token.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use crate::exchange::Sign;
@@ -51,6 +53,8 @@ pub enum Refused {
     TooManyFields,
     /// This proxy has passed it on before.
     Loop,
+    /// More requests of the client than `limits.requests_per_second`; it had better wait so long.
+    TooOften(Duration),
 }
 
 /// How a request's body can break off.
@@ -60,6 +64,8 @@ pub enum BodyError {
     ClientGone,
     /// Nothing came for `limits.body_idle_timeout`.
     Timeout,
+    /// It came more slowly than `limits.body_min_rate`.
+    TooSlow,
     /// More than `limits.body_bytes`.
     TooLarge,
     /// Its chunked coding is malformed.
@@ -71,6 +77,7 @@ impl std::fmt::Display for BodyError {
         f.write_str(match self {
             BodyError::ClientGone => "the client left before its request body was whole",
             BodyError::Timeout => "the request body did not come within limits.body_idle_timeout",
+            BodyError::TooSlow => "the request body came more slowly than limits.body_min_rate",
             BodyError::TooLarge => "the request body is larger than limits.body_bytes",
             BodyError::Malformed => "the request body's chunked coding is malformed",
         })
@@ -134,6 +141,7 @@ impl Failure {
             Failure::Refused(refused) => refused.sign(),
             Failure::Body(BodyError::TooLarge) => Some(Sign::BodyBytes),
             Failure::Body(BodyError::Timeout) => Some(Sign::BodyTimeout),
+            Failure::Body(BodyError::TooSlow) => Some(Sign::BodyRate),
             // Its bytes have their `request_rejected`.
             Failure::Body(BodyError::Malformed) => None,
             Failure::Body(BodyError::ClientGone)
@@ -143,6 +151,14 @@ impl Failure {
             | Failure::QueueTimeout
             | Failure::Upstream(_)
             | Failure::Panicked => None,
+        }
+    }
+
+    /// After how many seconds it is worth trying again, where that is known.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Failure::Refused(Refused::TooOften(wait)) => Some(wait.as_millis().div_ceil(1000) as u64),
+            _ => None,
         }
     }
 
@@ -184,6 +200,7 @@ impl Refused {
             Refused::HeadTooLarge | Refused::TooManyFields => {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Outcome::Limited, "http_request_error")
             }
+            Refused::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, Outcome::Limited, "http_request_denied"),
             Refused::Loop => (StatusCode::LOOP_DETECTED, Outcome::Rejected, "proxy_loop_detected"),
         };
         Verdict { status: Some(status), outcome, token, phase: Some(Phase::ReadRequest) }
@@ -198,6 +215,7 @@ impl Refused {
             Refused::HeadTooLarge => Some(Sign::HeaderBytes),
             Refused::TooManyFields => Some(Sign::HeaderCount),
             Refused::Loop => Some(Sign::Loop),
+            Refused::TooOften(_) => Some(Sign::RequestRate),
             Refused::MaxForwards | Refused::Expectation => None,
         }
     }
@@ -213,6 +231,7 @@ impl Refused {
             Refused::TargetTooLong => "the request target is longer than limits.uri_bytes",
             Refused::HeadTooLarge => "the head is larger than limits.header_bytes",
             Refused::TooManyFields => "the head has more fields than limits.header_count",
+            Refused::TooOften(_) => "more requests of this client than limits.requests_per_second",
             Refused::Loop => "the request has passed this proxy before",
         }
     }
@@ -222,7 +241,9 @@ impl BodyError {
     fn verdict(self) -> Verdict {
         let (status, outcome, token) = match self {
             BodyError::ClientGone => (None, Outcome::ClientAbort, "client_abort"),
-            BodyError::Timeout => (Some(StatusCode::REQUEST_TIMEOUT), Outcome::ClientTimeout, "client_timeout"),
+            BodyError::Timeout | BodyError::TooSlow => {
+                (Some(StatusCode::REQUEST_TIMEOUT), Outcome::ClientTimeout, "client_timeout")
+            }
             BodyError::TooLarge => (Some(StatusCode::PAYLOAD_TOO_LARGE), Outcome::Limited, "http_request_error"),
             BodyError::Malformed => (Some(StatusCode::BAD_REQUEST), Outcome::Rejected, "http_request_error"),
         };

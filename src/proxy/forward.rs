@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use http_body::Body as _;
 
 use crate::exchange::{Exception, Exchange, Sign, Suspicion};
-use crate::listen::{Client, Limits};
+use crate::listen::Client;
 use crate::upstream::{
     Answering, BodyCoding, Connection, Outgoing, ResponseBody, ResponseHead, Upstream, Watch, exchange,
 };
@@ -40,6 +40,11 @@ impl Proxy {
         if let Some(detail) = traversal::suspicion(head.uri.path().as_bytes()) {
             exchange.suspect(&Suspicion { sign: Sign::PathTraversal, detail, excerpt: head.uri.path().as_bytes() });
         }
+        if let Some(rates) = &self.rates {
+            let client = self.exchanges.client_ip(client.peer.ip, &head.headers);
+            let admitted = rates.admit(client, &head.headers, exchange.started());
+            admitted.map_err(|wait| Failure::Refused(Refused::TooOften(wait)))?;
+        }
         measure(head, &self.limits).map_err(Failure::Refused)?;
         let mentions = exchange.mentions();
         let admitted =
@@ -54,10 +59,8 @@ impl Proxy {
         let upstream = self.upstreams.select(named, || host_of(head), head.uri.path()).ok_or(Failure::NoUpstream)?;
         exchange.chosen(&upstream.name);
         // Shared by attempts, and not inside the future: few requests have one.
-        let body = (admitted.coding != BodyCoding::None).then(|| {
-            let Limits { body_bytes, body_idle_timeout, .. } = self.limits;
-            RequestBody::new(body, exchange, Rc::clone(&client.wire), body_bytes, body_idle_timeout).shared()
-        });
+        let body = (admitted.coding != BodyCoding::None)
+            .then(|| RequestBody::new(body, exchange, Rc::clone(&client.wire), &self.limits).shared());
         let trip = Trip { proxy: self, exchange, client, upstream, admitted: &admitted, answered: Cell::new(false) };
         let (answer, body) = trip.run(head, body).await?;
         Ok(trip.deliver(answer, body))

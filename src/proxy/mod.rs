@@ -7,24 +7,27 @@ pub mod failure;
 mod forward;
 pub mod headers;
 mod panic;
+pub mod rate;
 pub mod respond;
 pub mod select;
 mod traversal;
 
 pub use body::Body;
 pub use failure::Failure;
+pub use rate::Rates;
 pub use select::Upstreams;
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
-use crate::exchange::{Exception, Exchange, Exchanges, Suspicion};
-use crate::listen::{Answering, Client, Handler, Limits, Refusal};
+use crate::exchange::{Exception, Exchange, Exchanges, RequestId, Sign, Suspicion};
+use crate::listen::{Answering, Client, Handler, Limits, Offence, Refusal};
 use crate::net::Peer;
 use crate::record::Rejected;
 
@@ -38,15 +41,17 @@ pub struct Proxy {
     exchanges: Rc<Exchanges>,
     upstreams: Upstreams,
     limits: Limits,
+    /// Where clients may ask only so often.
+    rates: Option<Arc<Rates>>,
     /// What an application says to us alone, wherever in an answer it says it.
     private: Rc<[HeaderName]>,
 }
 
 impl Proxy {
     /// A proxy to these upstreams.
-    pub fn new(exchanges: Rc<Exchanges>, upstreams: Upstreams, limits: Limits) -> Proxy {
+    pub fn new(exchanges: Rc<Exchanges>, upstreams: Upstreams, limits: Limits, rates: Option<Arc<Rates>>) -> Proxy {
         let private = exchanges.users().stripped().chain(upstreams.exception_headers()).cloned().collect();
-        Proxy { exchanges, upstreams, limits, private }
+        Proxy { exchanges, upstreams, limits, rates, private }
     }
 
     /// Its upstreams.
@@ -81,8 +86,12 @@ impl Proxy {
             let nothing = Body::own(bytes::Bytes::new(), exchange.clone(), &client.wire);
             return response(StatusCode::BAD_REQUEST, HeaderMap::new(), nothing);
         };
+        client.answered();
         let content = Content { status, token: Some(verdict.token), request_id: exchange.id().as_str() };
-        let answer = respond::render(&content, accept);
+        let mut answer = respond::render(&content, accept);
+        if let Some(seconds) = failure.retry_after() {
+            answer.headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         self.own(exchange, client, status, answer)
     }
 
@@ -121,7 +130,10 @@ impl Handler for Proxy {
                 poll_fn(|cx| panic::poll(forwarding.as_mut(), cx)).await
             };
             Ok(match forwarded.unwrap_or(Err(Failure::Panicked)) {
-                Ok(response) => response,
+                Ok(response) => {
+                    client.answered();
+                    response
+                }
                 Err(failure) => self.answer(&exchange, &client, head.headers.get(header::ACCEPT), &failure),
             })
         })
@@ -141,10 +153,29 @@ impl Handler for Proxy {
             request_id: Some(id.as_str()),
             suppressed: 0,
         });
-        let Some(status) = refusal.status.and_then(|status| StatusCode::from_u16(status).ok()) else {
-            return Vec::new();
+        match refusal.status.and_then(|status| StatusCode::from_u16(status).ok()) {
+            Some(status) => self.raw(status, "http_request_error", &id),
+            None => Vec::new(),
+        }
+    }
+
+    fn offended(&self, peer: &Peer, offence: Offence, detail: &str) -> Vec<u8> {
+        let (sign, status) = match offence {
+            Offence::Connections => (Sign::Connections, Some(StatusCode::SERVICE_UNAVAILABLE)),
+            Offence::ConnectionsPerIp => (Sign::ConnectionsPerIp, Some(StatusCode::TOO_MANY_REQUESTS)),
+            Offence::Resets => (Sign::Resets, None),
+            Offence::Http2 => (Sign::Http2, None),
         };
-        let content = Content { status, token: Some("http_request_error"), request_id: id.as_str() };
+        let id = self.exchanges.mint();
+        self.exchanges.suspect(peer, sign, detail, status.map(|status| (status.as_u16(), id.as_str())));
+        status.map_or_else(Vec::new, |status| self.raw(status, "connection_limit_reached", &id))
+    }
+}
+
+impl Proxy {
+    /// A whole answer to no request in particular, as HTTP/1.1 bytes.
+    fn raw(&self, status: StatusCode, token: &'static str, id: &RequestId) -> Vec<u8> {
+        let content = Content { status, token: Some(token), request_id: id.as_str() };
         let date = crate::time::http_date(crate::time::wall_now());
         respond::render_raw(&content, self.exchanges.settings().request_id.header.as_str(), &date)
     }

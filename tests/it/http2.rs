@@ -18,7 +18,7 @@ use crate::support::tls::Authority;
 use crate::support::{DEADLINE, Fault, PARALLEL, Setup, TestProxy, Upstream, misbehave};
 
 /// A connection, and the task that drives it.
-struct H2 {
+pub(crate) struct H2 {
     sender: SendRequest<Bytes>,
     driver: JoinHandle<()>,
 }
@@ -32,7 +32,7 @@ impl H2 {
         H2 { sender, driver }
     }
 
-    async fn connect(addr: SocketAddr) -> H2 {
+    pub(crate) async fn connect(addr: SocketAddr) -> H2 {
         H2::over(TcpStream::connect(addr).await.unwrap()).await
     }
 
@@ -44,12 +44,17 @@ impl H2 {
         H2::over(stream).await
     }
 
-    fn send(&mut self, method: &str, id: &str, end: bool) -> (h2::client::ResponseFuture, h2::SendStream<Bytes>) {
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        id: &str,
+        end: bool,
+    ) -> (h2::client::ResponseFuture, h2::SendStream<Bytes>) {
         let request = Request::builder().method(method).uri("http://test.example/h2").header("x-request-id", id);
         self.sender.send_request(request.body(()).unwrap(), end).unwrap()
     }
 
-    async fn get(&mut self, id: &str) -> (StatusCode, Vec<u8>) {
+    pub(crate) async fn get(&mut self, id: &str) -> (StatusCode, Vec<u8>) {
         let response = self.send("GET", id, true).0.await.unwrap();
         (response.status(), whole(response.into_body()).await.unwrap())
     }
@@ -71,8 +76,8 @@ async fn whole(mut body: RecvStream) -> Result<Vec<u8>, h2::Error> {
 }
 
 /// Runs a test's client on a runtime of its own.
-fn run<T>(client: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+pub(crate) fn run<T>(client: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(DEADLINE, client).await.unwrap() })
 }
 
@@ -83,7 +88,7 @@ async fn told(channel: &Arc<Mutex<mpsc::Receiver<()>>>) {
 }
 
 /// An upstream that tells when it has read a request's head, sends `then`, and tells when the proxy is gone.
-fn observed(then: &'static str) -> (Upstream, Arc<Mutex<mpsc::Receiver<()>>>) {
+pub(crate) fn observed(then: &'static str) -> (Upstream, Arc<Mutex<mpsc::Receiver<()>>>) {
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let upstream = Upstream::script(move |conn| {

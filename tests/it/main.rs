@@ -91,6 +91,9 @@ mod shutdown;
 /// `gatelog verify`: clean on a whole log, not on one that was tampered with.
 mod verify;
 
+/// How many connections and requests a client may have, and how slow it may be.
+mod limits;
+
 /// Bytes that no honest client sends, table by table.
 mod hostile;
 

@@ -356,3 +356,21 @@ fn a_variable_that_holds_a_secret_need_set_no_key() {
 }
 
 const UPSTREAM: &str = "[[upstream]]\nname = \"app\"\nservers = [\"http://127.0.0.1:8000\"]\n";
+
+#[test]
+fn limits_of_clients() {
+    use crate::listen::{RateKey, RequestRate};
+    let config = config(
+        "[limits]\nconnections_per_ip = 20\nrequests_per_second = 10\nrate_key = \"header:X-Api-Key\"\n\
+         body_min_rate = \"1KB\"\nexempt = [\"10.0.0.0/8\"]\nresets_per_connection = 0\n",
+    );
+    let limits = &config.limits;
+    let rate = RequestRate {
+        per_second: 10.try_into().unwrap(),
+        burst: 10,
+        key: RateKey::Header("x-api-key".parse().unwrap()),
+    };
+    assert_eq!(limits.requests, Some(rate));
+    assert_eq!((limits.connections_per_ip, limits.body_min_rate), (Some(20), Some(1024)));
+    assert_eq!((limits.exempt.len(), limits.resets_per_connection), (1, None));
+}
