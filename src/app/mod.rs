@@ -117,7 +117,7 @@ impl App {
         let upstreams = upstreams::clusters(config)?;
         let control = Arc::new(start_outputs(config)?);
         let tally = Arc::new(Tally::new(&config.exchange.events));
-        let traffic = Arc::new(Traffic::new(&table));
+        let traffic = Arc::new(Traffic::default());
         let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
         let crowd = Arc::new(Crowd::new(uncounted(config)));
         let setup = core::Setup {

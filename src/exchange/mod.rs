@@ -145,7 +145,7 @@ impl Exchanges {
             budget: RefCell::default(),
             shutting_down: Cell::default(),
             tally: Arc::clone(&shared.tally),
-            meter: shared.traffic.enter(),
+            meter: shared.traffic.enter(&shared.table),
             events: Events::new(&shared.settings.events, shared.hash_key.clone()),
         })
     }

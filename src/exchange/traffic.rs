@@ -34,23 +34,33 @@ const CLASSES: [&str; 7] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx", "other"];
 /// Counts of one route and method.
 const CELLS: usize = CLASSES.len() * Outcome::ALL.len();
 
+/// Names of routes that are told apart: a configuration that is read again and again must not fill the memory.
+const MOST_NAMES: usize = 16 * 1024;
+/// The route of all beyond.
+const OTHER: &str = "other";
+
 /// What all cores count.
+#[derive(Debug, Default)]
+pub struct Traffic(Mutex<Books>);
+
 #[derive(Debug)]
-pub struct Traffic {
-    /// The names of routes, each once; the first is [`UNMATCHED`].
+struct Books {
+    /// The names of routes of any table so far, each once; the first is [`UNMATCHED`].
     names: Vec<Arc<str>>,
-    /// Which of the names each route of the table has.
-    of_route: Vec<usize>,
-    cores: Mutex<Vec<Arc<Block>>>,
+    places: BTreeMap<Arc<str>, usize>,
+    cores: Vec<Arc<Block>>,
+    /// What those have counted that count no more.
+    ended: Block,
 }
 
-/// The counters of one core.
-#[derive(Debug)]
+/// The counters of one core, for the routes of one table.
+#[derive(Debug, Default)]
 #[repr(align(128))]
 struct Block {
     begun: Counter,
     ended: Counter,
-    routes: Box<[RouteCounters]>,
+    /// By the places of their names; those that became known later are missing.
+    routes: Vec<RouteCounters>,
     suspicions: [Counter; Sign::ALL.len()],
     rejections: Words,
 }
@@ -94,59 +104,101 @@ pub struct Ended<'a> {
     pub response_bytes: u64,
 }
 
-/// One core's way to its counters.
+/// One core's way to its counters, as long as one table of routes is in force.
 #[derive(Debug)]
 pub struct Meter {
     traffic: Arc<Traffic>,
     block: Arc<Block>,
-}
-
-impl Default for Traffic {
-    /// Where there are no routes.
-    fn default() -> Self {
-        Traffic { names: vec![UNMATCHED.into()], of_route: Vec::new(), cores: Mutex::default() }
-    }
+    /// Which of the names each route of the table has.
+    of_route: Vec<usize>,
 }
 
 impl Traffic {
-    /// Nothing counted yet, for the routes of this table.
-    pub fn new(table: &Table) -> Traffic {
-        let mut traffic = Traffic::default();
-        let mut places = BTreeMap::from([(Arc::clone(&traffic.names[0]), 0)]);
-        for route in table.routes() {
-            let place = *places.entry(Arc::clone(&route.name)).or_insert(traffic.names.len());
-            if place == traffic.names.len() {
-                traffic.names.push(Arc::clone(&route.name));
-            }
-            traffic.of_route.push(place);
-        }
-        traffic
-    }
-
     /// How many requests run.
     pub fn in_flight(&self) -> u64 {
-        let cores = self.blocks();
-        // In this order what ends meanwhile counts as still running.
-        let ended: u64 = cores.iter().map(|core| core.ended.get()).sum();
-        cores.iter().map(|core| core.begun.get()).sum::<u64>().saturating_sub(ended)
+        self.books().in_flight()
     }
 
-    /// Counters for one core.
-    pub fn enter(self: &Arc<Self>) -> Meter {
-        let block = Arc::new(Block {
-            begun: Counter::default(),
-            ended: Counter::default(),
-            routes: self.names.iter().map(|_| RouteCounters::default()).collect(),
-            suspicions: Default::default(),
-            rejections: Words::default(),
-        });
-        self.blocks().push(Arc::clone(&block));
-        Meter { traffic: Arc::clone(self), block }
+    /// Counters for one core, for the routes of this table. Names that were there before go on with their counts.
+    pub fn enter(self: &Arc<Self>, table: &Table) -> Meter {
+        let mut books = self.books();
+        let of_route = table.routes().iter().map(|route| books.place(&route.name)).collect();
+        let routes = books.names.iter().map(|_| RouteCounters::default()).collect();
+        let block = Arc::new(Block { routes, ..Block::default() });
+        books.cores.push(Arc::clone(&block));
+        Meter { traffic: Arc::clone(self), block, of_route }
     }
 
-    fn blocks(&self) -> MutexGuard<'_, Vec<Arc<Block>>> {
+    fn books(&self) -> MutexGuard<'_, Books> {
         // Nothing panics while it holds the lock, and nothing on a request's way takes it.
-        self.cores.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Books {
+    fn default() -> Self {
+        let unmatched: Arc<str> = UNMATCHED.into();
+        let places = BTreeMap::from([(Arc::clone(&unmatched), 0)]);
+        Books { names: vec![unmatched], places, cores: Vec::new(), ended: Block::default() }
+    }
+}
+
+impl Books {
+    fn place(&mut self, name: &Arc<str>) -> usize {
+        if let Some(place) = self.places.get(name) {
+            return *place;
+        }
+        let name = if self.names.len() < MOST_NAMES { Arc::clone(name) } else { OTHER.into() };
+        let new = self.names.len();
+        let place = *self.places.entry(Arc::clone(&name)).or_insert(new);
+        if place == new {
+            self.names.push(name);
+        }
+        place
+    }
+
+    fn in_flight(&self) -> u64 {
+        // In this order what ends meanwhile counts as still running.
+        let ended: u64 = self.blocks().map(|block| block.ended.get()).sum();
+        self.blocks().map(|block| block.begun.get()).sum::<u64>().saturating_sub(ended)
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.cores.iter().map(|core| &**core).chain([&self.ended])
+    }
+}
+
+impl Block {
+    /// Takes over the counts of a block that nobody writes to any more.
+    fn absorb(&mut self, ended: &Block) {
+        self.begun.add(ended.begun.get());
+        self.ended.add(ended.ended.get());
+        let known = self.routes.len().max(ended.routes.len());
+        self.routes.resize_with(known, RouteCounters::default);
+        self.routes.iter().zip(&ended.routes).for_each(|(route, more)| route.absorb(more));
+        self.suspicions.iter().zip(&ended.suspicions).for_each(|(count, more)| count.add(more.get()));
+        self.rejections.absorb(&ended.rejections);
+    }
+}
+
+impl RouteCounters {
+    fn absorb(&self, ended: &RouteCounters) {
+        for (cells, more) in self.methods.iter().zip(&ended.methods) {
+            let Some(more) = more.get() else { continue };
+            let cells = cells.get_or_init(Box::default);
+            cells.0.iter().zip(&more.0).for_each(|(cell, more)| cell.add(more.get()));
+        }
+        self.durations.absorb(&ended.durations);
+        self.request_bytes.add(ended.request_bytes.get());
+        self.response_bytes.add(ended.response_bytes.get());
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        let mut books = self.traffic.books();
+        books.cores.retain(|core| !Arc::ptr_eq(core, &self.block));
+        books.ended.absorb(&self.block);
     }
 }
 
@@ -158,7 +210,7 @@ impl Meter {
 
     /// A request is over.
     pub fn end(&self, ended: &Ended<'_>) {
-        let place = ended.route.and_then(|route| self.traffic.of_route.get(route)).copied().unwrap_or_default();
+        let place = ended.route.and_then(|route| self.of_route.get(route)).copied().unwrap_or_default();
         self.block.ended.add(1);
         // There is one for each name, and the first is for whatever else.
         let Some(route) = self.block.routes.get(place) else { return };
@@ -257,18 +309,18 @@ impl RouteTotals {
 
 impl Collect for Traffic {
     fn collect(&self, exposition: &mut Exposition) {
-        let cores = self.blocks().clone();
-        self.collect_routes(&cores, exposition);
+        let books = self.books();
+        books.collect_routes(exposition);
         let help = "Requests that run now.";
-        exposition.single("gatelog_requests_in_flight", Kind::Gauge, help, self.in_flight());
-        collect_refused(&cores, exposition);
+        exposition.single("gatelog_requests_in_flight", Kind::Gauge, help, books.in_flight());
+        books.collect_refused(exposition);
     }
 }
 
-impl Traffic {
-    fn collect_routes(&self, cores: &[Arc<Block>], exposition: &mut Exposition) {
+impl Books {
+    fn collect_routes(&self, exposition: &mut Exposition) {
         let totals = |(at, name): (usize, &Arc<str>)| {
-            (Arc::clone(name), RouteTotals::of(cores.iter().filter_map(|core| core.routes.get(at))))
+            (Arc::clone(name), RouteTotals::of(self.blocks().filter_map(|block| block.routes.get(at))))
         };
         let routes: Vec<(Arc<str>, RouteTotals)> = self.names.iter().enumerate().map(totals).collect();
         let help = "Requests that are over, by what their completed records say.";
@@ -286,19 +338,19 @@ impl Traffic {
         let mut family = exposition.family("gatelog_response_body_bytes", Kind::Counter, help);
         routes.iter().for_each(|(name, totals)| family.sample(&[("route", name)], totals.response_bytes));
     }
-}
 
-fn collect_refused(cores: &[Arc<Block>], exposition: &mut Exposition) {
-    let mut reasons = BTreeMap::new();
-    cores.iter().for_each(|core| core.rejections.add_to(&mut reasons));
-    let help = "What came and was no request, by the reason of its request_rejected.";
-    let mut family = exposition.family("gatelog_rejected", Kind::Counter, help);
-    reasons.iter().for_each(|(reason, count)| family.sample(&[("reason", reason)], *count));
-    let help = "Requests with something suspicious, by the reason of their security_event, written or not.";
-    let mut family = exposition.family("gatelog_suspicious_requests", Kind::Counter, help);
-    for sign in Sign::ALL {
-        let count = cores.iter().map(|core| core.suspicions[sign as usize].get()).sum();
-        family.sample(&[("reason", sign.as_str())], count);
+    fn collect_refused(&self, exposition: &mut Exposition) {
+        let mut reasons = BTreeMap::new();
+        self.blocks().for_each(|block| block.rejections.add_to(&mut reasons));
+        let help = "What came and was no request, by the reason of its request_rejected.";
+        let mut family = exposition.family("gatelog_rejected", Kind::Counter, help);
+        reasons.iter().for_each(|(reason, count)| family.sample(&[("reason", reason)], *count));
+        let help = "Requests with something suspicious, by the reason of their security_event, written or not.";
+        let mut family = exposition.family("gatelog_suspicious_requests", Kind::Counter, help);
+        for sign in Sign::ALL {
+            let count = self.blocks().map(|block| block.suspicions[sign as usize].get()).sum();
+            family.sample(&[("reason", sign.as_str())], count);
+        }
     }
 }
 
@@ -341,8 +393,8 @@ mod tests {
 
     #[test]
     fn routes_of_one_name_are_one_series_and_what_matches_nothing_is_unmatched() {
-        let traffic = Arc::new(Traffic::new(&table(&["home", "a", "home"])));
-        for core in [traffic.enter(), traffic.enter()] {
+        let (traffic, table) = (Arc::new(Traffic::default()), table(&["home", "a", "home"]));
+        for core in [traffic.enter(&table), traffic.enter(&table)] {
             for route in [Some(0), Some(2), None, Some(77)] {
                 core.begin();
                 core.end(&ended(route, &Method::GET, Some(200), Outcome::Success));
@@ -355,6 +407,41 @@ mod tests {
             assert!(text.contains(&format!("gatelog_response_body_bytes_total{{route=\"{route}\"}} 12\n")), "{text}");
         }
         assert!(!text.contains("gatelog_requests_total{route=\"a\""), "{text}");
+    }
+
+    #[test]
+    fn another_table_goes_on_with_the_counts_of_the_names_it_shares() {
+        let traffic = Arc::new(Traffic::default());
+        let core = traffic.enter(&table(&["home", "a"]));
+        let get = Method::GET;
+        (0..3).for_each(|_| core.begin());
+        core.end(&ended(Some(0), &get, Some(200), Outcome::Success));
+        core.reject("bare_lf");
+        let next = traffic.enter(&table(&["b", "home"]));
+        next.begin();
+        next.end(&ended(Some(1), &get, Some(200), Outcome::Success));
+        core.end(&ended(Some(1), &get, Some(200), Outcome::Success));
+        assert_eq!(traffic.in_flight(), 1);
+        drop(core);
+        next.reject("bare_lf");
+        next.end(&ended(Some(0), &get, None, Outcome::ClientAbort));
+        let text = shown(&traffic);
+        for (route, count) in [("home", 2), ("a", 1)] {
+            let labels = "method=\"GET\",status=\"2xx\",outcome=\"success\"}";
+            assert!(text.contains(&format!("gatelog_requests_total{{route=\"{route}\",{labels} {count}\n")), "{text}");
+        }
+        assert!(text.contains("gatelog_request_duration_seconds_count{route=\"b\"} 1\n"), "{text}");
+        assert!(text.contains("gatelog_rejected_total{reason=\"bare_lf\"} 2\n"), "{text}");
+        assert_eq!((traffic.in_flight(), traffic.books().cores.len()), (0, 1));
+    }
+
+    #[test]
+    fn the_number_of_names_is_bounded() {
+        let mut books = Books::default();
+        let places = (0..MOST_NAMES + 9).map(|name| books.place(&name.to_string().into()));
+        assert_eq!(places.last(), Some(MOST_NAMES));
+        assert_eq!((books.names.len(), &*books.names[MOST_NAMES]), (MOST_NAMES + 1, OTHER));
+        assert_eq!(books.place(&"7".into()), 8);
     }
 
     #[test]
@@ -376,8 +463,8 @@ mod tests {
         /// Whatever ends on whatever core, the sums are the counts.
         #[test]
         fn sums_are_the_counts(requests in proptest::collection::vec((0usize..3, 0usize..19, 100u16..600), 0..80)) {
-            let traffic = Arc::new(Traffic::new(&table(&["a"])));
-            let cores = [traffic.enter(), traffic.enter(), traffic.enter()];
+            let (traffic, table) = (Arc::new(Traffic::default()), table(&["a"]));
+            let cores = [traffic.enter(&table), traffic.enter(&table), traffic.enter(&table)];
             for (core, outcome, status) in &requests {
                 cores[*core].begin();
                 cores[*core].end(&ended(Some(0), &Method::POST, Some(*status), Outcome::ALL[*outcome]));

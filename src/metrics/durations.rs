@@ -41,6 +41,12 @@ impl Durations {
         self.counts[at].add(1);
         self.sum.add(micros);
     }
+
+    /// Takes over those of a thread that counts no more. For its writer only.
+    pub fn absorb(&self, ended: &Durations) {
+        self.counts.iter().zip(&ended.counts).for_each(|(count, more)| count.add(more.get()));
+        self.sum.add(ended.sum.get());
+    }
 }
 
 /// The durations of several threads together.

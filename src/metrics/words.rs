@@ -15,13 +15,23 @@ pub struct Words(Mutex<BTreeMap<String, u64>>);
 impl Words {
     /// Counts one.
     pub fn count(&self, word: &str) {
+        self.add(word, 1);
+    }
+
+    /// Takes over the counts of others, which count no more.
+    pub fn absorb(&self, ended: &Words) {
+        let counts = std::mem::take(&mut *ended.lock());
+        counts.iter().for_each(|(word, count)| self.add(word, *count));
+    }
+
+    fn add(&self, word: &str, more: u64) {
         let mut counts = self.lock();
         if let Some(count) = counts.get_mut(word) {
-            *count += 1;
+            *count += more;
             return;
         }
         let word = if counts.len() < MOST { word } else { OTHER };
-        *counts.entry(word.to_owned()).or_default() += 1;
+        *counts.entry(word.to_owned()).or_default() += more;
     }
 
     /// Adds all of them to others.
