@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::net::outbox::{Posted, Sender};
 use crate::net::{Outbox, Stream};
 
+use super::entrance::Entrance;
 use super::gate::{Gate, Refusal, give};
 use super::head::HeadLimits;
 
@@ -39,6 +40,7 @@ pub trait Settle {
 /// A connection, shared within its thread.
 pub struct Wire {
     stream: RefCell<Stream>,
+    entrance: Rc<Entrance>,
     gate: RefCell<Gate>,
     settling: RefCell<SmallVec<[Rc<dyn Settle>; 1]>>,
     interim: RefCell<BytesMut>,
@@ -65,9 +67,10 @@ pub struct Wire {
 
 impl Wire {
     /// A connection before its first byte.
-    pub(super) fn new(stream: Stream, limits: HeadLimits, outbox: Rc<Outbox>) -> Wire {
+    pub(super) fn new(stream: Stream, entrance: Rc<Entrance>, limits: HeadLimits, outbox: Rc<Outbox>) -> Wire {
         Wire {
             stream: RefCell::new(stream),
+            entrance,
             gate: RefCell::new(Gate::new(limits)),
             settling: RefCell::default(),
             interim: RefCell::default(),
@@ -84,6 +87,11 @@ impl Wire {
             is_cut: Cell::default(),
             posted: Posted::new(outbox),
         }
+    }
+
+    /// What is asked of those who come this way.
+    pub fn entrance(&self) -> &Entrance {
+        &self.entrance
     }
 
     /// Tells `settle` once everything written so far is on its way; forgets it if that never happens.

@@ -160,7 +160,7 @@ impl Trip<'_> {
             Balance::RoundRobin | Balance::LeastRequests => None,
             Balance::HeaderHash(name) => headers.get(name).map(|value| hash(value.as_bytes())),
             Balance::IpHash => {
-                let ip = self.proxy.exchanges.client_ip(self.client.peer.ip, headers).to_canonical();
+                let ip = self.proxy.exchanges.client_ip(self.client.peer.ip, headers)?.to_canonical();
                 Some(hash(ip.to_string().as_bytes()))
             }
         }

@@ -142,6 +142,8 @@ pub struct Tls<'a> {
     pub sni: Option<&'a str>,
     /// `h2`, `http/1.1`, or none.
     pub alpn: Option<&'a str>,
+    /// The subject of the client's certificate, as RFC 4514 writes names: `CN=robot,O=Shop`.
+    pub client_subject: Option<&'a str>,
 }
 
 /// How a request goes on, or how it went.

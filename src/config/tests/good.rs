@@ -245,7 +245,7 @@ fn variables_override_keys_lists_and_entries() {
     let place = Place::Host { host: "127.0.0.1".to_owned(), port: 9 };
     assert_eq!(config.upstreams[0].servers[0].place, place);
     assert_eq!(config.upstreams[0].timeouts.connect, Some(Duration::from_secs(3)));
-    let proxies: Vec<String> = config.exchange.trusted_proxies.iter().map(ToString::to_string).collect();
+    let proxies: Vec<String> = config.exchange.trusted_proxies.nets.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "127.0.0.1/32"]);
     assert_eq!(config.exchange.labels.request_headers.len(), 2);
 }

@@ -57,6 +57,7 @@ pub(in crate::record) fn facts() -> Facts<'static> {
             cipher: "TLS_AES_128_GCM_SHA256",
             sni: Some("shop.example"),
             alpn: Some("h2"),
+            client_subject: Some("CN=robot,O=Shop\\, Inc."),
         }),
         labels: &[("X-Tenant", b"a"), ("region", b"eu-1")],
     }
@@ -282,7 +283,13 @@ impl Any {
             content_length: self.number(6),
             tls: self.maybe(
                 14,
-                Tls { version: &self.strings[18], cipher: &self.strings[19], sni: self.text(18), alpn: self.text(19) },
+                Tls {
+                    version: &self.strings[18],
+                    cipher: &self.strings[19],
+                    sni: self.text(18),
+                    alpn: self.text(19),
+                    client_subject: self.text(20),
+                },
             ),
             labels: &labels[..self.maybe(15, 1).unwrap_or(0)],
         };
