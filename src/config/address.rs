@@ -19,7 +19,7 @@ use crate::upstream::{Place, Protocol, ServerSettings};
 pub(super) fn listen(node: &Node) -> Result<ListenAddress, Complaint> {
     let text = node.text()?;
     if let Some(path) = text.strip_prefix("unix:") {
-        return socket_path(path, "unix:/run/gatelog.sock").map(ListenAddress::Unix);
+        return bound_path(path).map(ListenAddress::Unix);
     }
     if let Some(name) = text.strip_prefix("fd:") {
         return inherited(name);
@@ -41,21 +41,26 @@ pub(super) fn socket(node: &Node) -> Result<SocketAddr, Complaint> {
     })
 }
 
-/// A path from the root, as a relative one would depend on where gatelog is started; of a length that the system takes.
+/// The path of a socket that is made here.
+fn bound_path(path: &str) -> Result<PathBuf, Complaint> {
+    if path.len() > LONGEST_BOUND_PATH {
+        let message = format!("the path of a socket has {} bytes", path.len());
+        return Err(Complaint::new(message, format!("{LONGEST_BOUND_PATH} at most; take a shorter folder")));
+    }
+    socket_path(path, "unix:/run/gatelog.sock")
+}
+
+/// A path from the root, as a relative one would depend on where gatelog is started.
 fn socket_path(path: &str, example: &str) -> Result<PathBuf, Complaint> {
     if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
         let message = format!("{} is no path of a socket", quoted(path));
         return Err(Complaint::new(message, format!("write it from the root: \"{example}\"")));
     }
-    if path.len() > LONGEST_SOCKET_PATH {
-        let message = format!("the path of a socket has {} bytes", path.len());
-        return Err(Complaint::new(message, format!("{LONGEST_SOCKET_PATH} at most; take a shorter folder")));
-    }
     Ok(path.into())
 }
 
 /// `sun_path` of Linux holds 107, and while it is made the socket's name is longer by a point and a process's number.
-const LONGEST_SOCKET_PATH: usize = 96;
+const LONGEST_BOUND_PATH: usize = 96;
 
 /// `FileDescriptorName=` of a systemd socket unit; without it that is the unit's own name.
 fn inherited(name: &str) -> Result<ListenAddress, Complaint> {
