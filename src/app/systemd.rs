@@ -181,7 +181,8 @@ mod tests {
         let beat = |index: usize| beats.counts[index].fetch_add(1, Ordering::Relaxed);
         let mut last = Vec::new();
         assert!(beats.are_all_alive(&mut last), "the first time there is nothing to compare with");
-        (beat(0), beat(1));
+        beat(0);
+        beat(1);
         assert!(beats.are_all_alive(&mut last));
         beat(1);
         assert!(!beats.are_all_alive(&mut last));

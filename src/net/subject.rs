@@ -47,7 +47,8 @@ fn distinguished_name(content: &[u8]) -> Option<String> {
     }
     relative.reverse();
     let mut text = relative.join(",");
-    text.truncate(text.floor_char_boundary(LONGEST));
+    let end = (0..=LONGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or_default());
     Some(text)
 }
 

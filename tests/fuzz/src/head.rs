@@ -10,7 +10,7 @@ use std::sync::Arc;
 use gatelog::exchange::{Exchanges, LabelSettings, Mentions, Shared, UserSource};
 use gatelog::listen::gate::Gate;
 use gatelog::listen::head::{self, Framing, HeadLimits};
-use gatelog::net::Peer;
+use gatelog::net::{Peer, TrustedPeers};
 use gatelog::pipeline::{Format, Intake, Levels, OutputSettings, Port, Queue, Routing, Stamp};
 use gatelog::proxy::admit::admit;
 use gatelog::proxy::headers::{Way, write_request};
