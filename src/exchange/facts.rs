@@ -231,7 +231,7 @@ fn bytes_of(value: Option<&HeaderValue>) -> &[u8] {
 fn addresses(peer: &Peer, context: &Context<'_>) -> Option<Addresses> {
     let shows = |address| context.policy.shows(address);
     let is_peer = context.client == peer.ip && peer.ip.is_some_and(shows);
-    if is_peer && (!peer.is_announced || peer.address.is_none_or(|address| shows(address.ip()))) {
+    if is_peer && (peer.announced.is_none() || peer.address.is_none_or(|address| shows(address.ip()))) {
         return None;
     }
     let client = context.client.map(|client| context.policy.ip_text(client).into());

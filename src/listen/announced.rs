@@ -64,7 +64,7 @@ impl ProxyProtocol {
             }
         };
         if let Some(addresses) = header.addresses.filter(|_| self.trusted.contains(peer.ip)) {
-            peer.announce(addresses.source.ip());
+            peer.announce(addresses);
         }
         Ok(())
     }

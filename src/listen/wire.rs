@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -13,7 +14,8 @@ use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::outbox::{Posted, Sender};
-use crate::net::{Outbox, Stream};
+use crate::net::proxy_protocol::Addresses;
+use crate::net::{Outbox, Peer, Stream};
 
 use super::entrance::Entrance;
 use super::gate::{Gate, Refusal, give};
@@ -92,6 +94,16 @@ impl Wire {
     /// What is asked of those who come this way.
     pub fn entrance(&self) -> &Entrance {
         &self.entrance
+    }
+
+    /// Who connects to whom, as far as it is known: announced, or as the socket has it.
+    pub fn addresses(&self, peer: &Peer) -> Option<Addresses> {
+        let socket = || {
+            let local = self.stream.borrow().tcp()?.local_addr().ok()?;
+            let destination = SocketAddr::new(local.ip().to_canonical(), local.port());
+            Some(Addresses { source: peer.address?, destination })
+        };
+        peer.announced.as_deref().copied().or_else(socket)
     }
 
     /// Tells `settle` once everything written so far is on its way; forgets it if that never happens.

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
+use super::proxy_protocol::Addresses;
+
 /// The far end of a client's connection.
 #[derive(Debug, Clone)]
 pub struct Peer {
@@ -16,8 +18,8 @@ pub struct Peer {
     pub ip: Option<IpAddr>,
     /// The same as text, empty for `None`.
     pub ip_text: Box<str>,
-    /// Whether a trusted peer has announced it.
-    pub is_announced: bool,
+    /// What a trusted peer has announced, if it has.
+    pub announced: Option<Box<Addresses>>,
     /// The TLS session, if there is one.
     pub tls: Option<TlsSession>,
 }
@@ -56,7 +58,7 @@ impl Peer {
             address_text: address.to_string().into(),
             ip: Some(ip),
             ip_text: ip.to_string().into(),
-            is_announced: false,
+            announced: None,
             tls,
         }
     }
@@ -64,15 +66,15 @@ impl Peer {
     /// The far end of a unix socket: somebody on this machine.
     pub fn unix() -> Peer {
         let (address_text, ip_text) = (UNIX.into(), Box::default());
-        Peer { address: None, address_text, ip: None, ip_text, is_announced: false, tls: None }
+        Peer { address: None, address_text, ip: None, ip_text, announced: None, tls: None }
     }
 
     /// Notes whom a trusted peer speaks for.
-    pub fn announce(&mut self, source: IpAddr) {
-        let source = source.to_canonical();
+    pub fn announce(&mut self, addresses: Addresses) {
+        let source = addresses.source.ip().to_canonical();
         self.ip = Some(source);
-        self.is_announced = true;
         self.ip_text = source.to_string().into();
+        self.announced = Some(Box::new(addresses));
     }
 
     /// `https` behind TLS, else `http`.
@@ -115,7 +117,8 @@ mod tests {
     #[test]
     fn whom_a_peer_speaks_for_does_not_change_where_it_is() {
         let mut peer = Peer::new("[::ffff:10.0.0.1]:4000".parse().unwrap(), None);
-        peer.announce("::ffff:192.0.2.7".parse().unwrap());
+        let source = "[::ffff:192.0.2.7]:5".parse().unwrap();
+        peer.announce(Addresses { source, destination: "[::1]:80".parse().unwrap() });
         assert_eq!((&*peer.address_text, &*peer.ip_text), ("10.0.0.1:4000", "192.0.2.7"));
     }
 

@@ -27,6 +27,15 @@ pub enum Versions {
     Any,
 }
 
+/// The version that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// A line of text.
+    V1,
+    /// Binary.
+    V2,
+}
+
 /// A whole header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
@@ -63,6 +72,48 @@ pub enum HeaderError {
     /// More than [`MAX_HEADER`].
     #[error("the PROXY header is longer than {MAX_HEADER} bytes")]
     Long,
+}
+
+/// The header for a connection on behalf of somebody; `None` where it is on one's own, or nobody knows on whose.
+pub fn write(version: Version, addresses: Option<Addresses>) -> Vec<u8> {
+    let addresses = addresses.map(Addresses::of_one_family);
+    match version {
+        Version::V1 => line(addresses),
+        Version::V2 => binary(addresses),
+    }
+}
+
+fn line(addresses: Option<Addresses>) -> Vec<u8> {
+    let Some(Addresses { source, destination }) = addresses else { return b"PROXY UNKNOWN\r\n".to_vec() };
+    let family = if source.is_ipv4() { "TCP4" } else { "TCP6" };
+    let (ips, ports) = ((source.ip(), destination.ip()), (source.port(), destination.port()));
+    format!("PROXY {family} {} {} {} {}\r\n", ips.0, ips.1, ports.0, ports.1).into_bytes()
+}
+
+fn binary(addresses: Option<Addresses>) -> Vec<u8> {
+    let Some(Addresses { source, destination }) = addresses else { return [SIGNATURE, &[0x20, 0, 0, 0]].concat() };
+    let octets = |end: SocketAddr| match end.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    let (family, length) = if source.is_ipv4() { (0x11, 12) } else { (0x21, 36) };
+    let ports = [source.port().to_be_bytes(), destination.port().to_be_bytes()].concat();
+    [SIGNATURE, &[0x21, family, 0, length], &octets(source), &octets(destination), &ports].concat()
+}
+
+impl Addresses {
+    /// A header has room for one family; IPv4 can be written as IPv6.
+    fn of_one_family(self) -> Addresses {
+        let Addresses { source, destination } = self;
+        if source.is_ipv4() == destination.is_ipv4() {
+            return self;
+        }
+        let mapped = |end: SocketAddr| match end.ip() {
+            IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), end.port()),
+            IpAddr::V6(_) => end,
+        };
+        Addresses { source: mapped(source), destination: mapped(destination) }
+    }
 }
 
 /// Reads the header that a connection begins with; `None` where more bytes are needed, all of which are the header's so far.
@@ -177,28 +228,15 @@ mod tests {
         parse(bytes, Versions::Any)
     }
 
-    fn line(addresses: Addresses) -> Vec<u8> {
-        let Addresses { source, destination } = addresses;
-        let family = if source.is_ipv4() { "TCP4" } else { "TCP6" };
-        let (ips, ports) = ((source.ip(), destination.ip()), (source.port(), destination.port()));
-        format!("PROXY {family} {} {} {} {}\r\n", ips.0, ips.1, ports.0, ports.1).into_bytes()
-    }
-
-    fn binary(command: u8, family: u8, content: &[u8]) -> Vec<u8> {
+    /// Somebody's own header of version 2.
+    fn made(command: u8, family: u8, content: &[u8]) -> Vec<u8> {
         let length = u16::try_from(content.len()).unwrap().to_be_bytes();
         [SIGNATURE, &[command, family], &length, content].concat()
     }
 
-    fn binary_of(addresses: Addresses, extensions: &[u8]) -> Vec<u8> {
-        let octets = |ip| match ip {
-            IpAddr::V4(ip) => Ipv4Addr::octets(&ip).to_vec(),
-            IpAddr::V6(ip) => Ipv6Addr::octets(&ip).to_vec(),
-        };
-        let Addresses { source, destination } = addresses;
-        let (from, to) = (octets(source.ip()), octets(destination.ip()));
-        let ports = [source.port().to_be_bytes(), destination.port().to_be_bytes()].concat();
-        let family = if source.is_ipv4() { 0x11 } else { 0x21 };
-        binary(0x21, family, &[from, to, ports, extensions.to_vec()].concat())
+    /// Puts extensions behind the addresses.
+    fn extended(header: &[u8], extensions: &[u8]) -> Vec<u8> {
+        made(header[12], header[13], &[&header[FIXED..], extensions].concat())
     }
 
     /// The examples of the specification and of its readers' tests.
@@ -246,7 +284,7 @@ mod tests {
         for (command, family, room) in
             [(0x20, 0x00, 0), (0x20, 0x11, 0), (0x20, 0x11, 12), (0x21, 0x00, 9), (0x21, 0x31, 216), (0x21, 0x12, 12)]
         {
-            let bytes = binary(command, family, &vec![1; room]);
+            let bytes = made(command, family, &vec![1; room]);
             assert_eq!(read(&bytes), Ok(Some(Header { length: FIXED + room, addresses: None })), "{family:x}");
         }
     }
@@ -254,18 +292,32 @@ mod tests {
     #[test]
     fn what_is_no_header_of_version_2_is_refused() {
         for (command, family) in [(0x11, 0x11), (0x22, 0x11), (0x31, 0x11), (0x21, 0x41), (0x21, 0x13)] {
-            assert_eq!(read(&binary(command, family, &[0; 40])), Err(HeaderError::Unknown), "{command:x} {family:x}");
+            assert_eq!(read(&made(command, family, &[0; 40])), Err(HeaderError::Unknown), "{command:x} {family:x}");
         }
         for (family, room) in [(0x11, 11), (0x21, 35), (0x31, 215)] {
-            assert_eq!(read(&binary(0x21, family, &vec![0; room])), Err(HeaderError::Short));
+            assert_eq!(read(&made(0x21, family, &vec![0; room])), Err(HeaderError::Short));
         }
-        assert!(read(&binary(0x21, 0x11, &[0; MAX_HEADER - FIXED])).unwrap().is_some());
-        assert_eq!(read(&binary(0x21, 0x11, &[0; MAX_HEADER - FIXED + 1])[..FIXED]), Err(HeaderError::Long));
+        assert!(read(&made(0x21, 0x11, &[0; MAX_HEADER - FIXED])).unwrap().is_some());
+        assert_eq!(read(&made(0x21, 0x11, &[0; MAX_HEADER - FIXED + 1])[..FIXED]), Err(HeaderError::Long));
+    }
+
+    #[test]
+    fn nobody_and_two_families_can_be_announced_too() {
+        for version in [Version::V1, Version::V2] {
+            assert_eq!(read(&write(version, None)).unwrap().unwrap().addresses, None);
+            let ends =
+                Addresses { source: "192.0.2.7:1".parse().unwrap(), destination: "[2001:db8::1]:2".parse().unwrap() };
+            let announced = read(&write(version, Some(ends))).unwrap().unwrap().addresses.unwrap();
+            assert_eq!(
+                (announced.source.ip().to_canonical(), announced.destination),
+                (ends.source.ip(), ends.destination)
+            );
+        }
     }
 
     #[test]
     fn a_version_that_is_not_asked_for_is_no_header() {
-        let (one, two) = (b"PROXY UNKNOWN\r\n".to_vec(), binary(0x20, 0, &[]));
+        let (one, two) = (b"PROXY UNKNOWN\r\n".to_vec(), made(0x20, 0, &[]));
         assert_eq!(parse(&one, Versions::V2), Err(HeaderError::Missing));
         assert_eq!(parse(&two, Versions::V1), Err(HeaderError::Missing));
         assert_eq!(parse(b"\x16\x03\x01", Versions::Any), Err(HeaderError::Missing));
@@ -284,7 +336,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_announced_is_read_back(addresses in addresses(), rest: Vec<u8>, extensions in prop::collection::vec(any::<u8>(), 0..200)) {
-            for header in [line(addresses), binary_of(addresses, &extensions)] {
+            let binary = write(Version::V2, Some(addresses));
+            for header in [write(Version::V1, Some(addresses)), extended(&binary, &extensions), binary] {
                 let expected = Header { length: header.len(), addresses: Some(addresses) };
                 prop_assert_eq!(read(&[header.clone(), rest.clone()].concat()), Ok(Some(expected)));
                 for cut in 0..header.len() {

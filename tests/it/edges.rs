@@ -147,6 +147,44 @@ fn tls_comes_behind_the_header() {
     proxy.stop();
 }
 
+/// Two proxies in a row: what the first was told, it tells the second.
+#[test]
+fn upstreams_are_told_of_the_client() {
+    let upstream = Upstream::ok();
+    for version in ["v1", "v2"] {
+        let second = announcing(&upstream, version).start();
+        let url = format!("http://{}", second.listener(1));
+        let listener = "address = \"127.0.0.1:0\"\nproxy_protocol = \"any\"";
+        let first = Setup::to(&url).identity(TRUSTING).listen(listener);
+        let first =
+            first.upstream(&format!("proxy_protocol = \"{version}\"\nhealth = {{ path = \"/health\" }}")).start();
+        in_parallel(PARALLEL, |index| {
+            let (header, ip) = [(LINE.to_vec(), "203.0.113.7"), (binary_v6(), "2001:db8::7")][index % 2].clone();
+            let mut client = Client::connect(first.listener(1));
+            client.send(header);
+            for at in 0..2 {
+                let id = format!("told-{version}-{index}-{at}");
+                client.exchange(request("GET", "/", &id, "", "")).ok();
+                assert_eq!(second.completed(&id).text("ip_address"), ip);
+                assert!(!first.completed(&id).is("reused_connection"), "a connection is one client's");
+            }
+        });
+        let id = format!("plain-{version}");
+        get(first.addr(), "/", &id).ok();
+        assert_eq!(second.completed(&id).text("ip_address"), "127.0.0.1");
+        let checked = |record: &&Record| record.get("path").is_some_and(|path| path == "/health");
+        let log = second.wait_for("a health check", |log| log.events("request_completed").iter().any(checked));
+        assert!(
+            log.events("request_completed")
+                .iter()
+                .filter(|it| checked(it))
+                .all(|it| it.text("ip_address") == "127.0.0.1")
+        );
+        first.stop();
+        second.stop();
+    }
+}
+
 #[test]
 fn a_unix_socket_serves_from_all_threads_and_goes_with_the_proxy() {
     let recorder = Recorder::start();
