@@ -92,6 +92,9 @@ fn tell(state: &[NotifyState<'_>]) {
     }
 }
 
+/// No thread could keep a shorter limit, and `sd_watchdog_enabled(3)` knows none of 0 either.
+const SHORTEST: Duration = Duration::from_millis(10);
+
 /// The watchdog of the service manager (`WatchdogSec=`).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Watchdog {
@@ -102,7 +105,7 @@ pub(super) struct Watchdog {
 impl Watchdog {
     /// That of `WATCHDOG_USEC`, if it is meant for this process.
     pub(super) fn from_environment() -> Option<Watchdog> {
-        sd_notify::watchdog_enabled().map(|limit| Watchdog { limit })
+        sd_notify::watchdog_enabled().filter(|limit| *limit >= SHORTEST).map(|limit| Watchdog { limit })
     }
 
     /// Twice in the time there is, as `sd_watchdog_enabled(3)` has it; cores beat twice in that.

@@ -83,7 +83,10 @@ async fn reload(mut wishes: Wishes, read: Arc<Read>, control: Arc<Control>, stat
         systemd::reloading();
         let (ready, problems) = read_aside(Arc::clone(&read)).await;
         let reloaded = control.reload(ready, &problems).await;
-        systemd::ready(&status);
+        // Once the end has begun, it stays told.
+        if reloaded != Reloaded::Ignored {
+            systemd::ready(&status);
+        }
         if let Some(asked) = asked {
             asked.answer(report(&control, reloaded, &problems));
         }

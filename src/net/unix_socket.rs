@@ -1,10 +1,16 @@
 //! Listening on a path: a socket file that others find, with the permissions it is to have from its first moment.
 
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use socket2::{Domain, SockAddr, Socket, Type};
+
 use crate::disk::paths::{self, Kind};
+
+/// Connections that may wait to be accepted; who comes beyond them is refused at once.
+const BACKLOG: i32 = 4096;
 
 /// Who may connect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,7 +45,10 @@ pub fn bind(path: &Path, permissions: &Permissions) -> io::Result<(UnixListener,
     name.push(format!(".{}", std::process::id()));
     let hidden = path.with_file_name(name);
     paths::remove(&hidden)?;
-    let listener = UnixListener::bind(&hidden)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(&hidden)?)?;
+    socket.listen(BACKLOG)?;
+    let listener = UnixListener::from(OwnedFd::from(socket));
     let ready = ready(&listener, &hidden, path, permissions);
     if ready.is_err() {
         // The error that is told is the one before.

@@ -113,9 +113,10 @@ pub struct Facts<'a> {
     pub route: Option<&'a str>,
     /// Who it was, as far as the request head tells.
     pub user_id: Option<&'a [u8]>,
-    /// The client as the trusted chain says (already anonymised where configured).
+    /// The client as the trusted chain says (already anonymised where configured); none behind a unix socket, unless somebody
+    /// trusted names one.
     pub ip_address: Option<&'a str>,
-    /// The peer of the socket, address and port.
+    /// The peer of the socket, address and port, whomever it speaks for; `unix:` behind a unix socket.
     pub peer_address: Option<&'a str>,
     /// `User-Agent`.
     pub user_agent: Option<&'a [u8]>,

@@ -130,6 +130,26 @@ fn a_header_that_does_not_come_is_recorded_and_a_check_of_the_port_is_not() {
 }
 
 #[test]
+fn connections_are_counted_by_the_client_that_is_announced() {
+    let upstream = Upstream::ok();
+    let proxy = announcing(&upstream, "any").set("limits", "connections_per_ip = 1").start();
+    let connect = |header: &[u8], id: &str| {
+        let mut client = Client::connect(proxy.listener(1));
+        client.send([header, &request("GET", "/", id, "", "")].concat());
+        let status = client.answer().status();
+        (client, status)
+    };
+    let (_first, status) = connect(LINE, "first");
+    assert_eq!(status, 200);
+    assert_eq!(connect(LINE, "second").1, 429);
+    assert_eq!(connect(&binary_v6(), "another").1, 200);
+    let log = proxy.wait_for("the limit", |log| log.count("security_event") > 0);
+    let record = log.only("security_event");
+    assert_eq!((record.text("reason"), record.text("ip_address")), ("connections_per_ip", "203.0.113.7"));
+    proxy.stop();
+}
+
+#[test]
 fn tls_comes_behind_the_header() {
     let upstream = Upstream::ok();
     let setup = Setup::before(&upstream).identity(TRUSTING);
