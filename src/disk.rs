@@ -1,6 +1,7 @@
 //! The only door to the file system: whole small files, with a limit on how much of one is read, what can be done with a
-//! path ([`paths`]), and folders that belong to one process ([`Folder`]).
+//! path ([`paths`]), whose files are ([`account`]), and folders that belong to one process ([`Folder`]).
 
+pub mod account;
 mod folder;
 pub mod paths;
 

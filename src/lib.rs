@@ -14,7 +14,8 @@
 //!                        sinks       one thread per output: numbers the lines, writes them, tells its losses
 //! ```
 //!
-//! 1. [`listen`] accepts, speaks TLS, and judges every HTTP/1 head before hyper sees it ([`listen::gate`],
+//! 1. [`listen`] accepts, over TCP and unix sockets; what comes before requests, a PROXY header and TLS, is taken off at the
+//!    [`listen::entrance`]. It judges every HTTP/1 head before hyper sees it ([`listen::gate`],
 //!    [`listen::head`]): hyper answers malformed heads itself and tells nobody, so none reaches it. HTTP/2 is hyper's.
 //! 2. [`proxy`] is the way of one request on one screen: admitted, forwarded, delivered; or answered from the one table
 //!    that turns a failure into status, outcome and token ([`proxy::failure`]).
@@ -85,6 +86,10 @@
 //! - The admin listener is served by [`listen`], with limits of its own: what holds off slow and odd clients is there. Cores
 //!   beat in memory, so that no question has to be answered to know that they live; what runs they tell by message.
 //! - `exchange` knows [`metrics`]: it is there that a request ends.
+//! - Who a peer is has two halves ([`net::Peer`]): where its socket is, which `peer_address` tells, and whom it speaks for,
+//!   which a trusted proxy may announce (PROXY protocol) and a unix socket may leave open. Trust goes by the second.
+//! - A unix socket, and one that the service manager has opened, is one for all cores; they accept from it side by side.
+//! - Renewed certificates are found by looking at the files every two seconds ([`net::server_tls`]), without a reload.
 //! - `TCP_DEFER_ACCEPT` is left out: the socket library does not offer it without unsafe code.
 //!
 //! The import table is data in `tests/architecture.rs`, and fails the build where it is broken.

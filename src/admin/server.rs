@@ -14,7 +14,9 @@ use hyper::body::Incoming;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
-use crate::listen::{Answering, Client, Drain, Handler, Limits, Listener, Offence, Refusal, Serving, Stage, Wire};
+use crate::listen::{
+    Answering, Client, Drain, Entrance, Handler, Limits, Listener, Offence, Refusal, Serving, Socket, Stage, Wire,
+};
 use crate::metrics::Collect;
 use crate::net::{Outbox, Peer};
 use crate::upstream::Clusters;
@@ -122,7 +124,8 @@ async fn serve(socket: TcpListener, router: Router, mut stages: watch::Receiver<
     let serving = Serving::new(pages, limits(), Rc::clone(&drain), Rc::clone(&outbox), Arc::default());
     let sending = Rc::clone(&outbox);
     tokio::task::spawn_local(async move { sending.run().await });
-    let mut serving = pin!(serving.run(vec![Listener { socket, tls: None }]));
+    let listener = Listener { socket: Socket::Tcp(socket), entrance: Entrance::default() };
+    let mut serving = pin!(serving.run(vec![listener]));
     loop {
         tokio::select! {
             served = &mut serving => return served,

@@ -21,6 +21,8 @@ use crate::proxy::{Proxy, Rates, Upstreams};
 use crate::time::{self, Clock};
 use crate::upstream::Cluster;
 
+use super::systemd::Beat;
+
 /// A line waits for others at most this long while requests run, and hardly at all when none does.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 const SHORTEST_WAIT: Duration = Duration::from_millis(2);
@@ -65,6 +67,8 @@ pub(super) struct Core {
     pub(super) line: CoreEnd,
     /// Told once, when the core has ended for whatever reason.
     pub(super) ended: mpsc::Sender<()>,
+    /// Shows the service manager that this core is alive, where it asks.
+    pub(super) beat: Option<Beat>,
 }
 
 /// Tasks that are polled before the sockets are asked again. A request takes four polls: so a burst of some sixty is read
@@ -96,6 +100,9 @@ impl Core {
         runtime.spawn_local(sweep(Rc::clone(&proxy), Rc::clone(&exchanges), self.line.pulse));
         runtime.spawn_local(answer(Rc::clone(&exchanges), self.line.questions));
         runtime.spawn_local(take_generations(Rc::clone(&intake), self.generations));
+        if let Some(beat) = self.beat {
+            runtime.spawn_local(beat.go_on());
+        }
         let served = runtime.block_on(serve(self.listeners, &self.setup, proxy, outbox, self.stages));
         exchanges.shut_down();
         // Whatever still runs is let go here, and writes how it ended.

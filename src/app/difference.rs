@@ -66,7 +66,12 @@ fn differing<const COUNT: usize>(keys: [(&'static str, bool); COUNT]) -> Vec<&'s
 
 /// Settings without what says where they stand in the file: lines that moved are no change.
 fn unplaced_listeners(listeners: &[ListenSettings]) -> Vec<ListenSettings> {
-    listeners.iter().map(|listener| ListenSettings { origin: 0, ..listener.clone() }).collect()
+    let unplaced = |listener: &ListenSettings| {
+        let mut listener = ListenSettings { origin: 0, ..listener.clone() };
+        listener.tls.iter_mut().flat_map(|tls| &mut tls.certificates).for_each(|pair| pair.origin.0 = 0);
+        listener
+    };
+    listeners.iter().map(unplaced).collect()
 }
 
 fn unplaced_upstreams(upstreams: &[upstream::Settings]) -> Vec<upstream::Settings> {

@@ -1,6 +1,7 @@
 //! Composition root: what is configured becomes what runs, wired in the order in which a request flows.
 
 mod account;
+mod certificates;
 mod core;
 pub mod diagnostics;
 mod difference;
@@ -9,6 +10,8 @@ pub mod preflight;
 pub mod reload;
 mod shown;
 pub mod signals;
+mod sockets;
+pub mod systemd;
 mod upstreams;
 
 use std::io::{self, IsTerminal};
@@ -18,16 +21,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ring::hmac;
-use rustls::ServerConfig;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{self, Access, Admin, ReloadRequest};
 use crate::config::Config;
 use crate::exchange::{self, Tally, Traffic};
-use crate::listen::accept::{bind, is_taken};
-use crate::listen::{Crowd, Limits, ListenSettings, Stage, TlsVersion};
-use crate::net::tls::{self, TlsFileError};
+use crate::listen::{Crowd, Limits, Stage};
+use crate::net::server_tls::ServerTlsError;
+use crate::net::tls::TlsFileError;
+use crate::net::unix_socket::SocketFile;
 use crate::pipeline::announce::Announcer;
 use crate::pipeline::{Format, HttpBody, OutputKind, OutputSettings, Stamp};
 use crate::proxy::Rates;
@@ -38,16 +41,16 @@ use crate::sinks::{self, Outputs};
 use crate::upstream::supervise::Supervisor;
 use crate::upstream::{self, Cluster};
 
+use self::certificates::Watch;
 use self::core::Core;
 use self::operate::{Socket, View};
 use self::preflight::Ready;
 pub use self::reload::{Control, Reloaded};
-use self::shown::Certificate;
+use self::sockets::Bound;
+use self::systemd::{Beats, Watchdog};
 
 /// How long the outputs may take to write what waits once everything else has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// Protocols offered over TLS, the better one first.
-const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// Why nothing is served.
 #[derive(Debug, Error)]
@@ -56,16 +59,16 @@ pub enum StartError {
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: String,
         /// Why.
         source: io::Error,
     },
     /// A certificate, a key or an authority cannot be used.
     #[error(transparent)]
     TlsFile(#[from] TlsFileError),
-    /// The cryptography library refuses.
-    #[error("TLS cannot be set up")]
-    Tls(#[from] rustls::Error),
+    /// The files of a listener, or the cryptography library, are no good.
+    #[error(transparent)]
+    Tls(#[from] ServerTlsError),
     /// A server's name can stand in no certificate.
     #[error(transparent)]
     Name(#[from] upstream::NameError),
@@ -91,7 +94,20 @@ pub struct App {
     reloads: Option<mpsc::Receiver<ReloadRequest>>,
     upstreams: Arc<[Arc<Cluster>]>,
     supervisor: Supervisor,
+    edges: Edges,
     grace: Duration,
+}
+
+/// What belongs to the listeners as a whole, beside their cores.
+struct Edges {
+    /// Where it listens, as it is told.
+    urls: Vec<String>,
+    /// Looks after certificates until it is dropped.
+    watch: Option<Watch>,
+    /// Unix sockets, removed when they are dropped.
+    files: Vec<SocketFile>,
+    /// The service manager's watchdog, and what quiets it.
+    watched: Option<(Watchdog, Beats)>,
 }
 
 /// How a proxy ended.
@@ -113,7 +129,7 @@ impl App {
     pub fn start(ready: Ready) -> Result<App, StartError> {
         let Ready { config, table } = ready;
         let config = &config;
-        let listeners = Bound::all(&config.listeners, worker_count(config))?;
+        let bound = Bound::all(config, worker_count(config))?;
         let upstreams = upstreams::clusters(config)?;
         let control = Arc::new(start_outputs(config)?);
         let tally = Arc::new(Tally::new(&config.exchange.events));
@@ -137,15 +153,19 @@ impl App {
         let (stage, stages) = watch::channel(Stage::Open);
         let (end, ended) = mpsc::channel(1);
         let socket = Socket::bind(&config.admin);
-        announce_start(control.announcer(), config, &listeners, socket.url());
+        announce_start(control.announcer(), config, &bound, socket.url());
         socket.tell(control.announcer());
         let supervisor = upstreams::supervise(&upstreams, control.announcer()).map_err(StartError::System)?;
-        let addresses = listeners.addresses();
+        let watched =
+            Watchdog::from_environment().map(|watchdog| (watchdog, Beats::new(bound.per_core.len(), &watchdog)));
+        let Bound { addresses, urls, per_core, tls, files } = bound;
         let setup = Arc::new(setup);
-        let (lines, ends): (Vec<_>, Vec<_>) = listeners.per_core.iter().map(|_| admin::cores::line()).unzip();
-        let cores = listeners.per_core.into_iter().zip(ends).enumerate().map(|(index, (listeners, line))| {
+        let (lines, ends): (Vec<_>, Vec<_>) = per_core.iter().map(|_| admin::cores::line()).unzip();
+        let cores = per_core.into_iter().zip(ends).enumerate().map(|(index, (listeners, line))| {
             let (stages, generations) = (stages.clone(), control.generations());
-            let core = Core { setup: Arc::clone(&setup), listeners, stages, generations, line, ended: end.clone() };
+            let (setup, ended) = (Arc::clone(&setup), end.clone());
+            let beat = watched.as_ref().map(|(_, beats)| beats.of(index));
+            let core = Core { setup, listeners, stages, generations, line, ended, beat };
             core.spawn(index).map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
@@ -155,18 +175,24 @@ impl App {
             upstreams: &upstreams,
             tally: &tally,
             crowd: &crowd,
-            certificates: listeners.certificates,
+            tls: &tls,
             cores: lines,
             stages,
         };
         let (admin, reloads) = operate::start(socket, view).map_err(StartError::System)?;
+        let edges = Edges { urls, watch: Watch::start(tls).map_err(StartError::System)?, files, watched };
         let grace = config.shutdown_grace;
-        Ok(App { addresses, cores, ended, stage, control, tally, admin, reloads, upstreams, supervisor, grace })
+        Ok(App { addresses, cores, ended, stage, control, tally, admin, reloads, upstreams, supervisor, edges, grace })
     }
 
     /// Where it listens, and whether TLS is spoken there.
     pub fn addresses(&self) -> &[(SocketAddr, bool)] {
         &self.addresses
+    }
+
+    /// What a service manager shows of it.
+    pub fn status(&self) -> String {
+        format!("listening on {}", self.edges.urls.join(", "))
     }
 
     /// Says something about gatelog itself, through all outputs.
@@ -207,7 +233,9 @@ impl App {
             () = stop => false,
             _ = self.ended.recv() => true,
             () = account.tell_often() => false,
+            () = systemd::keep_alive(self.edges.watched.as_ref(), Stage::Open) => false,
         };
+        systemd::stopping();
         self.control.close();
         announce_stop(self.control.announcer(), "draining");
         self.stage.send_replace(Stage::Draining);
@@ -216,6 +244,7 @@ impl App {
             () = all_ended(&mut self.ended, self.cores.len() - usize::from(failed)) => true,
             () = tokio::time::sleep(self.grace) => false,
             () = hurry => false,
+            () = systemd::keep_alive(self.edges.watched.as_ref(), Stage::Draining) => false,
         };
         self.stage.send_replace(Stage::Closed);
         let ending = match (failed, drained) {
@@ -233,6 +262,7 @@ impl App {
             failed |= !matches!(core.join(), Ok(Ok(())));
         }
         drop(self.supervisor);
+        drop((self.edges.watch, self.edges.files));
         account::Account { tally: &self.tally, announcer: self.control.announcer() }.tell();
         announce_stop(self.control.announcer(), "stopped");
         self.control.finish(crate::time::monotonic() + LAST_WORDS);
@@ -258,60 +288,6 @@ async fn all_ended(ended: &mut mpsc::Receiver<()>, count: usize) {
 
 fn worker_count(config: &Config) -> usize {
     config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
-}
-
-/// All listening sockets, one of each address for each core.
-struct Bound {
-    listeners: Vec<(SocketAddr, bool)>,
-    per_core: Vec<Vec<crate::listen::Listener>>,
-    certificates: Vec<Certificate>,
-}
-
-impl Bound {
-    fn all(settings: &[ListenSettings], cores: usize) -> Result<Bound, StartError> {
-        let per_core = (0..cores).map(|_| Vec::new()).collect();
-        let mut bound = Bound { listeners: Vec::new(), per_core, certificates: Vec::new() };
-        for listener in settings {
-            let tls = server_tls(listener, &mut bound.certificates)?;
-            bound
-                .add(listener.address, tls.as_ref())
-                .map_err(|source| StartError::Listen { address: listener.address, source })?;
-        }
-        Ok(bound)
-    }
-
-    /// The first core's socket settles which port it is, where any will do.
-    fn add(&mut self, mut address: SocketAddr, tls: Option<&Arc<ServerConfig>>) -> io::Result<()> {
-        if is_taken(address) {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        for core in &mut self.per_core {
-            let socket = bind(address)?;
-            address = socket.local_addr()?;
-            core.push(crate::listen::Listener { socket, tls: tls.cloned() });
-        }
-        self.listeners.push((address, tls.is_some()));
-        Ok(())
-    }
-
-    fn addresses(&self) -> Vec<(SocketAddr, bool)> {
-        self.listeners.clone()
-    }
-}
-
-/// What a listener speaks; its certificate is noted.
-fn server_tls(
-    listener: &ListenSettings,
-    certificates: &mut Vec<Certificate>,
-) -> Result<Option<Arc<ServerConfig>>, StartError> {
-    let Some(settings) = &listener.tls else { return Ok(None) };
-    let identity = tls::load_certified_key(&settings.certificate, &settings.key)?;
-    certificates.extend(identity.cert.first().and_then(|own| Certificate::new(&settings.certificate, own)));
-    let oldest = match settings.min_version {
-        TlsVersion::V12 => &rustls::version::TLS12,
-        TlsVersion::V13 => &rustls::version::TLS13,
-    };
-    Ok(Some(tls::server_config(identity, oldest, &ALPN)?))
 }
 
 /// The outputs, and the way to each of them.
@@ -345,7 +321,7 @@ fn instance() -> String {
 
 /// Whose connections are not counted by address: those of proxies are other people's.
 fn uncounted(config: &Config) -> Vec<ipnet::IpNet> {
-    [&config.limits.exempt[..], &config.exchange.trusted_proxies].concat()
+    [&config.limits.exempt[..], &config.exchange.trusted_proxies.nets].concat()
 }
 
 fn rates(limits: &Limits) -> Option<Arc<Rates>> {
@@ -363,9 +339,7 @@ fn hash_key(secret: Option<&Secret>) -> Result<hmac::Key, StartError> {
 }
 
 fn announce_start(announcer: &Announcer, config: &Config, listeners: &Bound, admin: Option<String>) {
-    let url = |(address, tls): &(SocketAddr, bool)| format!("{}://{address}", if *tls { "https" } else { "http" });
-    let listen: Vec<String> = listeners.listeners.iter().map(url).collect();
-    let listen: Vec<&str> = listen.iter().map(String::as_str).collect();
+    let listen: Vec<&str> = listeners.urls.iter().map(String::as_str).collect();
     let mut fields = vec![
         ("version", Value::Text(env!("CARGO_PKG_VERSION").as_bytes())),
         ("listen", Value::List(&listen)),

@@ -12,13 +12,14 @@ use crate::config::{Problem, Severity};
 use crate::exchange::{Tally, Traffic};
 use crate::listen::{Crowd, Stage};
 use crate::metrics::Collect;
+use crate::net::ServerTls;
 use crate::pipeline::Announcer;
 use crate::pipeline::announce::PROXY_LOGGER;
 use crate::record::{Body, Event, Head, Level, Record, Value};
 use crate::time;
 use crate::upstream::{Cluster, Clusters};
 
-use super::shown::{Certificate, Certificates, Connections, Process, Unwritten};
+use super::shown::{Certificates, Connections, Process, Unwritten};
 use super::{Control, Reloaded};
 
 /// Reloads that may wait for their turn.
@@ -62,7 +63,7 @@ pub(super) struct View<'a> {
     pub(super) upstreams: &'a Arc<[Arc<Cluster>]>,
     pub(super) tally: &'a Arc<Tally>,
     pub(super) crowd: &'a Arc<Crowd>,
-    pub(super) certificates: Vec<Certificate>,
+    pub(super) tls: &'a [Arc<ServerTls>],
     pub(super) cores: Vec<CoreLine>,
     pub(super) stages: watch::Receiver<Stage>,
 }
@@ -81,7 +82,7 @@ pub(super) fn start(
     let collectors: Vec<Arc<dyn Collect>> = vec![
         Arc::new(process),
         Arc::new(Connections(Arc::clone(view.crowd))),
-        Arc::new(Certificates(view.certificates)),
+        Arc::new(Certificates(view.tls.to_vec())),
         Arc::clone(view.traffic) as Arc<dyn Collect>,
         Arc::new(Clusters(Arc::clone(view.upstreams))),
         Arc::new(Unwritten(Arc::clone(view.tally))),

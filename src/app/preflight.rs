@@ -7,6 +7,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::config::{self, Config, Environment, Places, Problem, Severity, Source};
+use crate::disk::account;
+use crate::net::by_name;
 use crate::net::tls::{self, Role, TlsFileError};
 use crate::pipeline::{FileSettings, OutputKind, SyslogAddress};
 use crate::routes::Table;
@@ -39,7 +41,7 @@ pub type Resolve<'a> = &'a dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
 /// What a configuration cannot be served with on this machine, now.
 fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
-    let listeners = config.listeners.iter().filter_map(|listener| certificate(listener, places));
+    let listeners = config.listeners.iter().flat_map(|listener| listener_problems(listener, places));
     let upstreams = config.upstreams.iter().flat_map(|upstream| servers(upstream, places, resolve));
     let collectors = config.pipeline.outputs.iter().filter_map(|output| output_tls(&output.kind, places));
     listeners.chain(upstreams).chain(log_files(config, places)).chain(collectors).collect()
@@ -103,12 +105,38 @@ pub fn system_resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     std::net::ToSocketAddrs::to_socket_addrs(&(host, port)).map(Iterator::collect)
 }
 
-/// A listener's certificate and key, as they are on the disk now.
-fn certificate(listener: &listen::ListenSettings, places: &Places) -> Option<Problem> {
-    let tls = listener.tls.as_ref()?;
-    let error = tls::load_certified_key(&tls.certificate, &tls.key).err()?;
-    let field = if error.role == Role::Key { "tls.key" } else { "tls.certificate" };
-    Some(file_problem(places, listener.origin, field, &error))
+/// What a listener needs of this machine: its certificates and authorities, as they are on the disk now, and accounts.
+fn listener_problems(listener: &listen::ListenSettings, places: &Places) -> Vec<Problem> {
+    let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates).enumerate();
+    let pairs = certificates.filter_map(|(at, pair)| certificate(pair, at > 0, places));
+    let authorities = listener.tls.iter().filter_map(|tls| {
+        let error = tls::root_store(&tls.client.as_ref()?.authorities).err()?;
+        Some(file_problem(places, listener.origin, "tls.client_ca", &error))
+    });
+    let access = &listener.access;
+    let owner = access.owner.as_deref().filter(|name| account::user(name).is_none()).map(|name| ("owner", name));
+    let group = access.group.as_deref().filter(|name| account::group(name).is_none()).map(|name| ("group", name));
+    let accounts = owner.into_iter().chain(group).map(|(field, name)| {
+        let message = format!("there is no {} {name:?} on this machine", if field == "owner" { "user" } else { field });
+        places.error(listener.origin, field, message, "a number works without an account")
+    });
+    pairs.chain(authorities).chain(accounts).collect()
+}
+
+/// A certificate and its key. One that is not the default is asked for by the names in it.
+fn certificate(pair: &listen::CertificateSettings, needs_name: bool, places: &Places) -> Option<Problem> {
+    let (origin, [certificate, key]) = pair.origin;
+    match tls::load_certified_key(&pair.certificate, &pair.key) {
+        Err(error) => {
+            Some(file_problem(places, origin, if error.role == Role::Key { key } else { certificate }, &error))
+        }
+        Ok(loaded) if needs_name && by_name::names(&loaded).is_empty() => {
+            let message = format!("{} is made out to no DNS name: nobody can ask for it", pair.certificate.display());
+            let hint = "clients ask by subjectAltName; only the first certificate of a listener is shown without";
+            Some(Problem { severity: Severity::Warning, ..places.error(origin, certificate, message, hint) })
+        }
+        Ok(_) => None,
+    }
 }
 
 /// An upstream's names, and the files that it is spoken to with.

@@ -7,7 +7,8 @@ use crate::disk;
 use crate::exchange::Tally;
 use crate::listen::Crowd;
 use crate::metrics::{Collect, Exposition, Kind};
-use crate::net::expiry;
+use crate::net::ServerTls;
+use crate::net::server_tls::InForce;
 use crate::pipeline::{Reason, Report};
 
 use super::Control;
@@ -89,34 +90,20 @@ impl Collect for Connections {
     }
 }
 
-/// A listener's certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Certificate {
-    /// Its file, as the configuration means it.
-    file: String,
-    /// Microseconds since the Unix epoch.
-    not_after: u64,
-}
-
-impl Certificate {
-    /// One in DER; `None` where its end cannot be read.
-    pub(super) fn new(file: &Path, der: &[u8]) -> Option<Certificate> {
-        let not_after = expiry::not_after(der)?;
-        Some(Certificate { file: file.to_string_lossy().into_owned(), not_after })
-    }
-}
-
-/// The certificates of all listeners; one that several have is shown once.
-pub(super) struct Certificates(pub(super) Vec<Certificate>);
+/// The certificates that are in force on all listeners; one that several have is shown once.
+pub(super) struct Certificates(pub(super) Vec<Arc<ServerTls>>);
 
 impl Collect for Certificates {
     fn collect(&self, exposition: &mut Exposition) {
         let help = "When a listener's certificate ends, in seconds since the Unix epoch.";
         let name = "gatelog_tls_certificate_expiry_timestamp_seconds";
         let mut family = exposition.family(name, Kind::Gauge, help);
-        for (at, certificate) in self.0.iter().enumerate() {
-            if self.0[..at].iter().all(|other| other.file != certificate.file) {
-                family.seconds(&[("certificate", &certificate.file)], certificate.not_after);
+        let mut ends: Vec<_> = self.0.iter().flat_map(|tls| tls.in_force()).collect();
+        ends.sort_by(|one, other| one.file.cmp(&other.file));
+        ends.dedup_by(|one, other| one.file == other.file);
+        for InForce { file, not_after, .. } in ends {
+            if let Some(not_after) = not_after {
+                family.seconds(&[("certificate", &file.to_string_lossy())], not_after);
             }
         }
     }

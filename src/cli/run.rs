@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::app::operate::{ReloadRequest, report};
 use crate::app::preflight::{Ready, prepare, system_resolve};
 use crate::app::signals::{Requests, Stops};
-use crate::app::{App, Control, Ending, Reloaded, diagnostics};
+use crate::app::{App, Control, Ending, Reloaded, diagnostics, systemd};
 use crate::config::{Environment, Problem, Source};
 
 use super::{MISUSED, complain};
@@ -47,14 +47,17 @@ pub fn serve(ready: Ready, read: Option<Arc<Read>>, started: impl FnOnce(&App)) 
         let mut app = App::start(ready)?;
         tokio::spawn(reopen(reopens, Arc::clone(app.control())));
         diagnostics::install(Arc::clone(app.announcer()));
+        let status = app.status();
         let asked = app.take_reload_requests();
         match reloads {
             Some((signals, read)) => {
-                drop(tokio::spawn(reload(Wishes { signals, asked }, read, Arc::clone(app.control()))))
+                let (wishes, control) = (Wishes { signals, asked }, Arc::clone(app.control()));
+                drop(tokio::spawn(reload(wishes, read, control, status.clone())));
             }
             // Whoever asks is told that there is nothing to read again.
             None => drop(asked),
         }
+        systemd::ready(&status);
         started(&app);
         let stops = std::cell::RefCell::new(&mut stops);
         let (stop, hurry) = (next(&stops), next(&stops));
@@ -74,11 +77,16 @@ async fn reopen(mut requests: Requests, control: Arc<Control>) {
 }
 
 /// Reads the configuration again whenever it is asked for, one time after the other.
-async fn reload(mut wishes: Wishes, read: Arc<Read>, control: Arc<Control>) {
+async fn reload(mut wishes: Wishes, read: Arc<Read>, control: Arc<Control>, status: String) {
     loop {
         let asked = wishes.next().await;
+        systemd::reloading();
         let (ready, problems) = read_aside(Arc::clone(&read)).await;
         let reloaded = control.reload(ready, &problems).await;
+        // Once the end has begun, it stays told.
+        if reloaded != Reloaded::Ignored {
+            systemd::ready(&status);
+        }
         if let Some(asked) = asked {
             asked.answer(report(&control, reloaded, &problems));
         }

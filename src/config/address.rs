@@ -1,6 +1,7 @@
 //! Addresses as they are written: where to listen, servers, hosts, networks.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use http::Uri;
 use ipnet::IpNet;
@@ -9,14 +10,26 @@ use rustls::pki_types::ServerName;
 use super::finding::{Complaint, quoted};
 use super::later;
 use super::tree::Node;
+use crate::listen::ListenAddress;
+use crate::net::peer::UNIX;
 use crate::upstream::{Place, Protocol, ServerSettings};
 
-/// Where to listen: an IP address and a port.
-pub(super) fn listen(node: &Node) -> Result<SocketAddr, Complaint> {
+/// Where to listen: an IP address and a port, `unix:` and the path of a socket, `fd:` and the name of one that the service
+/// manager opens.
+pub(super) fn listen(node: &Node) -> Result<ListenAddress, Complaint> {
     let text = node.text()?;
-    if text.starts_with("unix:") || text.starts_with("fd:") {
-        return Err(later::not_yet(text));
+    if let Some(path) = text.strip_prefix("unix:") {
+        return bound_path(path).map(ListenAddress::Unix);
     }
+    if let Some(name) = text.strip_prefix("fd:") {
+        return inherited(name);
+    }
+    socket(node).map(ListenAddress::Tcp)
+}
+
+/// An IP address and a port.
+pub(super) fn socket(node: &Node) -> Result<SocketAddr, Complaint> {
+    let text = node.text()?;
     text.parse().map_err(|_| {
         let hint = match (text.strip_prefix(':'), text.strip_prefix("localhost:"), text.parse::<u16>()) {
             (Some(port), _, _) => format!("write \"0.0.0.0:{port}\" for every address of this machine"),
@@ -28,13 +41,46 @@ pub(super) fn listen(node: &Node) -> Result<SocketAddr, Complaint> {
     })
 }
 
+/// The path of a socket that is made here.
+fn bound_path(path: &str) -> Result<PathBuf, Complaint> {
+    if path.len() > LONGEST_BOUND_PATH {
+        let message = format!("the path of a socket has {} bytes", path.len());
+        return Err(Complaint::new(message, format!("{LONGEST_BOUND_PATH} at most; take a shorter folder")));
+    }
+    socket_path(path, "unix:/run/gatelog.sock")
+}
+
+/// A path from the root, as a relative one would depend on where gatelog is started.
+fn socket_path(path: &str, example: &str) -> Result<PathBuf, Complaint> {
+    if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
+        let message = format!("{} is no path of a socket", quoted(path));
+        return Err(Complaint::new(message, format!("write it from the root: \"{example}\"")));
+    }
+    Ok(path.into())
+}
+
+/// `sun_path` of Linux holds 107, and while it is made the socket's name is longer by a point and a process's number.
+const LONGEST_BOUND_PATH: usize = 96;
+
+/// `FileDescriptorName=` of a systemd socket unit; without it that is the unit's own name.
+fn inherited(name: &str) -> Result<ListenAddress, Complaint> {
+    let is_name =
+        !name.is_empty() && name.len() < 256 && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    let refused = || {
+        let hint = "write FileDescriptorName= of the socket unit: \"fd:http\"";
+        Complaint::new(format!("{} is no name of a socket", quoted(name)), hint)
+    };
+    is_name.then(|| ListenAddress::Inherited(name.to_owned())).ok_or_else(refused)
+}
+
 /// The URL of a server: `http://` or `https://`, host, port, nothing else; or `unix:` and a path.
 pub(super) fn server(text: &str) -> Result<ServerSettings, Complaint> {
     if text.starts_with("h2c://") {
         return Err(later::not_yet(text.split("//").next().unwrap_or(text)));
     }
     if let Some(path) = text.strip_prefix("http://").unwrap_or(text).strip_prefix("unix:") {
-        return unix_socket(path);
+        let place = socket_path(path, "unix:/run/app.sock").map(Place::Unix)?;
+        return Ok(ServerSettings::new(Protocol::Http, place));
     }
     // Whatever stands before an @ may be a password, so that this message shows nothing of the URL.
     if text.contains('@') {
@@ -54,15 +100,6 @@ pub(super) fn server(text: &str) -> Result<ServerSettings, Complaint> {
     let host = host_name(authority.host().trim_start_matches('[').trim_end_matches(']')).ok_or_else(|| no_url(text))?;
     let port = port(authority.as_str(), authority.port_u16(), protocol.is_tls()).ok_or_else(|| no_url(text))?;
     Ok(ServerSettings::new(protocol, Place::Host { host, port }))
-}
-
-/// A path from the root: a relative one would depend on where gatelog is started.
-fn unix_socket(path: &str) -> Result<ServerSettings, Complaint> {
-    if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
-        let message = format!("{} is no path of a socket", quoted(path));
-        return Err(Complaint::new(message, "write it from the root: \"unix:/run/app.sock\""));
-    }
-    Ok(ServerSettings::new(Protocol::Http, Place::Unix(path.into())))
 }
 
 /// The port that is written, or the scheme's own; none where what is written is no port.
@@ -102,6 +139,11 @@ pub(super) fn host(node: &Node) -> Result<String, Complaint> {
 pub(super) fn server_name(node: &Node) -> Result<String, Complaint> {
     let text = node.text()?;
     host_name(text).ok_or_else(|| Complaint::new(format!("{} is no host name", quoted(text)), "write a name"))
+}
+
+/// A peer that is trusted: a network, one address, or whoever comes over a unix socket (`None`), as nginx calls it.
+pub(super) fn trusted(node: &Node) -> Result<Option<IpNet>, Complaint> {
+    if node.text()? == UNIX { Ok(None) } else { network(node).map(Some) }
 }
 
 /// A network, or one address.

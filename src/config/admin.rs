@@ -9,7 +9,7 @@ use super::secret;
 use super::tree::{Node, Value};
 use super::value::is_off;
 use crate::admin::Settings;
-use crate::listen::ListenSettings;
+use crate::listen::{ListenAddress, ListenSettings};
 
 /// `[admin]`, or `admin = "off"`.
 pub(super) fn read(root: &mut Section<'_>, listeners: &[ListenSettings]) -> Settings {
@@ -36,7 +36,7 @@ pub(super) fn read(root: &mut Section<'_>, listeners: &[ListenSettings]) -> Sett
 }
 
 fn listen(node: &Node) -> Result<Option<SocketAddr>, Complaint> {
-    if is_off(node) { Ok(None) } else { address::listen(node).map(Some) }
+    if is_off(node) { Ok(None) } else { address::socket(node).map(Some) }
 }
 
 /// A token that can be shown in a header and not be guessed.
@@ -61,5 +61,6 @@ fn is_taken(address: SocketAddr, listeners: &[ListenSettings]) -> bool {
     let same = |other: SocketAddr| {
         other.port() == address.port() && (other.ip() == address.ip() || other.ip().is_unspecified())
     };
-    address.port() != 0 && listeners.iter().any(|listener| same(listener.address))
+    address.port() != 0
+        && listeners.iter().any(|listener| matches!(listener.address, ListenAddress::Tcp(other) if same(other)))
 }

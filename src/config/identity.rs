@@ -9,12 +9,14 @@ use super::secret;
 use super::tree::Node;
 use super::value::{boolean, choice, header, name, token};
 use crate::exchange::{Accept, IdFormat, RequestIdSettings, Settings, UserSource};
+use crate::net::TrustedPeers;
 use crate::secret::Secret;
 
 /// `[identity]`, into the part of the settings that it fills.
 pub(super) fn read(mut section: Section<'_>, settings: &mut Settings) {
-    if let Some(proxies) = section.list("trusted_proxies", address::network) {
-        settings.trusted_proxies = proxies;
+    if let Some(proxies) = section.list("trusted_proxies", address::trusted) {
+        let unix = proxies.contains(&None);
+        settings.trusted_proxies = TrustedPeers { nets: proxies.into_iter().flatten().collect(), unix };
     }
     settings.request_id = request_id(section.table_or_empty("request_id"));
     section.set("trace", &mut settings.trace, boolean);

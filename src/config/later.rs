@@ -20,13 +20,8 @@ pub(super) fn not_yet(name: &str) -> Complaint {
 }
 
 /// Section and its keys.
-const KEYS: [(&str, &[&str]); 5] = [
-    ("", &["store", "alerts"]),
-    ("listen", &["proxy_protocol", "certificate"]),
-    ("listen.tls", &["acme"]),
-    ("route", &["timeouts"]),
-    ("log", &["progress"]),
-];
+const KEYS: [(&str, &[&str]); 4] =
+    [("", &["store", "alerts"]), ("listen.tls", &["acme"]), ("route", &["timeouts"]), ("log", &["progress"])];
 
 /// Key and its values.
 const VALUES: [(&str, &[&str]); 1] = [("log.output.type", &["clickhouse", "tracing"])];

@@ -3,20 +3,26 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 
+use http::HeaderValue;
+
 use super::address;
 use super::finding::{Complaint, Findings, quoted};
-use super::reader::Section;
+use super::reader::{Reader, Section};
 use super::source::At;
 use super::tree::Node;
-use super::value::{choice, count_limit, is_off, size, size_limit, time_limit};
-use crate::listen::{Limits, ListenSettings, RateKey, RequestRate, TlsSettings, TlsVersion};
+use super::value::{account, choice, count_limit, is_off, mode, size, size_limit, time_limit};
+use crate::listen::{Limits, ListenAddress, ListenSettings, RateKey, Redirect, RequestRate, SocketAccess};
+use crate::net::TrustedPeers;
+use crate::net::proxy_protocol::Versions;
+
+mod tls;
 
 /// Every `[[listen]]`; without one, port 8080 of every address, as proxies do.
 pub(super) fn listeners(root: &mut Section<'_>) -> Vec<ListenSettings> {
     if !root.has("listen") {
         let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080));
         root.tables("listen");
-        return vec![ListenSettings { origin: root.origin(), address, tls: None }];
+        return vec![ListenSettings::new(root.origin(), ListenAddress::Tcp(address))];
     }
     let at = root.at("listen");
     let sections = root.tables("listen");
@@ -27,50 +33,104 @@ pub(super) fn listeners(root: &mut Section<'_>) -> Vec<ListenSettings> {
             "add [[listen]] address = \"0.0.0.0:8080\", or leave it out",
         );
     }
-    let mut taken: Vec<(SocketAddr, At)> = Vec::new();
+    let mut taken: Vec<(ListenAddress, At)> = Vec::new();
     sections.into_iter().filter_map(|section| listener(section, &mut taken)).collect()
 }
 
 /// One `[[listen]]`; `None` where it has no address, or TLS without its files.
-fn listener(mut section: Section<'_>, taken: &mut Vec<(SocketAddr, At)>) -> Option<ListenSettings> {
+fn listener(mut section: Section<'_>, taken: &mut Vec<(ListenAddress, At)>) -> Option<ListenSettings> {
     let origin = section.origin();
     let at = section.at("address");
     let address = section.require("address", "\"0.0.0.0:8080\"", address::listen);
-    let tls = section.table("tls").map(|table| tls(table, origin));
+    let access = access(&mut section, address.as_ref());
+    let (has_tls, tls) = tls::read(&mut section, origin);
+    let proxy_protocol = section.read("proxy_protocol", |node| choice(node, &PROXY_PROTOCOL));
+    let redirect = redirect(&mut section, has_tls);
+    let hsts = hsts(&mut section, has_tls);
     let address = address?;
-    occupy(&section.reader.findings, taken, address, at);
-    match tls {
-        None => Some(ListenSettings { origin, address, tls: None }),
-        Some(tls) => Some(ListenSettings { origin, address, tls: Some(tls?) }),
+    occupy(&section.reader.findings, taken, &address, at);
+    let listener = ListenSettings { proxy_protocol, redirect, hsts, access, ..ListenSettings::new(origin, address) };
+    match has_tls {
+        false => Some(listener),
+        true => Some(ListenSettings { tls: Some(tls?), ..listener }),
     }
 }
 
 /// Port 0 is a new port each time.
-fn occupy(findings: &Findings, taken: &mut Vec<(SocketAddr, At)>, address: SocketAddr, at: At) {
-    if let Some((_, first)) = taken.iter().find(|(other, _)| *other == address && address.port() != 0) {
+fn occupy(findings: &Findings, taken: &mut Vec<(ListenAddress, At)>, address: &ListenAddress, at: At) {
+    let is_new = matches!(address, ListenAddress::Tcp(address) if address.port() == 0);
+    if let Some((_, first)) = taken.iter().find(|(other, _)| other == address && !is_new) {
         let complaint = Complaint::new(format!("{} is listened on twice", quoted(&address.to_string())), "keep one");
         findings.contradiction(at, *first, "first here", complaint);
     }
-    taken.push((address, at));
+    taken.push((address.clone(), at));
 }
 
-/// `listen.tls`. Certificate and key are only looked for here; whether they belong together is for the preflight.
-fn tls(mut section: Section<'_>, origin: usize) -> Option<TlsSettings> {
-    for (key, field) in [("certificate", "tls.certificate"), ("key", "tls.key")] {
-        section.reader.origins.note(origin, field, section.at(key));
-        if !section.has(key) {
-            let message = format!("`{}` is missing", section.name(key));
-            section.reader.error(section.at, message, format!("add {key} = \"FILE\", in PEM"));
+/// `mode`, `owner` and `group`: they mean something to a socket that gatelog makes itself on the file system.
+fn access(section: &mut Section<'_>, address: Option<&ListenAddress>) -> SocketAccess {
+    if address.is_some_and(|address| !matches!(address, ListenAddress::Unix(_))) {
+        for key in ["mode", "owner", "group"].into_iter().filter(|key| section.has(key)) {
+            let hint = "take it out, or listen on \"unix:PATH\"";
+            section.reader.warning(section.at(key), format!("`listen.{key}` has no effect on this address"), hint);
         }
     }
-    let certificate = section.file("certificate");
-    let key = section.file("key");
-    let min_version = section.read("min_version", |node| choice(node, &VERSIONS)).unwrap_or(TlsVersion::V12);
-    Some(TlsSettings { certificate: certificate?, key: key?, min_version })
+    let mode = section.read("mode", mode);
+    SocketAccess { mode, owner: section.read("owner", account), group: section.read("group", account) }
 }
 
-/// What can be asked for. Older versions are not to be had.
-const VERSIONS: [(&str, TlsVersion); 2] = [("1.2", TlsVersion::V12), ("1.3", TlsVersion::V13)];
+/// As HAProxy counts them.
+const PROXY_PROTOCOL: [(&str, Versions); 3] = [("v1", Versions::V1), ("v2", Versions::V2), ("any", Versions::Any)];
+
+/// Headers of the PROXY protocol that nobody is believed in are surely not meant.
+pub(super) fn check_trust(reader: &Reader<'_>, listeners: &[ListenSettings], trusted: &TrustedPeers) {
+    for listener in listeners.iter().filter(|listener| listener.proxy_protocol.is_some() && trusted.is_empty()) {
+        if let Some(at) = reader.origins.at(listener.origin, "proxy_protocol") {
+            let hint = "write the addresses of the proxies in [identity] trusted_proxies";
+            reader.warning(at, "the headers of the PROXY protocol are read, and nobody is believed", hint);
+        }
+    }
+}
+
+/// `redirect`.
+fn redirect(section: &mut Section<'_>, has_tls: bool) -> Option<Redirect> {
+    let at = section.at("redirect");
+    let redirect = section.read("redirect", |node| {
+        let text = node.text()?;
+        let port = match text.strip_prefix("https") {
+            Some("") => Some(443),
+            Some(port) => port.strip_prefix(':').and_then(|port| port.parse().ok()).filter(|port| *port > 0),
+            None => None,
+        };
+        let hint = "write \"https\", or \"https:8443\" for another port than 443";
+        let refused = || Complaint::new(format!("{} is nothing to redirect to", quoted(text)), hint);
+        port.map(|port| Redirect { port }).ok_or_else(refused)
+    });
+    if redirect.is_some() && has_tls {
+        let hint = "take `redirect` out, or make it a listener without TLS of its own";
+        section.reader.error(at, "a listener that speaks TLS redirects to TLS", hint);
+    }
+    redirect
+}
+
+/// `hsts`: the value of `Strict-Transport-Security`, which has no meaning without TLS (RFC 6797 §7.2).
+fn hsts(section: &mut Section<'_>, has_tls: bool) -> Option<HeaderValue> {
+    let at = section.at("hsts");
+    let value = section.read("hsts", |node| {
+        let text = node.text()?;
+        let age = text.split(';').filter_map(|directive| directive.trim().split_once('='));
+        let mut age = age.filter(|(name, _)| name.trim().eq_ignore_ascii_case("max-age"));
+        let is_age = |value: &str| value.trim().trim_matches('"').parse::<u64>().is_ok();
+        let sound = age.next().is_some_and(|(_, value)| is_age(value)) && age.next().is_none();
+        let value = HeaderValue::from_str(text).ok().filter(|_| sound);
+        let hint = "write \"max-age=31536000\", perhaps with \"; includeSubDomains\"";
+        value.ok_or_else(|| Complaint::new(format!("{} is no Strict-Transport-Security", quoted(text)), hint))
+    });
+    if value.is_some() && !has_tls {
+        let hint = "take it out: browsers do not heed it without TLS";
+        section.reader.warning(at, "`listen.hsts` has no effect without TLS", hint);
+    }
+    value.filter(|_| has_tls)
+}
 
 /// `[limits]`.
 pub(super) fn limits(mut section: Section<'_>) -> Limits {

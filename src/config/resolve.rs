@@ -74,6 +74,7 @@ fn read(mut root: Section<'_>, arguments: &[String]) -> (Config, Option<Table>) 
     let limits = listen::limits(root.table_or_empty("limits"));
     let mut exchange = exchange::Settings::default();
     identity::read(root.table_or_empty("identity"), &mut exchange);
+    listen::check_trust(reader, &listeners, &exchange.trusted_proxies);
     let upstreams = upstream::upstreams(&mut root, arguments);
     exchange.events = events::read(&mut root);
     let (record, pipeline) = log::read(root.table_or_empty("log"), &mut exchange, &upstreams);

@@ -7,7 +7,8 @@ use super::finding::{Complaint, quoted};
 use super::reader::{Reader, Section};
 use super::source::{At, Kind};
 use super::tree::{Node, Value};
-use super::value::{header, name, time_limit};
+use super::value::{choice, header, name, time_limit};
+use crate::net::proxy_protocol::Version;
 use crate::upstream::{ExceptionHeaders, ServerSettings, Settings, Timeouts, TlsSettings};
 
 /// Every upstream, in order. `arguments` are the URLs of `--upstream`: they are the servers of the default upstream,
@@ -78,10 +79,14 @@ fn upstream(mut section: Section<'_>) -> Option<Settings> {
         timeouts: timeouts(section.table_or_empty("timeouts")),
         exception_headers: exception_headers(section.table_or_empty("exception_headers")),
         tls: tls(&mut section, &shared.servers),
+        proxy_protocol: section.read("proxy_protocol", |node| choice(node, &PROXY_PROTOCOL)),
         ..shared
     };
     Some(Settings { name: name?, ..settings })
 }
+
+/// Versions of the PROXY protocol.
+const PROXY_PROTOCOL: [(&str, Version); 2] = [("v1", Version::V1), ("v2", Version::V2)];
 
 /// `upstream.servers`. One that cannot be read does not keep the others from being checked.
 fn servers(section: &mut Section<'_>, origin: usize) -> Vec<ServerSettings> {

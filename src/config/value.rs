@@ -141,6 +141,30 @@ pub(super) fn name(node: &Node) -> Result<String, Complaint> {
     Ok(text.to_owned())
 }
 
+/// Permission bits: `"0640"`, or the number `0o640`.
+pub(super) fn mode(node: &Node) -> Result<u32, Complaint> {
+    let refused = || Complaint::new("these are no permissions of a file", "write them in octal: \"0640\"");
+    let bits = match &node.value {
+        Value::Integer(number) => u32::try_from(*number).ok(),
+        _ => u32::from_str_radix(node.text()?.trim_start_matches("0o"), 8).ok(),
+    };
+    let bits = bits.filter(|bits| *bits <= 0o777).ok_or_else(refused)?;
+    match bits & 0o200 {
+        0 => Err(Complaint::new("its owner could not write to it", "write them in octal: \"0640\"")),
+        _ => Ok(bits),
+    }
+}
+
+/// A user or a group, by name or by number.
+pub(super) fn account(node: &Node) -> Result<String, Complaint> {
+    match node.value {
+        Value::Integer(number) => u32::try_from(number)
+            .map(|id| id.to_string())
+            .map_err(|_| Complaint::new(format!("{number} is no id"), "write a name, or a number from 0")),
+        _ => name(node),
+    }
+}
+
 /// A level; `None` is `"off"`.
 pub(super) fn level_or_off(node: &Node) -> Result<Option<Level>, Complaint> {
     if is_off(node) {

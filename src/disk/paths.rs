@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown};
 use std::path::Path;
 
 /// What lies at a path.
@@ -15,7 +15,9 @@ pub enum Kind {
     Folder,
     /// Terminals, `/dev/null`, and the like.
     Device,
-    /// Pipes, sockets, disks.
+    /// A socket that processes of this machine connect to.
+    Socket,
+    /// Pipes, disks.
     Other,
 }
 
@@ -59,6 +61,7 @@ impl Look {
             () if kind.is_file() => Kind::Regular,
             () if kind.is_dir() => Kind::Folder,
             () if kind.is_char_device() => Kind::Device,
+            () if kind.is_socket() => Kind::Socket,
             () => Kind::Other,
         };
         let modified = metadata.mtime().saturating_mul(1_000_000).saturating_add(metadata.mtime_nsec() / 1000);
@@ -108,6 +111,17 @@ pub fn give(file: &File, mode: Option<u32>, user: Option<u32>, group: Option<u32
     }
     // Afterwards: giving a file away takes permissions from it.
     mode.map_or(Ok(()), |mode| file.set_permissions(Permissions::from_mode(mode)))
+}
+
+/// The same for what lies at a path and cannot be opened, such as a socket.
+///
+/// # Errors
+/// Those of the file system.
+pub fn give_path(path: &Path, mode: Option<u32>, user: Option<u32>, group: Option<u32>) -> io::Result<()> {
+    if user.is_some() || group.is_some() {
+        chown(path, user, group)?;
+    }
+    mode.map_or(Ok(()), |mode| fs::set_permissions(path, Permissions::from_mode(mode)))
 }
 
 /// Renames a file, over one that may be there.

@@ -6,7 +6,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, header};
-use ipnet::IpNet;
+
+use crate::net::TrustedPeers;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Hops that are looked at before a chain counts as nonsense.
@@ -14,24 +15,22 @@ const MAX_HOPS: usize = 64;
 
 /// The peers whose word is taken.
 #[derive(Debug, Clone, Default)]
-pub struct TrustedProxies {
-    nets: Vec<IpNet>,
-}
+pub struct TrustedProxies(TrustedPeers);
 
 impl TrustedProxies {
-    /// These networks.
-    pub fn new(nets: Vec<IpNet>) -> TrustedProxies {
-        TrustedProxies { nets }
+    /// These peers.
+    pub fn new(peers: TrustedPeers) -> TrustedProxies {
+        TrustedProxies(peers)
     }
 
-    /// Whether the word of this address is taken.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        self.nets.iter().any(|net| net.contains(&address))
+    /// Whether the word of this address is taken; `None` is a peer behind a unix socket.
+    pub fn contains(&self, address: Option<IpAddr>) -> bool {
+        self.0.contains(address)
     }
 
     /// The client behind the peer, as `X-Forwarded-For`, or without it `Forwarded` (RFC 7239), says.
-    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        if self.nets.is_empty() || !self.contains(peer) {
+    pub fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        if self.0.is_empty() || !self.contains(peer) {
             return peer;
         }
         if headers.contains_key(&FORWARDED_FOR) {
@@ -44,12 +43,12 @@ impl TrustedProxies {
     }
 
     /// An unreadable hop ends the walk: what stands left of it cannot be vouched for.
-    fn walk(&self, peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>) -> IpAddr {
+    fn walk(&self, peer: Option<IpAddr>, hops: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
         let mut client = peer;
         for hop in hops.take(MAX_HOPS) {
             match hop {
-                Some(address) if self.contains(address) => client = address,
-                Some(address) => return address,
+                Some(_) if self.contains(hop) => client = hop,
+                Some(_) => return hop,
                 None => return client,
             }
         }
@@ -89,7 +88,9 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).expect("a value"));
         }
-        TrustedProxies::new(trusted.to_vec()).client(peer.parse().expect("an address"), &map).to_string()
+        let trusted = TrustedProxies::new(TrustedPeers { nets: trusted.to_vec(), unix: true });
+        // A peer behind a unix socket has no address.
+        trusted.client(peer.parse().ok(), &map).map_or_else(String::new, |client| client.to_string())
     }
 
     #[test]
@@ -101,6 +102,13 @@ mod tests {
         assert_eq!(client("127.0.0.1", &xff("1.1.1.1, nonsense, 10.1.2.3")), "10.1.2.3");
         assert_eq!(client("127.0.0.1", &xff("[2001:db8::1]:443")), "2001:db8::1");
         assert_eq!(client("127.0.0.1", &xff("198.51.100.7:5555")), "198.51.100.7");
+    }
+
+    #[test]
+    fn behind_a_unix_socket_there_is_nobody_unless_a_header_says_who() {
+        assert_eq!(client("unix:", &[("x-forwarded-for", "203.0.113.9")]), "203.0.113.9");
+        assert_eq!(client("unix:", &[("x-forwarded-for", "unknown")]), "");
+        assert_eq!(client("unix:", &[]), "");
     }
 
     #[test]

@@ -57,7 +57,7 @@ type Span = std::ops::Range<usize>;
 /// Client and peer, where they are not simply the peer as it is.
 #[derive(Debug)]
 struct Addresses {
-    client: Box<str>,
+    client: Option<Box<str>>,
     peer: Box<str>,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct Context<'a> {
     pub(super) policy: &'a Policy,
     pub(super) labels: &'a LabelSettings,
     pub(super) table: &'a Arc<Table>,
-    pub(super) client: IpAddr,
+    pub(super) client: Option<IpAddr>,
 }
 
 /// Who asks, and in the course of what.
@@ -144,7 +144,7 @@ impl Facts {
             view_name: route.map_or("unknown", |route| &route.name),
             route: route.map(|route| &*route.pattern),
             user_id: self.user.as_ref().map(|user| user.id.as_slice()),
-            ip_address: Some(client),
+            ip_address: client,
             peer_address: Some(peer),
             user_agent: texts.get(&texts.user_agent),
             referer: texts.get(&texts.referer),
@@ -166,10 +166,10 @@ impl Facts {
     }
 
     /// The client and its peer, as they are written.
-    pub(super) fn addresses(&self) -> (&str, &str) {
+    pub(super) fn addresses(&self) -> (Option<&str>, &str) {
         match &self.addresses {
-            Some(addresses) => (&addresses.client, &addresses.peer),
-            None => (&self.peer.ip_text, &self.peer.address_text),
+            Some(addresses) => (addresses.client.as_deref(), &addresses.peer),
+            None => (Some(&self.peer.ip_text), &self.peer.address_text),
         }
     }
 
@@ -179,6 +179,7 @@ impl Facts {
             cipher: tls.cipher,
             sni: tls.sni.as_deref(),
             alpn: tls.alpn.as_deref(),
+            client_subject: tls.client_subject.as_deref(),
         })
     }
 }
@@ -228,11 +229,18 @@ fn bytes_of(value: Option<&HeaderValue>) -> &[u8] {
 
 /// `None` in the ordinary case: the client is the peer, and addresses are written whole.
 fn addresses(peer: &Peer, context: &Context<'_>) -> Option<Addresses> {
-    if context.client == peer.ip && context.policy.shows(peer.ip) {
+    let shows = |address| context.policy.shows(address);
+    let is_peer = context.client == peer.ip && peer.ip.is_some_and(shows);
+    if is_peer && (peer.announced.is_none() || peer.address.is_none_or(|address| shows(address.ip()))) {
         return None;
     }
-    let client = context.policy.ip_text(context.client).into();
-    Some(Addresses { client, peer: context.policy.address_text(peer.address).into() })
+    let client = context.client.map(|client| context.policy.ip_text(client).into());
+    Some(Addresses { client, peer: peer_text(peer, context.policy).into() })
+}
+
+/// The socket's peer as it is written.
+pub(super) fn peer_text(peer: &Peer, policy: &Policy) -> String {
+    peer.address.map_or_else(|| peer.address_text.to_string(), |address| policy.address_text(address))
 }
 
 fn labels(headers: &HeaderMap, route: Option<&Route>, context: &Context<'_>) -> Vec<(Arc<str>, Vec<u8>)> {

@@ -191,13 +191,18 @@ impl Exchanges {
     }
 
     /// Whether the word of this peer is taken.
-    pub fn trusts(&self, peer: IpAddr) -> bool {
+    pub fn trusts(&self, peer: Option<IpAddr>) -> bool {
         self.trusted.contains(peer)
     }
 
     /// The client behind this peer, as the trusted chain says.
-    pub fn client_ip(&self, peer: IpAddr, headers: &http::HeaderMap) -> IpAddr {
+    pub fn client_ip(&self, peer: Option<IpAddr>, headers: &http::HeaderMap) -> Option<IpAddr> {
         self.trusted.client(peer, headers)
+    }
+
+    /// Whom a peer speaks for, and where its socket is, as they are written.
+    pub fn shown(&self, peer: &Peer) -> (Option<String>, String) {
+        (peer.ip.map(|ip| self.policy.ip_text(ip)), facts::peer_text(peer, &self.policy))
     }
 
     /// The core's clock.

@@ -138,7 +138,7 @@ impl Exchange {
             Event::SecurityEvent,
             &Rejected {
                 peer_address: Some(peer),
-                ip_address: Some(client),
+                ip_address: client,
                 status_code: None,
                 reason: suspicion.sign.as_str(),
                 detail: suspicion.detail,
@@ -160,11 +160,12 @@ impl Exchanges {
         }
         let spent = self.budget.borrow_mut().spend(sign, self.clock.now());
         let Some(suppressed) = spent else { return };
+        let (ip, shown) = self.shown(peer);
         self.warn(
             Event::SecurityEvent,
             &Rejected {
-                peer_address: Some(&self.policy.address_text(peer.address)),
-                ip_address: Some(&self.policy.ip_text(peer.ip)),
+                peer_address: Some(&shown),
+                ip_address: ip.as_deref(),
                 status_code: answer.map(|(status, _)| status),
                 reason: sign.as_str(),
                 detail,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::HeaderName;
-use ipnet::IpNet;
 
+use crate::net::TrustedPeers;
 use crate::routes::{SampleRule, StartMode};
 use crate::secret::Secret;
 
@@ -15,7 +15,7 @@ use super::capture::CaptureSettings;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Peers whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedPeers,
     /// Where request ids come from.
     pub request_id: RequestIdSettings,
     /// W3C trace context is read, continued and sent on.
@@ -41,7 +41,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            trusted_proxies: Vec::new(),
+            trusted_proxies: TrustedPeers::default(),
             request_id: RequestIdSettings::default(),
             trace: true,
             user: Vec::new(),

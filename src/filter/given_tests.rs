@@ -184,7 +184,10 @@ impl Given {
             peer_address: self.word(0),
             user_agent: self.text(4),
             content_length: self.number(1),
-            tls: self.has(17, Tls { version: &self.words[8], cipher: "c", sni: self.word(9), alpn: None }),
+            tls: self.has(
+                17,
+                Tls { version: &self.words[8], cipher: "c", sni: self.word(9), alpn: None, client_subject: None },
+            ),
             ..Facts::default()
         }
     }

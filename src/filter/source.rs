@@ -81,7 +81,8 @@ fn server_timing(progress: &Progress<'_>, part: Option<&str>, test: &mut impl Fn
 }
 
 fn session(tls: &Tls<'_>, part: Option<&str>, test: &mut impl FnMut(Value<'_>) -> bool) -> bool {
-    let values = SESSION.into_iter().zip([Some(tls.version), Some(tls.cipher), tls.sni, tls.alpn]);
+    let parts = [Some(tls.version), Some(tls.cipher), tls.sni, tls.alpn, tls.client_subject];
+    let values = SESSION.into_iter().zip(parts);
     values.filter(|(name, _)| is_meant(part, name)).filter_map(|(_, text)| text).any(|text| test(Value::text(text)))
 }
 

@@ -175,7 +175,7 @@ pub(super) enum Group {
 /// The parts of `timing`.
 pub(super) const TIMINGS: [&str; 6] = ["queue", "connect", "tls", "send", "wait", "receive"];
 /// The parts of `tls`.
-pub(super) const SESSION: [&str; 4] = ["version", "cipher", "sni", "alpn"];
+pub(super) const SESSION: [&str; 5] = ["version", "cipher", "sni", "alpn", "client_subject"];
 
 /// What may stand behind the dot of a field.
 pub(super) fn parts(field: &Field) -> Parts {

@@ -39,7 +39,13 @@ fn facts() -> Facts<'static> {
         peer_address: Some("[2001:db8::7]:51234"),
         user_agent: Some(b"Mozilla/5.0 \xff (X11) Firefox/130.0"),
         content_length: Some(10_240),
-        tls: Some(Tls { version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", sni: Some("shop.example"), alpn: None }),
+        tls: Some(Tls {
+            version: "TLSv1.3",
+            cipher: "TLS_AES_128_GCM_SHA256",
+            sni: Some("shop.example"),
+            alpn: None,
+            client_subject: None,
+        }),
         labels: &[("X-Tenant", b"acme"), ("region", b"eu-1")],
         ..Facts::default()
     }

@@ -7,18 +7,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Type};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
-use crate::net::{Outbox, Peer, Stream, TlsSession};
+use crate::net::{Outbox, Peer, Stream};
 
+use super::announced::Unannounced;
 use super::connection::{self, Shared};
 use super::crowd::{Crowd, Crowded};
 use super::drain::{Drain, Stage};
-use super::gate::Refusal;
+use super::entrance::Entrance;
 use super::handler::{Handler, Offence};
 use super::settings::Limits;
 
@@ -30,15 +29,37 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A bound address of a core, and how it is spoken to.
 pub struct Listener {
-    /// Bound and listening.
-    pub socket: std::net::TcpListener,
-    /// TLS, if it speaks it.
-    pub tls: Option<Arc<ServerConfig>>,
+    /// Bound and listening, not blocking.
+    pub socket: Socket,
+    /// What is asked of those who connect.
+    pub entrance: Entrance,
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP.
+    Tcp(std::net::TcpListener),
+    /// A unix socket.
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl Socket {
+    /// The same socket for another core: whoever is quickest accepts a connection.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn share(&self) -> io::Result<Socket> {
+        Ok(match self {
+            Socket::Tcp(socket) => Socket::Tcp(socket.try_clone()?),
+            Socket::Unix(socket) => Socket::Unix(socket.try_clone()?),
+        })
+    }
 }
 
 /// Binds an address so that every core can have a socket of its own on it.
 pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_tcp_nodelay(true)?;
@@ -70,14 +91,14 @@ impl<H: Handler> Serving<H> {
         let this = Rc::new(self);
         let mut tasks = JoinSet::new();
         for listener in listeners {
-            let socket = TcpListener::from_std(listener.socket)?;
-            tasks.spawn_local(Rc::clone(&this).accept_all(socket, listener.tls.map(TlsAcceptor::from)));
+            let acceptor = Acceptor::new(listener.socket)?;
+            tasks.spawn_local(Rc::clone(&this).accept_all(acceptor, Rc::new(listener.entrance)));
         }
         while tasks.join_next().await.is_some() {}
         Ok(())
     }
 
-    async fn accept_all(self: Rc<Self>, socket: TcpListener, tls: Option<TlsAcceptor>) {
+    async fn accept_all(self: Rc<Self>, acceptor: Acceptor, entrance: Rc<Entrance>) {
         let mut connections = JoinSet::new();
         let pause = Cell::new(FIRST_PAUSE);
         loop {
@@ -85,54 +106,95 @@ impl<H: Handler> Serving<H> {
                 biased;
                 () = self.shared.drain.reached(Stage::Draining) => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                accepted = socket.accept() => match accepted {
-                    Ok((tcp, address)) => {
+                accepted = acceptor.accept() => match accepted {
+                    Ok((stream, peer)) => {
                         pause.set(FIRST_PAUSE);
-                        connections.spawn_local(Rc::clone(&self).serve(tcp, address, tls.clone()));
+                        connections.spawn_local(Rc::clone(&self).serve(stream, peer, Rc::clone(&entrance)));
                     }
                     Err(error) => back_off(&error, &pause).await,
                 },
             }
         }
-        drop(socket);
+        drop(acceptor);
         while connections.join_next().await.is_some() {}
     }
 
-    async fn serve(self: Rc<Self>, tcp: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>) {
-        let _place = match self.crowd.enter(address.ip(), &self.shared.limits) {
+    async fn serve(self: Rc<Self>, mut stream: Stream, mut peer: Peer, entrance: Rc<Entrance>) {
+        let limits = &self.shared.limits;
+        let place = self.crowd.enter(peer.ip, limits);
+        let mut place = match place {
             Ok(place) => place,
-            Err(crowded) => return self.turn_away(&tcp, address, crowded, tls.is_some()),
+            Err(crowded) => return self.turn_away(&stream, &peer, &entrance, crowded),
         };
-        let Some(tls) = tls else {
-            return connection::serve(Rc::clone(&self.shared), Stream::Plain(tcp), Peer::new(address, None)).await;
+        if let Some(protocol) = &entrance.proxy_protocol {
+            let taken = Box::pin(protocol.take(&mut stream, &mut peer, limits.header_timeout)).await;
+            if let Err(unannounced) = taken {
+                return self.leave(&peer, &unannounced);
+            }
+            // Whom the peer speaks for is known only now.
+            if let Err(crowded) = place.claim(peer.ip, limits) {
+                return self.turn_away(&stream, &peer, &entrance, crowded);
+            }
+        }
+        let stream = match entrance.tls.is_some() {
+            false => stream,
+            true => match Box::pin(entrance.secure(stream, &mut peer, limits.header_timeout)).await {
+                Ok(stream) => stream,
+                Err(refusal) => return self.leave(&peer, &Unannounced::Refused(refusal)),
+            },
         };
-        match handshake(&tls, tcp, self.shared.limits.header_timeout).await {
-            Ok((stream, session)) => {
-                connection::serve(Rc::clone(&self.shared), stream, Peer::new(address, Some(session))).await;
-            }
-            Err(refusal) => {
-                self.shared.handler.refused(&Peer::new(address, None), &refusal);
-            }
+        connection::serve(Rc::clone(&self.shared), stream, entrance, peer).await;
+    }
+
+    /// Nothing was said that could be answered.
+    fn leave(&self, peer: &Peer, unannounced: &Unannounced) {
+        if let Unannounced::Refused(refusal) = unannounced {
+            self.shared.handler.refused(peer, refusal);
         }
     }
 
     /// Over the limit nobody waits for a request: the connection is closed, and that is recorded. Where no handshake
     /// stands before it, the client is told, if it takes that at once.
-    fn turn_away(&self, tcp: &TcpStream, address: SocketAddr, crowded: Crowded, tls: bool) {
+    fn turn_away(&self, stream: &Stream, peer: &Peer, entrance: &Entrance, crowded: Crowded) {
         let (offence, detail) = match crowded {
             Crowded::All => (Offence::Connections, "more connections than limits.connections"),
             Crowded::Client => {
                 (Offence::ConnectionsPerIp, "more connections of a client than limits.connections_per_ip")
             }
         };
-        let answer = self.shared.handler.offended(&Peer::new(address, None), offence, detail);
-        if !tls {
-            let socket = socket2::SockRef::from(tcp);
+        let answer = self.shared.handler.offended(peer, offence, detail);
+        if entrance.tls.is_none()
+            && let Some(socket) = stream.socket()
+        {
             // What was sent already is read, for otherwise the kernel resets the connection and the answer is lost.
             let mut unread = [std::mem::MaybeUninit::uninit(); 4096];
             let _ = socket.send(&answer);
             let _ = socket.shutdown(std::net::Shutdown::Write);
             let _ = socket.recv(&mut unread);
+        }
+    }
+}
+
+/// A listening socket of this core's runtime.
+enum Acceptor {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Acceptor {
+    fn new(socket: Socket) -> io::Result<Acceptor> {
+        Ok(match socket {
+            Socket::Tcp(socket) => Acceptor::Tcp(TcpListener::from_std(socket)?),
+            Socket::Unix(socket) => Acceptor::Unix(UnixListener::from_std(socket)?),
+        })
+    }
+
+    async fn accept(&self) -> io::Result<(Stream, Peer)> {
+        match self {
+            Acceptor::Tcp(socket) => {
+                socket.accept().await.map(|(tcp, address)| (Stream::Plain(tcp), Peer::new(address, None)))
+            }
+            Acceptor::Unix(socket) => socket.accept().await.map(|(unix, _)| (Stream::Unix(unix), Peer::unix())),
         }
     }
 }
@@ -153,37 +215,4 @@ async fn back_off(error: &io::Error, pause: &Cell<Duration>) {
     tracing::error!(target: "gatelog.proxy", error = %error, "cannot accept connections; trying again");
     tokio::time::sleep(pause.get()).await;
     pause.set((pause.get() * 2).min(LONGEST_PAUSE));
-}
-
-async fn handshake(
-    tls: &TlsAcceptor,
-    tcp: TcpStream,
-    limit: Option<Duration>,
-) -> Result<(Stream, TlsSession), Refusal> {
-    let refusal = |reason: &'static str, detail: String| Refusal { status: None, reason, detail, excerpt: Vec::new() };
-    let accepted = match limit {
-        Some(limit) => tokio::time::timeout(limit, tls.accept(tcp)).await,
-        None => Ok(tls.accept(tcp).await),
-    };
-    let stream = match accepted {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(refusal("tls_handshake", error.to_string())),
-        Err(_) => return Err(refusal("tls_handshake_timeout", "the handshake took too long".to_owned())),
-    };
-    let session = session(&stream);
-    Ok((Stream::Tls(Box::new(stream.into())), session))
-}
-
-fn session(stream: &tokio_rustls::server::TlsStream<TcpStream>) -> TlsSession {
-    let connection = stream.get_ref().1;
-    TlsSession {
-        version: match connection.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
-            Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
-            _ => "unknown",
-        },
-        cipher: connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or("unknown"),
-        sni: connection.server_name().map(Into::into),
-        alpn: connection.alpn_protocol().and_then(|alpn| std::str::from_utf8(alpn).ok()).map(Into::into),
-    }
 }

@@ -20,6 +20,7 @@ use crate::net::{Outbox, Peer, Stream};
 use crate::time::{self, Deadline};
 
 use super::drain::{Drain, Stage};
+use super::entrance::Entrance;
 use super::handler::{Answering, Client, Handler, Offence};
 use super::head::HeadLimits;
 use super::settings::Limits;
@@ -58,9 +59,9 @@ impl<H> Shared<H> {
 }
 
 /// Serves one connection until it is over. What is done once in its life is boxed: an idle connection does not hold it.
-pub(super) async fn serve<H: Handler>(shared: Rc<Shared<H>>, stream: Stream, peer: Peer) {
+pub(super) async fn serve<H: Handler>(shared: Rc<Shared<H>>, stream: Stream, entrance: Rc<Entrance>, peer: Peer) {
     let connection = Connection {
-        wire: Rc::new(Wire::new(stream, shared.head_limits(), Rc::clone(&shared.outbox))),
+        wire: Rc::new(Wire::new(stream, entrance, shared.head_limits(), Rc::clone(&shared.outbox))),
         peer: Rc::new(peer),
     };
     let alpn = connection.peer.tls.as_ref().and_then(|tls| tls.alpn.as_deref());

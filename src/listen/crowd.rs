@@ -59,24 +59,17 @@ impl Crowd {
         self.len() == 0
     }
 
-    /// One more connection, of this client; those of an exempt one are not counted as its own.
+    /// One more connection, of this client, if it is known; those of an exempt one are not counted as its own.
     ///
     /// # Errors
     /// The limit that it is beyond.
-    pub fn enter(self: &Arc<Self>, client: IpAddr, limits: &Limits) -> Result<Place, Crowded> {
+    pub fn enter(self: &Arc<Self>, client: Option<IpAddr>, limits: &Limits) -> Result<Place, Crowded> {
         let count = self.all.fetch_add(1, Ordering::Relaxed) + 1;
         let mut place = Place { crowd: Arc::clone(self), client: None };
         if limits.connections.is_some_and(|limit| count > limit) {
             return Err(Crowded::All);
         }
-        let limit = limits.connections_per_ip.filter(|_| !self.exempt.iter().any(|net| net.contains(&client)));
-        if let Some(limit) = limit {
-            let client = block(client);
-            place.client = Some(client);
-            if self.change(client, |count| *count += 1) > limit {
-                return Err(Crowded::Client);
-            }
-        }
+        place.claim(client, limits)?;
         Ok(place)
     }
 
@@ -92,6 +85,22 @@ impl Crowd {
             clients.remove(&client);
         }
         count
+    }
+}
+
+impl Place {
+    /// Counts the connection as one of this client's, if it is nobody's yet; not behind a unix socket (`None`).
+    ///
+    /// # Errors
+    /// When the client has too many.
+    pub fn claim(&mut self, client: Option<IpAddr>, limits: &Limits) -> Result<(), Crowded> {
+        let (Some(client), Some(limit), None) = (client, limits.connections_per_ip, self.client) else { return Ok(()) };
+        if self.crowd.exempt.iter().any(|net| net.contains(&client)) {
+            return Ok(());
+        }
+        let client = block(client);
+        self.client = Some(client);
+        if self.crowd.change(client, |count| *count += 1) > limit { Err(Crowded::Client) } else { Ok(()) }
     }
 }
 
@@ -112,8 +121,8 @@ mod tests {
         Limits { connections: Some(connections), connections_per_ip: Some(per_ip), ..Limits::default() }
     }
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("an address")
+    fn ip(text: &str) -> Option<IpAddr> {
+        Some(text.parse().expect("an address"))
     }
 
     #[test]
@@ -126,6 +135,12 @@ mod tests {
         drop(first);
         assert!(enter("192.0.2.1").is_ok());
         drop(second);
+        let mut announced = enter("10.0.0.1").expect("a proxy");
+        assert_eq!((0..3).map(|_| announced.claim(ip("192.0.2.3"), &limits).is_ok()).collect::<Vec<_>>(), [true; 3]);
+        let _second = enter("192.0.2.3").expect("the second");
+        let late = enter("10.0.0.1").expect("a proxy").claim(ip("192.0.2.3"), &limits);
+        assert_eq!(late.err(), Some(Crowded::Client));
+        drop((announced, _second));
         assert!((0..9).map(|_| enter("10.0.0.1")).collect::<Vec<_>>().iter().all(Result::is_ok), "exempt");
         assert_eq!(crowd.len(), 0);
         assert!(crowd.clients.iter().all(|clients| clients.lock().expect("no panic").is_empty()));

@@ -1,25 +1,32 @@
 //! The near side: sockets are accepted, TLS is spoken, heads are judged, and a handler is called for each request.
 //!
 //! ```text
-//! accept ── tls ── wire ── gate ── hyper ── Handler::call
-//!                    │       └── refused heads ── Handler::refused
-//!                    └── tells when an answer is gone
+//! accept ── entrance ── wire ── gate ── hyper ── Handler::call
+//!                         │       └── refused heads ── Handler::refused
+//!                         └── tells when an answer is gone
 //! ```
 
 pub mod accept;
+pub mod announced;
 mod connection;
 pub mod crowd;
 pub mod drain;
+pub mod entrance;
 pub mod gate;
 pub mod handler;
 pub mod head;
 pub mod settings;
 pub mod wire;
 
-pub use accept::{Listener, Serving};
+pub use accept::{Listener, Serving, Socket};
+pub use announced::ProxyProtocol;
 pub use crowd::{Crowd, Crowded};
 pub use drain::{Drain, Stage};
+pub use entrance::Entrance;
 pub use gate::Refusal;
 pub use handler::{Answering, Client, Handler, Offence};
-pub use settings::{Limits, ListenSettings, RateKey, RequestRate, TlsSettings, TlsVersion};
+pub use settings::{
+    CertificateSettings, ClientSettings, Limits, ListenAddress, ListenSettings, RateKey, Redirect, RequestRate,
+    SocketAccess, TlsSettings, TlsVersion,
+};
 pub use wire::{Running, Settle, Wire};

@@ -1,33 +1,111 @@
 //! What the user says about the near side: `[[listen]]` and `[limits]`.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
+
+use crate::net::proxy_protocol::Versions;
 
 /// One `[[listen]]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListenSettings {
     /// Where it was written: an index into the places that the configuration keeps.
     pub origin: usize,
-    /// Host and port.
-    pub address: SocketAddr,
+    /// Where it listens.
+    pub address: ListenAddress,
     /// TLS, if it speaks it.
     pub tls: Option<TlsSettings>,
+    /// Versions of the PROXY protocol that connections begin with, if they do.
+    pub proxy_protocol: Option<Versions>,
+    /// Where requests are sent instead of being served.
+    pub redirect: Option<Redirect>,
+    /// `Strict-Transport-Security` of its answers.
+    pub hsts: Option<HeaderValue>,
+    /// Who may connect to its unix socket.
+    pub access: SocketAccess,
 }
 
-/// `listen.tls`.
+impl ListenSettings {
+    /// Plain HTTP at an address.
+    pub fn new(origin: usize, address: ListenAddress) -> ListenSettings {
+        let (tls, proxy_protocol, redirect, hsts, access) = Default::default();
+        ListenSettings { origin, address, tls, proxy_protocol, redirect, hsts, access }
+    }
+}
+
+/// `listen.address`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// An IP address and a port.
+    Tcp(SocketAddr),
+    /// `unix:`: the path of a socket.
+    Unix(PathBuf),
+    /// `fd:`: sockets of this name that the service manager has opened.
+    Inherited(String),
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenAddress::Tcp(address) => address.fmt(formatter),
+            ListenAddress::Unix(path) => write!(formatter, "unix:{}", path.display()),
+            ListenAddress::Inherited(name) => write!(formatter, "fd:{name}"),
+        }
+    }
+}
+
+/// `listen.mode`, `owner` and `group`, for a unix socket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SocketAccess {
+    /// Permission bits; `None`: what the umask leaves.
+    pub mode: Option<u32>,
+    /// Name or number of its user; `None`: whoever runs gatelog.
+    pub owner: Option<String>,
+    /// Name or number of its group.
+    pub group: Option<String>,
+}
+
+/// `listen.redirect`: to `https` on the host that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redirect {
+    /// The port there; 443 goes without saying.
+    pub port: u16,
+}
+
+/// `listen.tls`, and `[[listen.certificate]]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TlsSettings {
+    /// At least one; the first is for clients that name nothing, or what none is made out to.
+    pub certificates: Vec<CertificateSettings>,
+    /// The oldest version that is spoken.
+    pub min_version: TlsVersion,
+    /// Whether clients show certificates.
+    pub client: Option<ClientSettings>,
+}
+
+/// A certificate and its key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CertificateSettings {
+    /// Where it was written, and what its two keys are called there.
+    pub origin: (usize, [&'static str; 2]),
     /// PEM chain, leaf first.
     pub certificate: PathBuf,
     /// PEM private key.
     pub key: PathBuf,
-    /// The oldest version that is spoken.
-    pub min_version: TlsVersion,
+}
+
+/// `listen.tls.client_ca` and `client_auth`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientSettings {
+    /// PEM: the authorities that vouch for clients.
+    pub authorities: PathBuf,
+    /// Whether a client without a certificate is turned away.
+    pub required: bool,
 }
 
 /// A TLS version.

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -13,8 +14,10 @@ use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::outbox::{Posted, Sender};
-use crate::net::{Outbox, Stream};
+use crate::net::proxy_protocol::Addresses;
+use crate::net::{Outbox, Peer, Stream};
 
+use super::entrance::Entrance;
 use super::gate::{Gate, Refusal, give};
 use super::head::HeadLimits;
 
@@ -39,6 +42,7 @@ pub trait Settle {
 /// A connection, shared within its thread.
 pub struct Wire {
     stream: RefCell<Stream>,
+    entrance: Rc<Entrance>,
     gate: RefCell<Gate>,
     settling: RefCell<SmallVec<[Rc<dyn Settle>; 1]>>,
     interim: RefCell<BytesMut>,
@@ -65,9 +69,10 @@ pub struct Wire {
 
 impl Wire {
     /// A connection before its first byte.
-    pub(super) fn new(stream: Stream, limits: HeadLimits, outbox: Rc<Outbox>) -> Wire {
+    pub(super) fn new(stream: Stream, entrance: Rc<Entrance>, limits: HeadLimits, outbox: Rc<Outbox>) -> Wire {
         Wire {
             stream: RefCell::new(stream),
+            entrance,
             gate: RefCell::new(Gate::new(limits)),
             settling: RefCell::default(),
             interim: RefCell::default(),
@@ -84,6 +89,21 @@ impl Wire {
             is_cut: Cell::default(),
             posted: Posted::new(outbox),
         }
+    }
+
+    /// What is asked of those who come this way.
+    pub fn entrance(&self) -> &Entrance {
+        &self.entrance
+    }
+
+    /// Who connects to whom, as far as it is known: announced, or as the socket has it.
+    pub fn addresses(&self, peer: &Peer) -> Option<Addresses> {
+        let socket = || {
+            let local = self.stream.borrow().tcp()?.local_addr().ok()?;
+            let destination = SocketAddr::new(local.ip().to_canonical(), local.port());
+            Some(Addresses { source: peer.address?, destination })
+        };
+        peer.announced.as_deref().copied().or_else(socket)
     }
 
     /// Tells `settle` once everything written so far is on its way; forgets it if that never happens.

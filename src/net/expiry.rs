@@ -3,8 +3,9 @@
 //! Walks DER to `tbsCertificate.validity.notAfter` (RFC 5280 §4.1) and reads nothing else; whether a certificate is good is
 //! for rustls to say.
 
+use super::der::{Reader, SEQUENCE};
+
 /// Tags of DER.
-const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
@@ -33,33 +34,6 @@ pub fn not_after(certificate: &[u8]) -> Option<u64> {
         _ => None,
     };
     seconds?.checked_mul(1_000_000)
-}
-
-/// Values of DER, one behind the other.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    /// Tag and content of the next one.
-    fn next(&mut self) -> Option<(u8, &'a [u8])> {
-        let (tag, length) = (*self.0.first()?, *self.0.get(1)?);
-        let (length, start) = match length {
-            0..=0x7f => (usize::from(length), 2),
-            0x81..=0x84 => {
-                let count = usize::from(length & 0x7f);
-                let bytes = self.0.get(2..2 + count)?;
-                (bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), 2 + count)
-            }
-            _ => return None,
-        };
-        let content = self.0.get(start..start.checked_add(length)?)?;
-        self.0 = &self.0[start + length..];
-        Some((tag, content))
-    }
-
-    /// The content of the next one, which has this tag.
-    fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
-        self.next().filter(|(found, _)| *found == tag).map(|(_, content)| content)
-    }
 }
 
 /// `MMDDHHMMSSZ` of a year, in seconds since the Unix epoch.

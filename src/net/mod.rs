@@ -1,15 +1,22 @@
 //! What both sides of the proxy and the outputs need of the network: connections and streams that may speak TLS, its
-//! files, and the chunked coding.
+//! files, the chunked coding, the PROXY protocol, and who a peer is.
 
+pub mod by_name;
 pub mod chunked;
+mod der;
 pub mod dial;
 pub mod expiry;
 pub mod outbox;
 pub mod peer;
+pub mod proxy_protocol;
+pub mod server_tls;
 pub mod stream;
+pub mod subject;
 pub mod tls;
+pub mod unix_socket;
 
 pub use dial::Dialer;
 pub use outbox::Outbox;
-pub use peer::{Peer, TlsSession};
+pub use peer::{Peer, TlsSession, TrustedPeers};
+pub use server_tls::ServerTls;
 pub use stream::Stream;

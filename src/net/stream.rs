@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::{RecvFlags, recv};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
@@ -18,6 +20,8 @@ pub enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
     /// A unix socket.
     Unix(UnixStream),
+    /// TLS over a unix socket.
+    TlsUnix(Box<TlsStream<UnixStream>>),
 }
 
 impl Stream {
@@ -26,7 +30,16 @@ impl Stream {
         match self {
             Stream::Plain(tcp) => Some(tcp),
             Stream::Tls(tls) => Some(tls.get_ref().0),
-            Stream::Unix(_) => None,
+            Stream::Unix(_) | Stream::TlsUnix(_) => None,
+        }
+    }
+
+    /// The socket itself, before TLS.
+    pub fn socket(&self) -> Option<SockRef<'_>> {
+        match self {
+            Stream::Plain(tcp) => Some(SockRef::from(tcp)),
+            Stream::Unix(unix) => Some(SockRef::from(unix)),
+            Stream::Tls(_) | Stream::TlsUnix(_) => None,
         }
     }
 
@@ -37,6 +50,32 @@ impl Stream {
     /// Those of the system; a unix socket has no such address.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.tcp().ok_or(io::ErrorKind::Unsupported)?.peer_addr()
+    }
+
+    /// Waits for bytes and shows them without taking them; none are the end of what comes. Before TLS only.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; bytes inside TLS cannot be looked at.
+    pub async fn peek(&self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(tcp) => tcp.peek(into).await,
+            Stream::Unix(unix) => peek_unix(unix, into).await,
+            Stream::Tls(_) | Stream::TlsUnix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+async fn peek_unix(unix: &UnixStream, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        unix.readable().await?;
+        let seen = unix.try_io(Interest::READABLE, || {
+            recv(unix, &mut *into, RecvFlags::PEEK).map(|(count, _)| count).map_err(io::Error::from)
+        });
+        match seen {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            seen => return seen,
+        }
     }
 }
 
@@ -54,6 +93,10 @@ macro_rules! either {
             }
             Stream::Unix(unix) => {
                 let $stream = Pin::new(unix);
+                $call
+            }
+            Stream::TlsUnix(tls) => {
+                let $stream = Pin::new(tls.as_mut());
                 $call
             }
         }
@@ -84,6 +127,7 @@ impl AsyncWrite for Stream {
             Stream::Plain(tcp) => tcp.is_write_vectored(),
             Stream::Tls(tls) => tls.is_write_vectored(),
             Stream::Unix(unix) => unix.is_write_vectored(),
+            Stream::TlsUnix(tls) => tls.is_write_vectored(),
         }
     }
 

@@ -9,9 +9,8 @@ use rustls::client::{ClientSessionMemoryCache, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::ServerSessionMemoryCache;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, InconsistentKeys, RootCertStore, SupportedProtocolVersion};
 
 /// Why files do not make a TLS identity or a set of authorities.
 #[derive(Debug, thiserror::Error)]
@@ -85,29 +84,6 @@ pub fn load_certified_key(certificate: &Path, key: &Path) -> Result<CertifiedKey
     }
 }
 
-/// What a listener speaks: versions from `oldest` on, `alpn` in the order of preference, sessions resumed by tickets and,
-/// for TLS 1.2 clients without them, from memory.
-///
-/// # Errors
-///
-/// Only where the cryptography library lacks randomness or a version, which is no fault of the files.
-pub fn server_config(
-    identity: CertifiedKey,
-    oldest: &'static SupportedProtocolVersion,
-    alpn: &[&[u8]],
-) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(versions_from(oldest))?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
-    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
-    config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
-    config.ticketer = ring::Ticketer::new()?;
-    // A client that resumes takes one; the second serves its next connection.
-    config.send_tls13_tickets = 2;
-    Ok(Arc::new(config))
-}
-
 /// What connections to an upstream speak: HTTP/1.1, towards servers that `authorities` (PEM) or else the public
 /// authorities vouch for, showing `identity` (certificate and key, PEM) where it is asked for.
 ///
@@ -140,22 +116,26 @@ pub fn client_config(
 }
 
 /// Sessions that are remembered, a few hundred bytes each.
-const SESSIONS: usize = 4096;
+pub(super) const SESSIONS: usize = 4096;
 
 /// The one cryptography library there is; no process-wide default is needed.
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
 /// TLS 1.2 and 1.3, or 1.3 alone.
-fn versions_from(oldest: &'static SupportedProtocolVersion) -> &'static [&'static SupportedProtocolVersion] {
+pub(super) fn versions_from(oldest: &'static SupportedProtocolVersion) -> &'static [&'static SupportedProtocolVersion] {
     if *oldest == rustls::version::TLS13 { &NEWEST } else { rustls::ALL_VERSIONS }
 }
 
 static NEWEST: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
 
-/// Authorities from a file; one that cannot be used spoils the file, since it was put there on purpose.
-fn root_store(path: &Path) -> Result<RootCertStore, TlsFileError> {
+/// Authorities from a file (PEM); one that cannot be used spoils the file, since it was put there on purpose.
+///
+/// # Errors
+///
+/// What is wrong with the file.
+pub fn root_store(path: &Path) -> Result<RootCertStore, TlsFileError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path, Role::Authorities)? {
         roots.add(certificate).map_err(|error| unusable(path, Role::Authorities, error))?;
@@ -192,7 +172,7 @@ fn read(path: &Path, role: Role) -> Result<Vec<u8>, TlsFileError> {
 const FILE_LIMIT: u64 = 4 << 20;
 
 /// PEM in good order, whose content rustls refuses.
-fn unusable(path: &Path, role: Role, error: rustls::Error) -> TlsFileError {
+pub(super) fn unusable(path: &Path, role: Role, error: rustls::Error) -> TlsFileError {
     failure(path, role, TlsFileProblem::Unusable(error))
 }
 
@@ -204,6 +184,7 @@ fn failure(path: &Path, role: Role, problem: TlsFileProblem) -> TlsFileError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::server_tls::{CertificateFiles, ServerFiles, ServerTls};
 
     /// A folder with two identities, and what is none.
     fn folder() -> tempfile::TempDir {
@@ -231,9 +212,6 @@ mod tests {
         let folder = folder();
         let identity = load_certified_key(&folder.path().join("a.pem"), &folder.path().join("a.key")).unwrap();
         assert_eq!(identity.cert.len(), 1);
-        let config = server_config(identity, &rustls::version::TLS13, &[b"h2", b"http/1.1"]).unwrap();
-        assert_eq!(config.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
-        assert!(config.ticketer.enabled());
     }
 
     #[test]
@@ -270,13 +248,13 @@ mod tests {
     fn a_client_and_a_server_of_these_files_understand_each_other() {
         let folder = folder();
         let path = |name: &str| folder.path().join(name);
-        let identity = load_certified_key(&path("a.pem"), &path("a.key")).unwrap();
-        let server = server_config(identity, &rustls::version::TLS12, &[b"http/1.1"]).unwrap();
+        let certificates = vec![CertificateFiles { certificate: path("a.pem"), key: path("a.key") }];
+        let server = ServerTls::load(ServerFiles::new(certificates, &[b"http/1.1"])).unwrap().current();
         let handshake = |authorities: &str| {
             let client = client_config(Some(&path(authorities)), None).unwrap();
             let name = "localhost".try_into().unwrap();
             let mut client = rustls::ClientConnection::new(client, name).unwrap();
-            let mut server = rustls::ServerConnection::new(server.clone()).unwrap();
+            let mut server = rustls::ServerConnection::new(Arc::clone(&server)).unwrap();
             while client.is_handshaking() || server.is_handshaking() {
                 let mut wire = Vec::new();
                 client.write_tls(&mut wire).unwrap();

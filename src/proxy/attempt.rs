@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
+use crate::net::proxy_protocol::Addresses;
 use crate::record::Phase;
 use crate::upstream::balance::hash;
 use crate::upstream::{Balance, Lease, NoServer, ResponseBody, ResponseHead, SendError, Server, Tried, UpstreamError};
@@ -68,13 +69,18 @@ impl Trip<'_> {
         self.exchange.attempt(&server.address, false);
         let timeouts = &self.upstream.settings.timeouts;
         // Rare beside a reused connection, and large: boxed, so that every request's future need not hold it.
-        let connected = Box::pin(server.connect(timeouts.connect, || self.exchange.securing())).await;
+        let connected = Box::pin(server.connect(timeouts.connect, self.announced(), || self.exchange.securing())).await;
         let result = match connected {
             Ok(connection) => self.send(connection.occupy(lease), &server.host, head, AttemptBody(body.cloned())).await,
             Err(error) => Err(SendError::Upstream(error)),
         };
         self.report(&server, &result, false);
         result
+    }
+
+    /// On whose behalf a connection is opened, for servers that are told.
+    fn announced(&self) -> Option<Addresses> {
+        self.upstream.settings.proxy_protocol.and_then(|_| self.client.wire.addresses(&self.client.peer))
     }
 
     /// Tells the server's account how it went. A kept connection that was closed says nothing about its server.
@@ -160,7 +166,7 @@ impl Trip<'_> {
             Balance::RoundRobin | Balance::LeastRequests => None,
             Balance::HeaderHash(name) => headers.get(name).map(|value| hash(value.as_bytes())),
             Balance::IpHash => {
-                let ip = self.proxy.exchanges.client_ip(self.client.peer.ip, headers).to_canonical();
+                let ip = self.proxy.exchanges.client_ip(self.client.peer.ip, headers)?.to_canonical();
                 Some(hash(ip.to_string().as_bytes()))
             }
         }

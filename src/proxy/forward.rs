@@ -22,7 +22,7 @@ use super::body::{Body, RequestBody};
 use super::failure::{Failure, Refused};
 use super::headers::{self, Way};
 use super::respond::NAME;
-use super::{Proxy, host_of, response, traversal};
+use super::{Proxy, host_of, response, secure, traversal};
 
 /// Passes through proxies of this name before a request counts as caught in a loop: several in a row are ordinary.
 const MAX_PASSES: usize = 8;
@@ -51,6 +51,9 @@ impl Proxy {
             admit(head, mentions, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
         if mentions.via && passes(&head.headers, NAME) > MAX_PASSES {
             return Err(Failure::Refused(Refused::Loop));
+        }
+        if let Some(redirect) = client.wire.entrance().redirect {
+            return self.redirect(exchange, client, head, &admitted, redirect);
         }
         if admitted.answer_options {
             return Ok(self.answer_options(exchange, client));
@@ -111,6 +114,7 @@ impl Trip<'_> {
         self.exchange.responded(status, &headers);
         self.take_exception(&mut headers);
         headers::pass_response(&mut headers, &self.way(""));
+        secure::promise(&mut headers, self.client);
         response(
             status,
             headers,

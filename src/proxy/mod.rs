@@ -9,6 +9,7 @@ pub mod headers;
 mod panic;
 pub mod rate;
 pub mod respond;
+mod secure;
 pub mod select;
 mod traversal;
 
@@ -101,6 +102,7 @@ impl Proxy {
         if status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
         }
+        secure::promise(&mut headers, client);
         exchange.answered(status, &headers);
         response(status, headers, Body::own(answer.body, exchange.clone(), &client.wire))
     }
@@ -141,11 +143,10 @@ impl Handler for Proxy {
 
     fn refused(&self, peer: &Peer, refusal: &Refusal) -> Vec<u8> {
         let id = self.exchanges.mint();
-        let ip = self.exchanges.policy().ip_text(peer.ip);
-        let shown = self.exchanges.policy().address_text(peer.address);
+        let (ip, shown) = self.exchanges.shown(peer);
         self.exchanges.reject(&Rejected {
             peer_address: Some(&shown),
-            ip_address: Some(&ip),
+            ip_address: ip.as_deref(),
             status_code: refusal.status,
             reason: refusal.reason,
             detail: &refusal.detail,

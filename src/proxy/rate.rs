@@ -62,11 +62,11 @@ impl Rates {
     ///
     /// # Errors
     /// How long the client had better wait, where it asks too often.
-    pub fn admit(&self, client: IpAddr, headers: &HeaderMap, now: Instant) -> Result<(), Duration> {
-        if self.exempt.iter().any(|net| net.contains(&client)) {
+    pub fn admit(&self, client: Option<IpAddr>, headers: &HeaderMap, now: Instant) -> Result<(), Duration> {
+        if client.is_some_and(|client| self.exempt.iter().any(|net| net.contains(&client))) {
             return Ok(());
         }
-        self.spend(self.hash_of(client, headers), self.micros(now))
+        self.hash_of(client, headers).map_or(Ok(()), |hash| self.spend(hash, self.micros(now)))
     }
 
     /// Clients that were forgotten before their time.
@@ -74,10 +74,11 @@ impl Rates {
         self.forgotten.load(Ordering::Relaxed)
     }
 
-    fn hash_of(&self, client: IpAddr, headers: &HeaderMap) -> u64 {
+    /// `None` where nobody knows who it is: behind a unix socket.
+    fn hash_of(&self, client: Option<IpAddr>, headers: &HeaderMap) -> Option<u64> {
         match &self.rate.key {
-            RateKey::Header(name) if headers.contains_key(name) => self.hash.hash_one(headers.get(name)),
-            _ => self.hash.hash_one(block(client)),
+            RateKey::Header(name) if headers.contains_key(name) => Some(self.hash.hash_one(headers.get(name))),
+            _ => client.map(|client| self.hash.hash_one(block(client))),
         }
     }
 
@@ -137,8 +138,8 @@ mod tests {
         (Rates::new(RequestRate { per_second, burst, key }, exempt, now), now)
     }
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("an address")
+    fn ip(text: &str) -> Option<IpAddr> {
+        Some(text.parse().expect("an address"))
     }
 
     #[test]

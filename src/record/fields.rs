@@ -240,6 +240,7 @@ fn session<'a>(tls: Option<&Tls<'a>>, visit: &mut impl FnMut(Field, Content<'a>)
     visit(Field::TlsCipher, str_or_absent(tls.map(|tls| tls.cipher)));
     visit(Field::TlsSni, str_or_absent(tls.and_then(|tls| tls.sni)));
     visit(Field::TlsAlpn, str_or_absent(tls.and_then(|tls| tls.alpn)));
+    visit(Field::TlsClientSubject, str_or_absent(tls.and_then(|tls| tls.client_subject)));
 }
 
 fn rejection<'a>(rejected: &Rejected<'a>, visit: &mut impl FnMut(Field, Content<'a>)) {

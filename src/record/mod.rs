@@ -113,9 +113,10 @@ pub struct Facts<'a> {
     pub route: Option<&'a str>,
     /// Who it was, as far as the request head tells.
     pub user_id: Option<&'a [u8]>,
-    /// The client as the trusted chain says (already anonymised where configured).
+    /// The client as the trusted chain says (already anonymised where configured); none behind a unix socket, unless somebody
+    /// trusted names one.
     pub ip_address: Option<&'a str>,
-    /// The peer of the socket, address and port.
+    /// The peer of the socket, address and port, whomever it speaks for; `unix:` behind a unix socket.
     pub peer_address: Option<&'a str>,
     /// `User-Agent`.
     pub user_agent: Option<&'a [u8]>,
@@ -142,6 +143,8 @@ pub struct Tls<'a> {
     pub sni: Option<&'a str>,
     /// `h2`, `http/1.1`, or none.
     pub alpn: Option<&'a str>,
+    /// The subject of the client's certificate, as RFC 4514 writes names: `CN=robot,O=Shop`.
+    pub client_subject: Option<&'a str>,
 }
 
 /// How a request goes on, or how it went.

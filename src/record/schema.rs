@@ -254,6 +254,7 @@ fields! {
     TlsCipher "tls.cipher", otel("tls.cipher"), ecs("tls.cipher");
     TlsSni "tls.sni", otel("gatelog.tls.sni"), ecs("tls.client.server_name");
     TlsAlpn "tls.alpn", otel("tls.next_protocol"), ecs("tls.next_protocol");
+    TlsClientSubject "tls.client_subject", otel("tls.client.subject"), ecs("tls.client.subject");
     GrpcStatus "grpc_status", otel("gatelog.grpc_status"), ecs("gatelog.grpc_status");
     Labels "labels", otel("gatelog.labels"), ecs("labels");
     // Of refused heads and of losses.

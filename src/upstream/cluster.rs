@@ -136,7 +136,7 @@ impl Cluster {
             effective: AtomicU32::new(server.weight.saturating_mul(WEIGHT_UNIT)),
             backup: server.backup,
             max_requests: server.max_requests,
-            target: Target::new(way, self.tls.get(origin).cloned().flatten()),
+            target: Target::new(way, self.tls.get(origin).cloned().flatten(), self.settings.proxy_protocol),
         }
     }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use crate::net::Stream;
+use crate::net::proxy_protocol::{self, Addresses, Version};
 
 use super::error::UpstreamError;
 use super::settings::{Place, ServerSettings};
@@ -20,6 +22,7 @@ use super::settings::{Place, ServerSettings};
 pub(super) struct Target {
     way: Way,
     tls: Option<Tls>,
+    proxy_protocol: Option<Version>,
 }
 
 /// What its bytes go through.
@@ -58,36 +61,50 @@ impl Tls {
 }
 
 impl Target {
-    pub(super) fn new(way: Way, tls: Option<Tls>) -> Target {
-        Target { way, tls }
+    pub(super) fn new(way: Way, tls: Option<Tls>, proxy_protocol: Option<Version>) -> Target {
+        Target { way, tls, proxy_protocol }
     }
 
     pub(super) fn way(&self) -> &Way {
         &self.way
     }
 
-    /// Connects; `securing` is called between TCP and TLS.
+    /// A connection is one client's, and of no use to any other.
+    pub(super) fn is_personal(&self) -> bool {
+        self.proxy_protocol.is_some()
+    }
+
+    /// Connects, on behalf of somebody where the server is told; `securing` is called between TCP and TLS.
     pub(super) async fn connect(
         &self,
         limit: Option<Duration>,
+        client: Option<Addresses>,
         securing: impl FnOnce(),
     ) -> Result<Stream, UpstreamError> {
-        let connecting = self.connect_without_limit(securing);
+        let connecting = self.connect_without_limit(client, securing);
         match limit {
             Some(limit) => tokio::time::timeout(limit, connecting).await.unwrap_or(Err(UpstreamError::ConnectTimeout)),
             None => connecting.await,
         }
     }
 
-    async fn connect_without_limit(&self, securing: impl FnOnce()) -> Result<Stream, UpstreamError> {
-        let tcp = match &self.way {
+    async fn connect_without_limit(
+        &self,
+        client: Option<Addresses>,
+        securing: impl FnOnce(),
+    ) -> Result<Stream, UpstreamError> {
+        let header = self.proxy_protocol.map(|version| proxy_protocol::write(version, client)).unwrap_or_default();
+        let mut tcp = match &self.way {
             Way::Tcp(addresses) => first_to_answer(addresses).await.map_err(UpstreamError::Connect)?,
             Way::Unix(path) => {
-                return UnixStream::connect(path).await.map(Stream::Unix).map_err(UpstreamError::Connect);
+                let mut unix = UnixStream::connect(path).await.map_err(UpstreamError::Connect)?;
+                unix.write_all(&header).await.map_err(UpstreamError::Connect)?;
+                return Ok(Stream::Unix(unix));
             }
         };
         // Without it small requests wait for the answer to the segment before.
         tcp.set_nodelay(true).map_err(UpstreamError::Connect)?;
+        tcp.write_all(&header).await.map_err(UpstreamError::Connect)?;
         let Some(Tls { connector, name }) = &self.tls else { return Ok(Stream::Plain(tcp)) };
         securing();
         let stream = connector.connect(name.clone(), tcp).await.map_err(tls_error)?;

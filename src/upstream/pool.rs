@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::net::Outbox;
+use crate::net::proxy_protocol::Addresses;
 use crate::time;
 
 use super::cluster::{Cluster, Member};
@@ -63,13 +64,14 @@ impl Server {
         self.idle.borrow().len()
     }
 
-    /// A new connection; `securing` is called between TCP and TLS.
+    /// A new connection, on behalf of a client where the server is told; `securing` is called between TCP and TLS.
     pub async fn connect(
         self: &Rc<Self>,
         limit: Option<Duration>,
+        client: Option<Addresses>,
         securing: impl FnOnce(),
     ) -> Result<Connection, UpstreamError> {
-        let stream = self.member.target.connect(limit, securing).await?;
+        let stream = self.member.target.connect(limit, client, securing).await?;
         Ok(Connection::new(stream, self))
     }
 
@@ -90,10 +92,10 @@ impl Server {
         }
     }
 
-    /// Takes back a connection on which nothing goes on.
+    /// Takes back a connection on which nothing goes on; one that was opened in a client's name is closed.
     pub(super) fn keep(&self, mut connection: Connection) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < MAX_IDLE {
+        if idle.len() < MAX_IDLE && !self.member.target.is_personal() {
             let since = connection.idle_since.take().unwrap_or_else(time::monotonic);
             idle.push(Idle { connection, since });
         }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use crate::net::proxy_protocol::Version;
+
 /// One `[[upstream]]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -39,6 +41,8 @@ pub struct Settings {
     pub retries: Option<RetrySettings>,
     /// `queue`: requests that wait for a server below its `max_requests`.
     pub queue: QueueSettings,
+    /// `proxy_protocol`: the header that each connection begins with, if it does.
+    pub proxy_protocol: Option<Version>,
 }
 
 impl Settings {
@@ -60,6 +64,7 @@ impl Settings {
             slow_start: Some(Duration::from_secs(10)),
             retries: None,
             queue: QueueSettings::default(),
+            proxy_protocol: None,
         }
     }
 }

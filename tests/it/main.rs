@@ -26,6 +26,12 @@ mod client_faults;
 /// TLS clients: what the record tells of the session, and handshakes that fail.
 mod client_tls;
 
+/// Ways in: the PROXY protocol, unix and inherited sockets, redirects, and what the service manager is told.
+mod edges;
+
+/// Certificates by name and by renewal, clients' certificates, HSTS.
+mod edges_tls;
+
 /// HTTP/2 clients: answers, stream resets, lost connections.
 mod http2;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::config::finding::{Complaint, quoted};
 use crate::config::reader::Section;
-use crate::config::tree::{Node, Value};
-use crate::config::value::{boolean, choice, count_limit, duration, is_off, name, size};
+use crate::config::tree::Node;
+use crate::config::value::{account, boolean, choice, count_limit, duration, is_off, mode, name, size};
 use crate::pipeline::{Compression, FileSettings, Rotate};
 
 /// The keys of a file; `None` where its path is not known.
@@ -96,28 +96,4 @@ const MOST_KEPT: usize = 10_000;
 /// `"gzip"`, `"zstd"`, `"off"`.
 fn compression(node: &Node) -> Result<Option<Compression>, Complaint> {
     choice(node, &[("gzip", Some(Compression::Gzip)), ("zstd", Some(Compression::Zstd)), ("off", None)])
-}
-
-/// Permission bits: `"0640"`, or the number `0o640`.
-fn mode(node: &Node) -> Result<u32, Complaint> {
-    let refused = || Complaint::new("these are no permissions of a file", "write them in octal: \"0640\"");
-    let bits = match &node.value {
-        Value::Integer(number) => u32::try_from(*number).ok(),
-        _ => u32::from_str_radix(node.text()?.trim_start_matches("0o"), 8).ok(),
-    };
-    let bits = bits.filter(|bits| *bits <= 0o777).ok_or_else(refused)?;
-    match bits & 0o200 {
-        0 => Err(Complaint::new("its owner could not write to it", "write them in octal: \"0640\"")),
-        _ => Ok(bits),
-    }
-}
-
-/// A user or a group, by name or by number.
-fn account(node: &Node) -> Result<String, Complaint> {
-    match node.value {
-        Value::Integer(number) => u32::try_from(number)
-            .map(|id| id.to_string())
-            .map_err(|_| Complaint::new(format!("{number} is no id"), "write a name, or a number from 0")),
-        _ => name(node),
-    }
 }

@@ -1,6 +1,8 @@
 //! What loads, and as what.
 
 use super::*;
+use crate::listen::{ListenAddress, Redirect};
+use crate::net::proxy_protocol::Versions;
 use crate::pipeline::{Auth, Compression, Format, HttpBody, OutputKind, OutputSettings, SyslogAddress};
 use crate::record::Level;
 use crate::upstream::{Balance, EjectionSettings, Place, QueueSettings, RetrySettings};
@@ -245,7 +247,7 @@ fn variables_override_keys_lists_and_entries() {
     let place = Place::Host { host: "127.0.0.1".to_owned(), port: 9 };
     assert_eq!(config.upstreams[0].servers[0].place, place);
     assert_eq!(config.upstreams[0].timeouts.connect, Some(Duration::from_secs(3)));
-    let proxies: Vec<String> = config.exchange.trusted_proxies.iter().map(ToString::to_string).collect();
+    let proxies: Vec<String> = config.exchange.trusted_proxies.nets.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "127.0.0.1/32"]);
     assert_eq!(config.exchange.labels.request_headers.len(), 2);
 }
@@ -373,4 +375,49 @@ fn limits_of_clients() {
     assert_eq!(limits.requests, Some(rate));
     assert_eq!((limits.connections_per_ip, limits.body_min_rate), (Some(20), Some(1024)));
     assert_eq!((limits.exempt.len(), limits.resets_per_connection), (1, None));
+}
+
+#[test]
+fn listeners_have_edges_of_many_kinds() {
+    let text = r#"
+[identity]
+trusted_proxies = ["10.0.0.0/8", "unix:"]
+[[listen]]
+address = "unix:/run/gatelog.sock"
+mode = "0660"
+group = 33
+proxy_protocol = "any"
+[[listen]]
+address = "fd:http"
+redirect = "https:8443"
+[[listen]]
+address = "0.0.0.0:8443"
+hsts = "max-age=31536000; includeSubDomains"
+tls = { client_ca = "clients.pem", client_auth = "request" }
+[[listen.certificate]]
+certificate = "a.pem"
+key = "a-key.pem"
+[[listen.certificate]]
+certificate = "b.pem"
+key = "b-key.pem"
+[[upstream]]
+name = "app"
+servers = ["http://127.0.0.1:8000"]
+"#;
+    let loaded = load_bytes("gatelog.toml", text.as_bytes().to_vec(), &with_example_files(None));
+    assert_eq!(shown(&loaded), "");
+    let config = loaded.config.unwrap();
+    let trusted = &config.exchange.trusted_proxies;
+    assert_eq!((trusted.nets.len(), trusted.unix), (1, true));
+    let [socket, inherited, secure] = &config.listeners[..] else { panic!("{:?}", config.listeners) };
+    assert_eq!(socket.address, ListenAddress::Unix("/run/gatelog.sock".into()));
+    assert_eq!((socket.access.mode, socket.access.group.as_deref()), (Some(0o660), Some("33")));
+    assert_eq!(socket.proxy_protocol, Some(Versions::Any));
+    assert_eq!(inherited.address, ListenAddress::Inherited("http".to_owned()));
+    assert_eq!(inherited.redirect, Some(Redirect { port: 8443 }));
+    assert_eq!(secure.hsts.as_ref().unwrap(), "max-age=31536000; includeSubDomains");
+    let tls = secure.tls.as_ref().unwrap();
+    let files: Vec<_> = tls.certificates.iter().map(|pair| pair.certificate.to_str().unwrap()).collect();
+    assert_eq!(files, ["a.pem", "b.pem"]);
+    assert!(tls.client.as_ref().is_some_and(|client| !client.required));
 }

@@ -18,9 +18,11 @@ pub(super) fn write_forwarding(
 ) {
     let believed = |special| specials.all(special).filter(move |_| trusted);
     let scheme = way.peer.scheme().as_bytes();
+    // A peer behind a unix socket has no address: `unknown` is what RFC 7239 §6.2 has for it.
+    let client = if way.peer.ip.is_some() { &way.peer.ip_text } else { "unknown" };
     let host = host.map(HeaderValue::as_bytes).filter(|host| !host.is_empty());
     write_list(out, b"x-forwarded-for: ", believed(Special::ForwardedFor));
-    line(out, &[way.peer.ip_text.as_bytes()]);
+    line(out, &[client.as_bytes()]);
     let proto = believed(Special::ForwardedProto).next().map_or(scheme, HeaderValue::as_bytes);
     line(out, &[b"x-forwarded-proto: ", proto]);
     if let Some(host) = believed(Special::ForwardedHost).next().map(HeaderValue::as_bytes).or(host) {
@@ -30,7 +32,7 @@ pub(super) fn write_forwarding(
         line(out, &[b"x-real-ip: ", real.as_bytes()]);
     }
     write_list(out, b"forwarded: ", believed(Special::Forwarded));
-    write_element(out, way, host, scheme);
+    write_element(out, way, client, host, scheme);
 }
 
 /// What stands before our own element of a list.
@@ -44,12 +46,12 @@ fn write_list<'a>(out: &mut Vec<u8>, name: &[u8], values: impl Iterator<Item = &
 
 /// RFC 7239 §4 and §6: what is no token is quoted, an IPv6 address in brackets. The host was judged by its charset, which
 /// has no quote.
-fn write_element(out: &mut Vec<u8>, way: &Way<'_>, host: Option<&[u8]>, scheme: &[u8]) {
+fn write_element(out: &mut Vec<u8>, way: &Way<'_>, client: &str, host: Option<&[u8]>, scheme: &[u8]) {
     let (before, after): (&[u8], &[u8]) = match way.peer.ip {
-        IpAddr::V4(_) => (b"for=", b""),
-        IpAddr::V6(_) => (b"for=\"[", b"]\""),
+        Some(IpAddr::V4(_)) | None => (b"for=", b""),
+        Some(IpAddr::V6(_)) => (b"for=\"[", b"]\""),
     };
-    for part in [before, way.peer.ip_text.as_bytes(), after] {
+    for part in [before, client.as_bytes(), after] {
         out.extend_from_slice(part);
     }
     if let Some(host) = host {

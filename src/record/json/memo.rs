@@ -72,6 +72,7 @@ pub(super) struct Session {
     cipher: String,
     sni: Option<String>,
     alpn: Option<String>,
+    client_subject: Option<String>,
     bytes: Vec<u8>,
 }
 
@@ -88,6 +89,7 @@ impl Session {
         !self.bytes.is_empty()
             && self.sni.as_deref() == tls.sni
             && self.alpn.as_deref() == tls.alpn
+            && self.client_subject.as_deref() == tls.client_subject
             && self.version == tls.version
             && self.cipher == tls.cipher
     }
@@ -97,12 +99,14 @@ impl Session {
         tls.cipher.clone_into(&mut self.cipher);
         self.sni = tls.sni.map(str::to_owned);
         self.alpn = tls.alpn.map(str::to_owned);
+        self.client_subject = tls.client_subject.map(str::to_owned);
         self.bytes.clear();
         let mut line = Writer::new(&mut self.bytes, nulls);
         line.text(",\"tls\":{\"version\":", tls.version.as_bytes());
         line.text(",\"cipher\":", tls.cipher.as_bytes());
         line.str_or_null(",\"sni\":", tls.sni);
         line.str_or_null(",\"alpn\":", tls.alpn);
+        line.str_or_null(",\"client_subject\":", tls.client_subject);
         line.raw(b"}");
     }
 }

@@ -176,7 +176,13 @@ fn a_started_record_carries_what_the_head_tells() {
 
 #[test]
 fn a_completed_record_carries_everything() {
-    let tls = Tls { version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", sni: Some("shop.example"), alpn: None };
+    let tls = Tls {
+        version: "TLSv1.3",
+        cipher: "TLS_AES_128_GCM_SHA256",
+        sni: Some("shop.example"),
+        alpn: None,
+        client_subject: None,
+    };
     let facts = Facts { tls: Some(tls), labels: &[("X-Tenant", b"a"), ("region", b"eu-1")], ..plain() };
     let progress = Progress { user_id: Some(b"u7"), grpc_status: Some(0), ..done() };
     let line = line(false, &request(Event::RequestCompleted, &facts, Some(&progress)));
@@ -367,7 +373,13 @@ impl Any {
             content_length: self.maybe(20, self.numbers[2]),
             tls: self.maybe(
                 21,
-                Tls { version: "", cipher: &self.strings[7], sni: self.maybe(22, &self.strings[0]), alpn: None },
+                Tls {
+                    version: "",
+                    cipher: &self.strings[7],
+                    sni: self.maybe(22, &self.strings[0]),
+                    alpn: None,
+                    client_subject: self.maybe(22, &self.strings[7]),
+                },
             ),
             labels: &labels[..self.maybe(23, 1).unwrap_or(0)],
             ..Facts::default()

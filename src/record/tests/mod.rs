@@ -49,7 +49,10 @@ pub(super) fn flat(line: &str, clean: fn(&str) -> String) -> Vec<(String, Json)>
         // A plain connection has no session: with nulls the whole object is one, and so all its members are.
         match (name.as_str(), value) {
             ("tls", Json::Null) => {
-                fields.extend(["version", "cipher", "sni", "alpn"].map(|name| (format!("tls.{name}"), Json::Null)));
+                fields.extend(
+                    ["version", "cipher", "sni", "alpn", "client_subject"]
+                        .map(|name| (format!("tls.{name}"), Json::Null)),
+                );
             }
             (_, value) => flatten(clean(&name), value, clean, &mut fields),
         }

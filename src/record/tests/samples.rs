@@ -57,6 +57,7 @@ pub(in crate::record) fn facts() -> Facts<'static> {
             cipher: "TLS_AES_128_GCM_SHA256",
             sni: Some("shop.example"),
             alpn: Some("h2"),
+            client_subject: Some("CN=robot,O=Shop"),
         }),
         labels: &[("X-Tenant", b"a"), ("region", b"eu-1")],
     }
@@ -194,7 +195,7 @@ pub(in crate::record) fn any_record() -> impl Strategy<Value = Any> {
         "[\\u{80}-\\u{9f}\\u{2028}\\u{2029}\\u{fffd}é]{0,4}".prop_map(String::into_bytes)
     ];
     let strings = prop_oneof![any::<String>(), "[a-z. =\"\\x00-\\x1f\\u{85}]{0,8}", "-?[0-9]{1,20}"];
-    (vec(bytes, 14), vec(strings, 20), vec(any::<u64>(), 10), any::<u64>(), 0usize..7, any::<bool>()).prop_map(
+    (vec(bytes, 14), vec(strings, 21), vec(any::<u64>(), 10), any::<u64>(), 0usize..7, any::<bool>()).prop_map(
         |(bytes, strings, numbers, present, kind, nulls)| Any { bytes, strings, numbers, present, kind, nulls },
     )
 }
@@ -282,7 +283,13 @@ impl Any {
             content_length: self.number(6),
             tls: self.maybe(
                 14,
-                Tls { version: &self.strings[18], cipher: &self.strings[19], sni: self.text(18), alpn: self.text(19) },
+                Tls {
+                    version: &self.strings[18],
+                    cipher: &self.strings[19],
+                    sni: self.text(18),
+                    alpn: self.text(19),
+                    client_subject: self.text(20),
+                },
             ),
             labels: &labels[..self.maybe(15, 1).unwrap_or(0)],
         };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
-use super::account;
+use crate::disk::account;
 use crate::disk::paths::{self, Kind, Look};
 use crate::pipeline::FileSettings;
 
@@ -76,7 +76,7 @@ fn check_present(settings: &FileSettings, look: Look) -> Option<FileProblem> {
         }
         Kind::Regular | Kind::Device => None,
         Kind::Folder => Some(FileProblem::path(format!("{shown} is a folder"), "write the path of a file in it")),
-        Kind::Other => Some(FileProblem::path(
+        Kind::Socket | Kind::Other => Some(FileProblem::path(
             format!("{shown} is no file: it would be waited for, or written over"),
             "write the path of a file; what reads a pipe can read stdout",
         )),

@@ -15,7 +15,6 @@
 //! each batch, nor when a reload takes the output out (whoever writes to the file next may wait for the disk then): a power
 //! cut can cost what the kernel had not written yet, as with nginx, rsyslog and logrotate.
 
-mod account;
 mod archive;
 mod check;
 mod compress;
@@ -32,11 +31,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Thread;
 
-use self::account::Owner;
 use self::archive::Archive;
 use self::schedule::Schedule;
 use super::trouble::Trouble;
 use super::writer::Target;
+use crate::disk::account::{self, Owner};
 use crate::disk::paths::{self, Kind, Look};
 use crate::pipeline::{FileSettings, Format, Port};
 use crate::time;

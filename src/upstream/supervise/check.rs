@@ -28,7 +28,7 @@ fn is_good(status: StatusCode, settings: &HealthSettings) -> bool {
 }
 
 async fn ask(member: &Member, settings: &HealthSettings) -> Result<StatusCode, String> {
-    let stream = member.target.connect(None, || {}).await.map_err(|error| error.describe())?;
+    let stream = member.target.connect(None, None, || {}).await.map_err(|error| error.describe())?;
     let mut builder = http1::Builder::new();
     let handshake = builder.max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;

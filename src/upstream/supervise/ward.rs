@@ -136,7 +136,7 @@ impl Ward {
     /// Lets an ejected server back if it takes connections: no request is to find out that it does not.
     async fn try_again(self: Rc<Self>, member: Arc<Member>) {
         let limit = self.cluster.settings.timeouts.connect.unwrap_or(TRIAL);
-        let connected = member.target.connect(Some(limit), || {}).await;
+        let connected = member.target.connect(Some(limit), None, || {}).await;
         let now = time::monotonic();
         let mut kept = self.kept.borrow_mut();
         let Some(own) = kept.iter_mut().find(|kept| Arc::ptr_eq(&kept.member, &member)) else { return };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use gatelog::exchange::{Exchanges, LabelSettings, Mentions, Shared, UserSource};
 use gatelog::listen::gate::Gate;
 use gatelog::listen::head::{self, Framing, HeadLimits};
-use gatelog::net::Peer;
+use gatelog::net::{Peer, TrustedPeers};
 use gatelog::pipeline::{Format, Intake, Levels, OutputSettings, Port, Queue, Routing, Stamp};
 use gatelog::proxy::admit::admit;
 use gatelog::proxy::headers::{Way, write_request};
@@ -137,7 +137,7 @@ impl Core {
             fixed: vec![("region".to_owned(), "eu".to_owned()), ("c".to_owned(), "of a cookie's name".to_owned())],
         };
         let settings = gatelog::exchange::Settings {
-            trusted_proxies: vec!["127.0.0.0/8".parse().expect("a network")],
+            trusted_proxies: TrustedPeers { nets: vec!["127.0.0.0/8".parse().expect("a network")], unix: false },
             user: vec![
                 header("x-user"),
                 UserSource::JwtClaim("sub".to_owned()),

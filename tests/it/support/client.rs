@@ -2,10 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use socket2::Socket;
 
 use super::DEADLINE;
 use super::tls::Authority;
@@ -46,37 +51,51 @@ impl<T: Read + Write + Send> Transport for T {}
 /// One connection to the proxy.
 pub(crate) struct Client {
     reader: Reader<Box<dyn Transport>>,
-    socket: TcpStream,
+    socket: Socket,
 }
 
 impl Client {
     /// A plain connection.
     pub(crate) fn connect(addr: SocketAddr) -> Client {
-        let socket = socket(addr);
-        Client { reader: Reader::new(Box::new(socket.try_clone().unwrap())), socket }
+        Client::over(TcpStream::connect(addr).unwrap().into())
     }
 
     /// A plain connection with little room for what was not read yet, so that the proxy notices who does not read.
     pub(crate) fn connect_narrow(addr: SocketAddr) -> Client {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let socket = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(16 << 10).unwrap();
         socket.connect(&addr.into()).unwrap();
-        let socket = with_deadlines(socket.into());
-        Client { reader: Reader::new(Box::new(socket.try_clone().unwrap())), socket }
+        Client::over(socket)
     }
 
     /// A TLS connection that trusts [`Authority::shared`].
     pub(crate) fn connect_tls(addr: SocketAddr) -> Client {
-        let socket = socket(addr);
-        let name = ServerName::try_from("localhost").unwrap();
-        let session = ClientConnection::new(Authority::shared().client(&["http/1.1"]), name).unwrap();
-        let stream = StreamOwned::new(session, socket.try_clone().unwrap());
-        Client { reader: Reader::new(Box::new(stream)), socket }
+        Client::connect(addr).secure(Authority::shared().client(&["http/1.1"]), "localhost")
+    }
+
+    /// A connection to a unix socket.
+    pub(crate) fn connect_unix(path: &Path) -> Client {
+        Client::over(Socket::from(OwnedFd::from(UnixStream::connect(path).unwrap())))
+    }
+
+    fn over(socket: Socket) -> Client {
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        socket.set_write_timeout(Some(DEADLINE)).unwrap();
+        // Unix sockets have no such thing.
+        let _ = socket.set_tcp_nodelay(true);
+        Client { reader: Reader::new(Box::new(socket.try_clone().unwrap())), socket }
+    }
+
+    /// Speaks TLS from here on, and asks for a name.
+    pub(crate) fn secure(self, config: Arc<ClientConfig>, name: &str) -> Client {
+        let session = ClientConnection::new(config, ServerName::try_from(name.to_owned()).unwrap()).unwrap();
+        let stream = StreamOwned::new(session, self.socket.try_clone().unwrap());
+        Client { reader: Reader::new(Box::new(stream)), socket: self.socket }
     }
 
     /// This end's address as the proxy's `peer_address` names it.
     pub(crate) fn local_addr(&self) -> String {
-        self.socket.local_addr().unwrap().to_string()
+        self.socket.local_addr().unwrap().as_socket().unwrap().to_string()
     }
 
     /// How long a read may take from here on.
@@ -144,19 +163,8 @@ impl Client {
 
     /// Leaves with a reset, as a killed process does.
     pub(crate) fn reset(self) {
-        socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
+        self.socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
-}
-
-fn socket(addr: SocketAddr) -> TcpStream {
-    with_deadlines(TcpStream::connect(addr).unwrap())
-}
-
-fn with_deadlines(socket: TcpStream) -> TcpStream {
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    socket.set_write_timeout(Some(DEADLINE)).unwrap();
-    socket.set_nodelay(true).unwrap();
-    socket
 }
 
 /// A request with an id of the test's choosing; `more` are whole header lines, each with its CRLF.

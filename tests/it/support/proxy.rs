@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -16,6 +17,9 @@ use super::log::{Log, Record};
 use super::tls::Authority;
 use super::{DEADLINE, Upstream};
 
+/// How a shell becomes the proxy.
+const EXEC: &str = "exec \"$0\" \"$@\"";
+
 /// What to configure before the proxy is started.
 pub(crate) struct Setup {
     top: String,
@@ -25,7 +29,10 @@ pub(crate) struct Setup {
     tables: BTreeMap<&'static str, String>,
     routes: String,
     tls: bool,
-    descriptors: Option<u32>,
+    listeners: String,
+    script: Option<String>,
+    stdin: Option<OwnedFd>,
+    environment: Vec<(&'static str, String)>,
     dir: TempDir,
 }
 
@@ -44,7 +51,10 @@ impl Setup {
             tables,
             routes: String::new(),
             tls: false,
-            descriptors: None,
+            listeners: String::new(),
+            script: None,
+            stdin: None,
+            environment: Vec::new(),
             dir: tempfile::tempdir().unwrap(),
         }
     }
@@ -124,7 +134,26 @@ impl Setup {
 
     /// The process may have no more than so many files and sockets open.
     pub(crate) fn descriptors(mut self, most: u32) -> Setup {
-        self.descriptors = Some(most);
+        self.script = Some(format!("ulimit -n {most} && {EXEC}"));
+        self
+    }
+
+    /// One more `[[listen]]`, with what stands in it.
+    pub(crate) fn listen(mut self, lines: &str) -> Setup {
+        let _ = writeln!(self.listeners, "[[listen]]\n{lines}");
+        self
+    }
+
+    /// A listening socket that is there before the process, as systemd passes it on.
+    pub(crate) fn inherit(mut self, name: &str, socket: impl Into<OwnedFd>) -> Setup {
+        self.script = Some(format!("LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES={name} {EXEC} 3<&0 </dev/null"));
+        self.stdin = Some(socket.into());
+        self
+    }
+
+    /// A variable of the process.
+    pub(crate) fn environment(mut self, name: &'static str, value: &str) -> Setup {
+        self.environment.push((name, value.to_owned()));
         self
     }
 
@@ -140,6 +169,7 @@ impl Setup {
             let _ = writeln!(toml, "[[listen]]\naddress = \"127.0.0.1:0\"");
             let _ = writeln!(toml, "tls = {{ certificate = {certificate:?}, key = {key:?} }}");
         }
+        toml.push_str(&self.listeners);
         let _ = writeln!(toml, "[[upstream]]\nname = \"app\"\nservers = [{}]", self.servers.join(", "));
         let _ = writeln!(toml, "timeouts = {{ {} }}\n{}", self.timeouts.join(", "), self.upstream);
         for (table, lines) in &self.tables {
@@ -152,11 +182,11 @@ impl Setup {
     pub(crate) fn command(&self) -> Command {
         let config = self.dir.path().join("gatelog.toml");
         std::fs::write(&config, self.toml()).unwrap();
-        let mut command = match self.descriptors {
+        let mut command = match &self.script {
             None => Command::new(env!("CARGO_BIN_EXE_gatelog")),
-            Some(most) => {
+            Some(script) => {
                 let mut command = Command::new("sh");
-                command.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_gatelog")]);
+                command.args(["-c", script, env!("CARGO_BIN_EXE_gatelog")]);
                 command
             }
         };
@@ -164,7 +194,9 @@ impl Setup {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GATELOG_")) {
             command.env_remove(name);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let stdin = self.stdin.as_ref().map_or_else(Stdio::null, |socket| socket.try_clone().unwrap().into());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
@@ -178,6 +210,7 @@ impl Setup {
             output,
             reader: Some(reader),
             dir: self.dir,
+            urls: Vec::new(),
             plain: ([0; 4], 0).into(),
             tls: None,
             admin: None,
@@ -186,11 +219,14 @@ impl Setup {
         let log = proxy.wait_for("server_started", |log| log.count("server_started") > 0);
         for url in log.events("server_started")[0].get("listen").and_then(|listen| listen.as_array()).unwrap() {
             let url = url.as_str().unwrap();
-            match url.split_once("://") {
-                Some(("http", address)) => proxy.plain = address.parse().unwrap(),
-                Some(("https", address)) => proxy.tls = Some(address.parse().unwrap()),
+            let (scheme, address) = url.split_once("://").unwrap();
+            match (scheme, address.parse().ok()) {
+                ("http", Some(address)) if proxy.plain.port() == 0 => proxy.plain = address,
+                ("https", Some(address)) if proxy.tls.is_none() => proxy.tls = Some(address),
+                ("http" | "https", _) => {}
                 _ => panic!("listens at {url}"),
             }
+            proxy.urls.push(url.to_owned());
         }
         let admin = log.events("server_started")[0].text("admin").strip_prefix("http://");
         proxy.admin = admin.map(|address| address.parse().unwrap());
@@ -257,6 +293,7 @@ pub(crate) struct TestProxy {
     output: Arc<Output>,
     reader: Option<JoinHandle<()>>,
     dir: TempDir,
+    urls: Vec<String>,
     plain: SocketAddr,
     tls: Option<SocketAddr>,
     admin: Option<SocketAddr>,
@@ -264,6 +301,16 @@ pub(crate) struct TestProxy {
 }
 
 impl TestProxy {
+    /// Everywhere it listens, in the order of the configuration.
+    pub(crate) fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    /// Where it listens over TCP, by place in the configuration.
+    pub(crate) fn listener(&self, index: usize) -> SocketAddr {
+        self.urls[index].split_once("://").unwrap().1.parse().unwrap()
+    }
+
     /// Where it speaks plain HTTP.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.plain

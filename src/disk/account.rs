@@ -4,31 +4,33 @@ use nix::unistd::{Gid, Group, Uid, User};
 
 /// Whom a file is given to; `None`: it stays whose it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Owner {
-    pub(super) user: Option<u32>,
-    pub(super) group: Option<u32>,
+pub struct Owner {
+    /// Its number.
+    pub user: Option<u32>,
+    /// Its number.
+    pub group: Option<u32>,
 }
 
 /// The number of a user; `None` where there is no such one. Numbers need no account.
-pub(super) fn user(name: &str) -> Option<u32> {
+pub fn user(name: &str) -> Option<u32> {
     let known = || User::from_name(name).ok().flatten().map(|user| user.uid.as_raw());
     name.parse().ok().or_else(known)
 }
 
 /// The number of a group; `None` where there is no such one.
-pub(super) fn group(name: &str) -> Option<u32> {
+pub fn group(name: &str) -> Option<u32> {
     let known = || Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw());
     name.parse().ok().or_else(known)
 }
 
 /// Whether this process may give files to a user: its own, or any if it is root.
-pub(super) fn may_give_to_user(user: u32) -> bool {
+pub fn may_give_to_user(user: u32) -> bool {
     let own = nix::unistd::geteuid();
     own.is_root() || own == Uid::from_raw(user)
 }
 
 /// Whether this process may give its files to a group: one of its own, or any if it is root.
-pub(super) fn may_give_to_group(group: u32) -> bool {
+pub fn may_give_to_group(group: u32) -> bool {
     let group = Gid::from_raw(group);
     let is_member = || nix::unistd::getgroups().is_ok_and(|groups| groups.contains(&group));
     nix::unistd::geteuid().is_root() || nix::unistd::getegid() == group || is_member()
