@@ -20,12 +20,11 @@ pub(super) fn not_yet(name: &str) -> Complaint {
 }
 
 /// Section and its keys.
-const KEYS: [(&str, &[&str]); 5] = [
+const KEYS: [(&str, &[&str]); 4] = [
     ("", &["store", "alerts"]),
     ("listen", &["proxy_protocol", "certificate"]),
     ("listen.tls", &["acme"]),
     ("route", &["timeouts"]),
-    ("log", &["progress"]),
 ];
 
 /// Key and its values.

@@ -125,6 +125,7 @@ fn timeouts(mut section: Section<'_>) -> Timeouts {
     section.set("connect", &mut timeouts.connect, time_limit);
     section.set("response", &mut timeouts.response, time_limit);
     section.set("idle", &mut timeouts.idle, time_limit);
+    section.set("tunnel", &mut timeouts.tunnel, time_limit);
     timeouts
 }
 

@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 use crate::filter::Expression;
 use crate::net::Peer;
 use crate::record::json::Fragment;
-use crate::record::{Body, Event, Head, Level, Outcome, Phase, Progress, Record};
+use crate::record::{Body, Closer, Event, Head, Level, Outcome, Phase, Progress, Record};
 use crate::routes::Route;
 use crate::time::micros;
 
@@ -98,6 +98,11 @@ pub(super) struct Ledger {
     attempts: Cell<u32>,
     reused: Cell<Option<bool>>,
     slow: Cell<bool>,
+    /// How many progress records were written.
+    progress: Cell<u32>,
+    /// It has become a tunnel, which is as old as those at its ends please.
+    is_tunnel: Cell<bool>,
+    closed_by: Cell<Option<Closer>>,
     grpc_status: Cell<Option<u32>>,
     /// The beginning of the answer's body, where that is wanted.
     capture: RefCell<Option<Box<Capture>>>,
@@ -270,6 +275,24 @@ impl Exchange {
         self.0.grpc_status.set(Some(status));
     }
 
+    /// It has become a tunnel, and the client knows: `request_upgraded` is written.
+    pub fn upgraded(&self) {
+        self.enter(Phase::Tunnel);
+        self.0.is_tunnel.set(true);
+        let now = self.0.core.clock.now();
+        self.0.release(now);
+        self.0.write_progress(Event::RequestUpgraded, Level::Info, now, true);
+    }
+
+    /// The tunnel is over; `orderly` if both ends have said all they had to say.
+    pub fn closed(&self, by: Closer, orderly: bool) {
+        self.0.closed_by.set(Some(by));
+        self.failed(Outcome::Upgraded, None);
+        if orderly {
+            self.enter(Phase::Done);
+        }
+    }
+
     /// The last byte of the answer is on its way to the client.
     pub fn delivered(&self) {
         self.0.delivered.set(true);
@@ -330,6 +353,9 @@ impl Ledger {
             attempts: Cell::default(),
             reused: Cell::default(),
             slow: Cell::default(),
+            progress: Cell::default(),
+            is_tunnel: Cell::default(),
+            closed_by: Cell::default(),
             grpc_status: Cell::default(),
             capture: RefCell::default(),
             suspicions: Cell::default(),
@@ -347,9 +373,25 @@ impl Ledger {
 
     /// Writes `request_slow`; it still runs.
     pub(super) fn write_slow(&self, now: Instant) {
+        if self.is_tunnel.get() {
+            return;
+        }
         self.slow.set(true);
         self.release(now);
         self.write_progress(Event::RequestSlow, Level::Warning, now, true);
+    }
+
+    /// Writes `request_progress` where another `period` is over for a tunnel or a stream. Returns how long it is to the next.
+    pub(super) fn report_progress(&self, now: Instant, period: Duration) -> Duration {
+        let age = self.age(now);
+        let periods = u32::try_from(age.as_micros() / period.as_micros().max(1)).unwrap_or(u32::MAX);
+        let before = self.progress.replace(periods);
+        let streams = matches!(self.phase.get(), Phase::Send | Phase::Receive | Phase::Tunnel);
+        if periods > before && streams {
+            self.release(now);
+            self.write_progress(Event::RequestProgress, Level::Info, now, true);
+        }
+        period.saturating_mul(periods.saturating_add(1)).saturating_sub(age)
     }
 
     /// How long it has been running.
@@ -474,18 +516,25 @@ impl Ledger {
     fn conclude(&self) {
         let outcome = match (self.outcome.get(), self.status.get()) {
             (Some(outcome), _) => outcome,
-            (None, Some(status)) if self.delivered.get() => {
+            (None, Some(status)) if self.delivered.get() && self.phase.get() != Phase::Tunnel => {
                 self.phase.set(Phase::Done);
                 Outcome::of_status(status)
             }
             _ if std::thread::panicking() => self.blame_ourselves(),
-            _ if self.core.is_shutting_down() => Outcome::Shutdown,
+            _ if self.core.is_shutting_down() => self.cut_off(),
             _ => Outcome::ClientAbort,
         };
         self.outcome.set(Some(outcome));
         if outcome == Outcome::ClientAbort && self.status.get().is_none() {
             self.status.set(Some(CLIENT_CLOSED_REQUEST));
         }
+    }
+
+    fn cut_off(&self) -> Outcome {
+        if self.phase.get() == Phase::Tunnel {
+            self.closed_by.set(Some(Closer::Gatelog));
+        }
+        Outcome::Shutdown
     }
 
     fn blame_ourselves(&self) -> Outcome {
@@ -542,6 +591,7 @@ impl Ledger {
             server_timing: &timings,
             outcome: self.outcome.get().filter(|_| !in_flight),
             phase: self.phase.get(),
+            closed_by: self.closed_by.get().filter(|_| !in_flight),
             responder: self.responder.get(),
             upstream: upstream.as_deref(),
             upstream_address: address.as_deref(),

@@ -22,4 +22,4 @@ pub use drain::{Drain, Stage};
 pub use gate::Refusal;
 pub use handler::{Answering, Client, Handler, Offence};
 pub use settings::{Limits, ListenSettings, RateKey, RequestRate, TlsSettings, TlsVersion};
-pub use wire::{Running, Settle, Wire};
+pub use wire::{Raw, Running, Settle, Successor, Wire};

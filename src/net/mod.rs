@@ -6,8 +6,10 @@ pub mod dial;
 pub mod expiry;
 pub mod outbox;
 pub mod peer;
+pub mod relay;
 pub mod stream;
 pub mod tls;
+pub mod websocket;
 
 pub use dial::Dialer;
 pub use outbox::Outbox;

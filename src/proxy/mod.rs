@@ -5,12 +5,15 @@ mod attempt;
 pub mod body;
 pub mod failure;
 mod forward;
+pub mod grpc;
 pub mod headers;
 mod panic;
 pub mod rate;
 pub mod respond;
 pub mod select;
 mod traversal;
+mod tunnel;
+pub mod upgrade;
 
 pub use body::Body;
 pub use failure::Failure;
@@ -60,13 +63,7 @@ impl Proxy {
     }
 
     /// An answer of our own, and how it came to that.
-    fn answer(
-        &self,
-        exchange: &Exchange,
-        client: &Client,
-        accept: Option<&HeaderValue>,
-        failure: &Failure,
-    ) -> Response<Body> {
+    fn answer(&self, exchange: &Exchange, client: &Client, head: &Parts, failure: &Failure) -> Response<Body> {
         let verdict = failure.verdict();
         let message = failure.message();
         if let Some(sign) = failure.sign() {
@@ -87,8 +84,13 @@ impl Proxy {
             return response(StatusCode::BAD_REQUEST, HeaderMap::new(), nothing);
         };
         client.answered();
+        if grpc::is_call(head) {
+            let (answer, code) = grpc::render(&verdict);
+            exchange.grpc_status(code);
+            return self.own(exchange, client, StatusCode::OK, answer);
+        }
         let content = Content { status, token: Some(verdict.token), request_id: exchange.id().as_str() };
-        let mut answer = respond::render(&content, accept);
+        let mut answer = respond::render(&content, head.headers.get(header::ACCEPT));
         if let Some(seconds) = failure.retry_after() {
             answer.headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -129,13 +131,18 @@ impl Handler for Proxy {
                 let mut forwarding = pin!(self.forward(&exchange, &client, &mut head, body));
                 poll_fn(|cx| panic::poll(forwarding.as_mut(), cx)).await
             };
-            Ok(match forwarded.unwrap_or(Err(Failure::Panicked)) {
+            let response = match forwarded.unwrap_or(Err(Failure::Panicked)) {
                 Ok(response) => {
                     client.answered();
                     response
                 }
-                Err(failure) => self.answer(&exchange, &client, head.headers.get(header::ACCEPT), &failure),
-            })
+                Err(failure) => self.answer(&exchange, &client, &head, &failure),
+            };
+            // Only with it another protocol may have been offered.
+            if exchange.mentions().connection && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                client.wire.go_on();
+            }
+            Ok(response)
         })
     }
 

@@ -8,12 +8,14 @@
 //! decided in [`response`] and [`receive`], strictly, because whatever passes there is what the client is told.
 
 pub mod balance;
+pub mod body;
 mod budget;
 pub mod call;
 pub mod cluster;
 mod connect;
 pub mod connection;
 pub mod error;
+pub mod h2;
 pub mod lease;
 pub mod pool;
 pub mod receive;
@@ -22,6 +24,7 @@ pub mod send;
 pub mod settings;
 pub mod shown;
 pub mod status;
+mod tunnel;
 pub mod view;
 pub mod supervise;
 
@@ -30,6 +33,7 @@ mod balance_tests;
 #[cfg(test)]
 mod view_tests;
 
+pub use body::ResponseBody;
 pub use call::{Answering, Outgoing, Watch, exchange};
 pub use cluster::{Cluster, Member, Members};
 pub use connect::NameError;
@@ -37,7 +41,6 @@ pub use connection::Connection;
 pub use error::UpstreamError;
 pub use lease::Lease;
 pub use pool::Server;
-pub use receive::ResponseBody;
 pub use response::{Framing, ResponseHead};
 pub use send::{BodyCoding, SendError};
 pub use settings::{
@@ -45,4 +48,5 @@ pub use settings::{
     ServerSettings, Settings, Timeouts, TlsSettings,
 };
 pub use shown::Clusters;
+pub use tunnel::Tunnel;
 pub use view::{NoServer, Tried, Upstream};
