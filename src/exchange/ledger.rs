@@ -4,6 +4,9 @@
 //! Nobody has to remember to log. The terminal record is written by `Drop`: after success, error, hang-up, stream reset,
 //! shutdown or panic alike, exactly once.
 
+mod ending;
+mod progress;
+
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
@@ -29,9 +32,6 @@ use super::sample::{self, Hold};
 use super::timing::Moments;
 use super::trace::Trace;
 use super::{Exchanges, LOGGER, Memory};
-
-/// What the log says where the client left before it was sent a status.
-const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// A handle on the ledger of one request.
 #[derive(Clone)]
@@ -275,24 +275,6 @@ impl Exchange {
         self.0.grpc_status.set(Some(status));
     }
 
-    /// It has become a tunnel, and the client knows: `request_upgraded` is written.
-    pub fn upgraded(&self) {
-        self.enter(Phase::Tunnel);
-        self.0.is_tunnel.set(true);
-        let now = self.0.core.clock.now();
-        self.0.release(now);
-        self.0.write_progress(Event::RequestUpgraded, Level::Info, now, true);
-    }
-
-    /// The tunnel is over; `orderly` if both ends have said all they had to say.
-    pub fn closed(&self, by: Closer, orderly: bool) {
-        self.0.closed_by.set(Some(by));
-        self.failed(Outcome::Upgraded, None);
-        if orderly {
-            self.enter(Phase::Done);
-        }
-    }
-
     /// The last byte of the answer is on its way to the client.
     pub fn delivered(&self) {
         self.0.delivered.set(true);
@@ -369,29 +351,6 @@ impl Ledger {
         }
         let at = self.core.clock.wall(self.start);
         self.offer(&head(Event::RequestStarted, Level::Info, at), None);
-    }
-
-    /// Writes `request_slow`; it still runs.
-    pub(super) fn write_slow(&self, now: Instant) {
-        if self.is_tunnel.get() {
-            return;
-        }
-        self.slow.set(true);
-        self.release(now);
-        self.write_progress(Event::RequestSlow, Level::Warning, now, true);
-    }
-
-    /// Writes `request_progress` where another `period` is over for a tunnel or a stream. Returns how long it is to the next.
-    pub(super) fn report_progress(&self, now: Instant, period: Duration) -> Duration {
-        let age = self.age(now);
-        let periods = u32::try_from(age.as_micros() / period.as_micros().max(1)).unwrap_or(u32::MAX);
-        let before = self.progress.replace(periods);
-        let streams = matches!(self.phase.get(), Phase::Send | Phase::Receive | Phase::Tunnel);
-        if periods > before && streams {
-            self.release(now);
-            self.write_progress(Event::RequestProgress, Level::Info, now, true);
-        }
-        period.saturating_mul(periods.saturating_add(1)).saturating_sub(age)
     }
 
     /// How long it has been running.
@@ -512,52 +471,6 @@ impl Ledger {
         }
     }
 
-    /// Decides how it ended, where nobody has said so yet.
-    fn conclude(&self) {
-        let outcome = match (self.outcome.get(), self.status.get()) {
-            (Some(outcome), _) => outcome,
-            (None, Some(status)) if self.delivered.get() && self.phase.get() != Phase::Tunnel => {
-                self.phase.set(Phase::Done);
-                Outcome::of_status(status)
-            }
-            _ if std::thread::panicking() => self.blame_ourselves(),
-            _ if self.core.is_shutting_down() => self.cut_off(),
-            _ => Outcome::ClientAbort,
-        };
-        self.outcome.set(Some(outcome));
-        if outcome == Outcome::ClientAbort && self.status.get().is_none() {
-            self.status.set(Some(CLIENT_CLOSED_REQUEST));
-        }
-    }
-
-    fn cut_off(&self) -> Outcome {
-        if self.phase.get() == Phase::Tunnel {
-            self.closed_by.set(Some(Closer::Gatelog));
-        }
-        Outcome::Shutdown
-    }
-
-    fn blame_ourselves(&self) -> Outcome {
-        let (kind, message) = (b"proxy_internal_error".to_vec(), b"a panic in gatelog".to_vec());
-        *self.exception.borrow_mut() = Some(Exception { kind, message });
-        Outcome::Internal
-    }
-
-    /// RECORD.md, "Level of `request_completed`"; a route may fix it.
-    fn completed_level(&self) -> Level {
-        if let Some(level) = self.facts.route().and_then(level_of) {
-            return level;
-        }
-        match (self.outcome.get(), self.status.get()) {
-            (Some(Outcome::Internal), _) => Level::Critical,
-            (Some(Outcome::ClientAbort | Outcome::ClientTimeout | Outcome::Shutdown), _) => Level::Warning,
-            (Some(outcome), _) if is_upstreams_fault(outcome) => Level::Error,
-            (_, Some(500..)) => Level::Error,
-            (_, Some(400..)) => Level::Warning,
-            _ => Level::Info,
-        }
-    }
-
     fn write_progress(&self, event: Event, level: Level, now: Instant, in_flight: bool) {
         let head = head(event, level, self.core.clock.wall(now));
         self.with_progress(now, in_flight, |progress| self.offer(&head, Some(progress)));
@@ -625,22 +538,4 @@ impl Drop for Ledger {
         let memory = Memory { fragment: std::mem::take(&mut self.fragment), texts: self.facts.take_memory() };
         self.core.leave(keys, memory);
     }
-}
-
-fn level_of(route: &Route) -> Option<Level> {
-    route.overrides.level
-}
-
-/// The upstream did not give a whole answer.
-pub(super) fn is_upstreams_fault(outcome: Outcome) -> bool {
-    matches!(
-        outcome,
-        Outcome::UpstreamTimeout
-            | Outcome::UpstreamRefused
-            | Outcome::UpstreamReset
-            | Outcome::UpstreamIncomplete
-            | Outcome::UpstreamProtocol
-            | Outcome::UpstreamTls
-            | Outcome::UpstreamDns
-    )
 }
