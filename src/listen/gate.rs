@@ -73,11 +73,13 @@ impl Gate {
         self.refusal.get_or_insert(Refusal { status, reason, detail: detail.to_owned(), excerpt });
     }
 
-    /// The offer of another protocol was not taken: HTTP/1 goes on.
+    /// Another protocol was offered, and it is not known yet whether it is taken.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self.place, Place::Undecided)
+    }
+
+    /// The offer was not taken: HTTP/1 goes on.
     pub fn go_on(&mut self) {
-        if !matches!(self.place, Place::Undecided) {
-            return;
-        }
         self.place = Place::Head;
         let ahead = std::mem::take(&mut self.held);
         let passed = self.judge(&ahead);
@@ -94,7 +96,7 @@ impl Gate {
 
     /// Part of a head has come.
     pub fn is_mid_head(&self) -> bool {
-        !self.held.is_empty() && !matches!(self.place, Place::Undecided)
+        !self.held.is_empty() && !self.is_undecided()
     }
 
     /// So many requests have passed whole, and of a next one has come nothing.

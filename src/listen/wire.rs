@@ -113,9 +113,14 @@ impl Wire {
         let _ = self.write_interim(&mut interim, &mut cx);
     }
 
-    /// The request that runs is being answered in HTTP: if it has offered another protocol, that is not taken.
-    pub fn go_on(&self) {
-        self.gate.borrow_mut().go_on();
+    /// The request that runs is being answered: if it has offered another protocol, and nobody takes the connection over,
+    /// HTTP goes on.
+    #[inline]
+    pub(super) fn go_on(&self) {
+        let mut gate = self.gate.borrow_mut();
+        if gate.is_undecided() && self.successor.borrow().is_none() {
+            gate.go_on();
+        }
     }
 
     /// The request that runs is being answered with 101: once that is on its way, the connection is `successor`'s. Where it

@@ -131,18 +131,13 @@ impl Handler for Proxy {
                 let mut forwarding = pin!(self.forward(&exchange, &client, &mut head, body));
                 poll_fn(|cx| panic::poll(forwarding.as_mut(), cx)).await
             };
-            let response = match forwarded.unwrap_or(Err(Failure::Panicked)) {
+            Ok(match forwarded.unwrap_or(Err(Failure::Panicked)) {
                 Ok(response) => {
                     client.answered();
                     response
                 }
                 Err(failure) => self.answer(&exchange, &client, &head, &failure),
-            };
-            // Only with it another protocol may have been offered.
-            if exchange.mentions().connection && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                client.wire.go_on();
-            }
-            Ok(response)
+            })
         })
     }
 
