@@ -162,15 +162,16 @@ async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
     let close_soon = |_: Pin<&mut _>| Pin::new(&mut *connection.borrow_mut()).graceful_shutdown();
     let end = drive(shared, client, None, pin!(served), close_soon).await;
     let Some(successor) = client.wire.take_successor().filter(|_| is_done) else { return end };
-    let ahead = connection.into_inner().into_parts().read_buf;
-    Box::pin(hand_over(&client.wire, &ahead, successor)).await
+    // For as long as the tunnel lasts, nothing of hyper's is held.
+    let raw = Raw::new(Rc::clone(&client.wire), &connection.into_inner().into_parts().read_buf);
+    Box::pin(hand_over(&client.wire, raw, successor)).await
 }
 
 /// Another protocol than HTTP takes the connection over, once the answer that says so is on its way.
-async fn hand_over(wire: &Rc<Wire>, ahead: &[u8], successor: Successor) -> End {
+async fn hand_over(wire: &Wire, raw: Raw, successor: Successor) -> End {
     let sent = tokio::time::timeout(LINGER, poll_fn(|cx| wire.poll_sent(cx))).await;
     if matches!(sent, Ok(Ok(()))) {
-        successor(Raw::new(Rc::clone(wire), ahead)).await;
+        successor(raw).await;
     }
     End::Silent
 }

@@ -308,7 +308,7 @@ where
         let (mut connection, mut sender) = (self.connection, self.sender);
         connection.deadline.clear();
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            return (head, ResponseBody::Switched(Tunnel::Http1(connection)));
+            return (head, ResponseBody::Switched(Tunnel::over(connection)));
         }
         let request = match self.progress {
             // A server that answers without having asked for the body does not want it.

@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Buf;
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::relay::Line;
@@ -18,6 +18,14 @@ pub enum Tunnel {
     Http1(Connection),
     /// An extended CONNECT.
     Http2(Stream),
+}
+
+impl Tunnel {
+    /// All of a connection, of whose memory only what was read already is kept.
+    pub(super) fn over(mut connection: Connection) -> Tunnel {
+        connection.buffer = BytesMut::from(&connection.buffer[..]);
+        Tunnel::Http1(connection)
+    }
 }
 
 impl Line for Tunnel {
