@@ -1,4 +1,5 @@
-//! The far side: a server is chosen, connected to, spoken to in HTTP/1.1, and its connection kept for the next request.
+//! The far side: a server is chosen, connected to, spoken to in HTTP/1.1 or HTTP/2 ([`h2`]), and its connection kept for the
+//! next request.
 //!
 //! What all cores share of an upstream is a [`cluster`]: its servers as they are now, and what is counted about them. Each
 //! core has a [`view`] of it, with a balancer and connections of its own ([`pool`]). Whether servers are up, and which
