@@ -14,6 +14,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use crate::support::h2::{H2, run, whole};
 use crate::support::h2_upstream::{Call, H2Upstream};
 use crate::support::log::Record;
+use crate::support::tls::Authority;
 use crate::support::{Client, Setup, TestProxy, Upstream, get, request};
 
 /// A call whose body is still to come.
@@ -252,6 +253,72 @@ fn a_stream_that_the_server_did_not_look_at_is_sent_again() {
     });
     assert_eq!(proxy.completed("again").number("attempts"), 2);
     proxy.stop();
+}
+
+#[test]
+fn a_server_that_wants_no_more_streams_is_given_them_on_a_new_connection() {
+    let upstream = H2Upstream::leaving_after(3, |mut call| async move {
+        call.body().await;
+        call.reply(b"x", "0");
+    });
+    let proxy = upstream.setup().top("workers", "1").start();
+    run(async {
+        let mut h2 = H2::connect(proxy.addr()).await;
+        for round in 0..4 {
+            let calls: Vec<_> = (0..5).map(|index| call(&mut h2, &format!("leaving-{round}-{index}"))).collect();
+            for (answer, mut body) in calls {
+                body.send_data(Bytes::new(), true).unwrap();
+                assert_eq!(read(answer.await.unwrap().into_body()).await.1["grpc-status"], "0");
+            }
+        }
+    });
+    assert!(upstream.accepted() > 1);
+    let log = proxy.stop();
+    let id = |index: u32| format!("leaving-{}-{}", index / 5, index % 5);
+    assert!((0..20).all(|index| log.completed(&id(index)).text("outcome") == "success"));
+}
+
+/// A server's TLS that offers these protocols, and a proxy's configuration that trusts it.
+fn tls(alpn: &[&str]) -> (std::sync::Arc<rustls::ServerConfig>, impl Fn(Setup) -> Setup) {
+    let mut config = (*Authority::shared().issue("localhost").server()).clone();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let trusting = |setup: Setup| {
+        let ca = Authority::shared().write_to(setup.dir());
+        setup.upstream(&format!("ca = {ca:?}\nprotocol = \"h2\""))
+    };
+    (config.into(), trusting)
+}
+
+#[test]
+fn over_tls_http2_is_agreed_on() {
+    let (config, trusting) = tls(&["h2", "http/1.1"]);
+    let upstream = H2Upstream::tls(config, |mut call| async move {
+        assert_eq!(call.request.uri().scheme_str(), Some("https"));
+        call.reply(b"x", "0");
+    });
+    let proxy = trusting(upstream.setup()).start();
+    run(async {
+        let (answer, _body) = call(&mut H2::connect(proxy.addr()).await, "tls");
+        assert_eq!(read(answer.await.unwrap().into_body()).await.1["grpc-status"], "0");
+    });
+    let record = proxy.completed("tls");
+    assert_call(&record, "success", 0);
+    assert!(record.get("timing").unwrap().get("tls").is_some(), "{record:?}");
+    proxy.stop();
+}
+
+#[test]
+fn a_tls_server_that_does_not_speak_it_is_an_error_before_anything_is_sent() {
+    for alpn in [&["http/1.1"][..], &[]] {
+        let (config, trusting) = tls(alpn);
+        let upstream = Upstream::tls_script(config, |conn| assert!(conn.request().is_none()));
+        let proxy = trusting(Setup::before(&upstream)).start();
+        assert_eq!(get(proxy.addr(), "/", "spoken").status(), 502);
+        let record = proxy.completed("spoken");
+        let seen = (record.text("outcome"), record.text("exception_type"));
+        assert_eq!(seen, ("upstream_tls", "tls_protocol_error"), "{record:?}");
+        proxy.stop();
+    }
 }
 
 #[test]

@@ -11,8 +11,11 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::{Builder, SendResponse};
 use http::{HeaderMap, Request, Response};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 use super::Setup;
 
@@ -47,9 +50,19 @@ impl Call {
 
 type Script = dyn Fn(Call) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
+/// How its connections are made, and how long they last.
+#[derive(Clone, Default)]
+struct Manner {
+    builder: Builder,
+    tls: Option<Arc<ServerConfig>>,
+    /// After so many streams it says that it wants no more (GOAWAY).
+    streams: Option<usize>,
+}
+
 /// A listener whose streams follow a script.
 pub(crate) struct H2Upstream {
     addr: SocketAddr,
+    scheme: &'static str,
     accepted: Arc<AtomicUsize>,
     failures: Arc<Mutex<Vec<String>>>,
     stop: Option<oneshot::Sender<()>>,
@@ -65,34 +78,59 @@ impl H2Upstream {
         H2Upstream::built(Builder::new().enable_connect_protocol(), script)
     }
 
+    /// The same on connections that take only so many streams each.
+    pub(crate) fn leaving_after<F>(streams: usize, script: impl Fn(Call) -> F + Send + Sync + 'static) -> H2Upstream
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        H2Upstream::start(Manner { streams: Some(streams), ..Manner::default() }, script)
+    }
+
+    /// The same behind TLS.
+    pub(crate) fn tls<F>(config: Arc<ServerConfig>, script: impl Fn(Call) -> F + Send + Sync + 'static) -> H2Upstream
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        H2Upstream::start(Manner { tls: Some(config), ..Manner::default() }, script)
+    }
+
     /// The same with settings of its own.
     pub(crate) fn built<F>(builder: &Builder, script: impl Fn(Call) -> F + Send + Sync + 'static) -> H2Upstream
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        H2Upstream::start(Manner { builder: builder.clone(), ..Manner::default() }, script)
+    }
+
+    fn start<F>(manner: Manner, script: impl Fn(Call) -> F + Send + Sync + 'static) -> H2Upstream
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let scheme = if manner.tls.is_some() { "https" } else { "h2c" };
         let script: Arc<Script> = Arc::new(move |call| Box::pin(script(call)));
         let (accepted, failures) = (Arc::new(AtomicUsize::new(0)), Arc::default());
         let (tell, told) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
-        let (builder, own) = (builder.clone(), (Arc::clone(&accepted), Arc::clone(&failures)));
+        let own = (Arc::clone(&accepted), Arc::clone(&failures));
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 tell.send(listener.local_addr().unwrap()).unwrap();
                 tokio::select! {
-                    () = accept(listener, builder, script, own) => {}
+                    () = accept(listener, manner, script, own) => {}
                     _ = stopped => {}
                 }
             });
         });
         let addr = told.recv().unwrap();
-        H2Upstream { addr, accepted, failures, stop: Some(stop), thread: Some(thread) }
+        H2Upstream { addr, scheme, accepted, failures, stop: Some(stop), thread: Some(thread) }
     }
 
     /// A proxy in front of it.
     pub(crate) fn setup(&self) -> Setup {
-        Setup::to(&format!("h2c://{}", self.addr))
+        let host = if self.scheme == "https" { "localhost".to_owned() } else { self.addr.ip().to_string() };
+        Setup::to(&format!("{}://{host}:{}", self.scheme, self.addr.port()))
     }
 
     /// How many connections the proxy made so far.
@@ -103,20 +141,38 @@ impl H2Upstream {
 
 type Account = (Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>);
 
-async fn accept(listener: TcpListener, builder: Builder, script: Arc<Script>, (accepted, failures): Account) {
+async fn accept(listener: TcpListener, manner: Manner, script: Arc<Script>, (accepted, failures): Account) {
     while let Ok((socket, _)) = listener.accept().await {
         accepted.fetch_add(1, Ordering::SeqCst);
-        let (builder, script, failures) = (builder.clone(), Arc::clone(&script), Arc::clone(&failures));
+        let (manner, script, failures) = (manner.clone(), Arc::clone(&script), Arc::clone(&failures));
         tokio::spawn(async move {
-            let Ok(mut streams) = builder.handshake::<_, Bytes>(socket).await else { return };
-            while let Some(Ok((request, answer))) = streams.accept().await {
-                let run = tokio::spawn(script(Call { request, answer }));
-                let failures = Arc::clone(&failures);
-                tokio::spawn(async move {
-                    if let Err(failed) = run.await {
-                        failures.lock().unwrap().push(failed.to_string());
-                    }
-                });
+            match &manner.tls {
+                None => serve(socket, &manner, script, failures).await,
+                Some(config) => match TlsAcceptor::from(Arc::clone(config)).accept(socket).await {
+                    Ok(socket) => serve(socket, &manner, script, failures).await,
+                    Err(_) => {}
+                },
+            }
+        });
+    }
+}
+
+async fn serve<T>(socket: T, manner: &Manner, script: Arc<Script>, failures: Arc<Mutex<Vec<String>>>)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let Ok(mut streams) = manner.builder.handshake::<_, Bytes>(socket).await else { return };
+    let mut count = 0;
+    while let Some(Ok((request, answer))) = streams.accept().await {
+        count += 1;
+        if manner.streams == Some(count) {
+            streams.graceful_shutdown();
+        }
+        let run = tokio::spawn(script(Call { request, answer }));
+        let failures = Arc::clone(&failures);
+        tokio::spawn(async move {
+            if let Err(failed) = run.await {
+                failures.lock().unwrap().push(failed.to_string());
             }
         });
     }
