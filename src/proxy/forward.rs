@@ -140,8 +140,8 @@ impl Trip<'_> {
     }
 
     fn deliver(&self, answer: ResponseHead, body: ResponseBody) -> Response<Body> {
-        let ResponseHead { status, mut headers, .. } = answer;
-        self.note_response(status, &mut headers);
+        let ResponseHead { status, version, mut headers, .. } = answer;
+        self.note_response(status, version, &mut headers);
         response(
             status,
             headers,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -42,7 +42,7 @@ impl Trip<'_> {
         let status = if connect.is_some() { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS };
         let mut fields = answer.headers;
         let protocol = fields.get(header::UPGRADE).cloned();
-        self.note_response(status, &mut fields);
+        self.note_response(status, answer.version, &mut fields);
         match connect {
             Some(stream) => {
                 fields.remove(header::SEC_WEBSOCKET_ACCEPT);
@@ -64,10 +64,10 @@ impl Trip<'_> {
     }
 
     /// What every answer's head goes through: it is noted, and what ends here is taken off.
-    pub(super) fn note_response(&self, status: StatusCode, fields: &mut HeaderMap) {
+    pub(super) fn note_response(&self, status: StatusCode, received: Version, fields: &mut HeaderMap) {
         self.exchange.responded(status, fields);
         self.take_exception(fields);
-        headers::pass_response(fields, &self.way(""));
+        headers::pass_response(fields, received, &self.way(""));
     }
 }
 

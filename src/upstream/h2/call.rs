@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{RecvStream, SendStream};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 use http_body::Body;
 
 use crate::time::{self, Deadline};
@@ -192,5 +192,5 @@ fn websocket_accept(key: &HeaderValue) -> Option<HeaderValue> {
 
 fn response_head(status: StatusCode, headers: HeaderMap) -> ResponseHead {
     // Its frames frame it; nobody asks for more.
-    ResponseHead { status, headers, framing: Framing::None, keep_alive: true }
+    ResponseHead { status, version: Version::HTTP_2, headers, framing: Framing::None, keep_alive: true }
 }

@@ -63,6 +63,8 @@ fn offer(request: &mut Request<()>, protocols: HeaderValue) -> Offer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderMap;
+    use proptest::prelude::*;
 
     fn read(head: &str) -> Translated {
         translate(head.as_bytes(), &Scheme::HTTP).expect("a head")
@@ -93,6 +95,27 @@ mod tests {
         assert!(request.headers().is_empty());
         let key = Some(HeaderValue::from_static("k"));
         assert_eq!(offer, Some(Offer { protocol: HeaderValue::from_static("websocket"), key }));
+    }
+
+    proptest! {
+        #[test]
+        fn fields_are_carried_byte_for_byte(
+            fields in proptest::collection::vec(("[a-z][a-z0-9-]{0,8}", "[!-~\u{80}-\u{ff}]([ -~]{0,20}[!-~])?"), 0..20),
+        ) {
+            let lines: String = fields.iter().map(|(name, value)| format!("x-{name}: {value}\r\n")).collect();
+            let request = read(&format!("GET / HTTP/1.1\r\nhost: a\r\n{lines}\r\n")).request;
+            let mut expected = HeaderMap::new();
+            for (name, value) in &fields {
+                let name = HeaderName::try_from(format!("x-{name}")).expect("a name");
+                expected.append(name, HeaderValue::from_bytes(value.as_bytes()).expect("a value"));
+            }
+            prop_assert_eq!(request.headers(), &expected);
+        }
+
+        #[test]
+        fn any_bytes_are_a_head_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = translate(&bytes, &Scheme::HTTP);
+        }
     }
 
     #[test]
