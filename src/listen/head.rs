@@ -281,12 +281,13 @@ impl Fields {
         }
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.note_host(value),
-            7 if name.eq_ignore_ascii_case(b"upgrade") => {
-                self.upgrade = true;
+            // One look at a byte tells `Referer` and `User-Agent` from them, which are in most heads.
+            7 if name[0] | 0x20 == b'u' => {
+                self.upgrade |= name.eq_ignore_ascii_case(b"upgrade");
                 Ok(())
             }
-            10 if name.eq_ignore_ascii_case(b"connection") => {
-                self.connection = true;
+            10 if name[0] | 0x20 == b'c' => {
+                self.connection |= name.eq_ignore_ascii_case(b"connection");
                 Ok(())
             }
             14 if name.eq_ignore_ascii_case(b"content-length") => self.note_length(value),

@@ -116,6 +116,8 @@ impl Trip<'_> {
     fn report(&self, server: &Server, result: &Answer, reused: bool) {
         match result {
             Ok(_) => server.succeeded(),
+            // What a server does not offer says nothing of how it is.
+            Err(SendError::Upstream(UpstreamError::Upgrade(_))) => {}
             Err(SendError::Upstream(error)) if !(reused && error.is_stale()) => server.failed(error),
             Err(_) => {}
         }

@@ -182,9 +182,11 @@ pub fn upstream(error: &UpstreamError) -> (StatusCode, Outcome) {
         | UpstreamError::WriteTimeout
         | UpstreamError::ResponseTimeout
         | UpstreamError::BodyTimeout => (StatusCode::GATEWAY_TIMEOUT, Outcome::UpstreamTimeout),
-        UpstreamError::HeadTooLarge | UpstreamError::Head(_) | UpstreamError::Http2(_) | UpstreamError::Coding(_) => {
-            (StatusCode::BAD_GATEWAY, Outcome::UpstreamProtocol)
-        }
+        UpstreamError::HeadTooLarge
+        | UpstreamError::Head(_)
+        | UpstreamError::Upgrade(_)
+        | UpstreamError::Http2(_)
+        | UpstreamError::Coding(_) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamProtocol),
         UpstreamError::Incomplete(_) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamIncomplete),
     }
 }

@@ -70,7 +70,7 @@ impl Proxy {
         }
         // A client would take it for a tunnel.
         if head.method == Method::CONNECT && answer.status.is_success() {
-            return Err(Failure::Upstream(UpstreamError::Head("an extended CONNECT is answered without 101")));
+            return Err(Failure::Upstream(UpstreamError::Upgrade("an extended CONNECT is answered without 101")));
         }
         Ok(trip.deliver(answer, body))
     }

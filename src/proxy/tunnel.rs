@@ -32,7 +32,7 @@ impl Trip<'_> {
         body: ResponseBody,
         head: &mut Parts,
     ) -> Result<Response<Body>, Failure> {
-        let malformed = |why| Failure::Upstream(UpstreamError::Head(why));
+        let malformed = |why| Failure::Upstream(UpstreamError::Upgrade(why));
         let offer = self.admitted.upgrade.as_ref().ok_or(malformed("101 to a request without Upgrade"))?;
         offer.check(&answer.headers).map_err(malformed)?;
         let server = body.into_tunnel().ok_or(malformed("101 with a body"))?;
@@ -130,7 +130,8 @@ fn limit(timeouts: &Timeouts, is_half_closed: bool) -> Option<Duration> {
     }
 }
 
-/// A stream of a client's HTTP/2 connection. Dropped before its end it is reset, which says all there is to say.
+/// A stream of a client's HTTP/2 connection. hyper ends it when it is dropped, and resets what the client would still say:
+/// there is no way to tell it more.
 struct Stream(TokioIo<Upgraded>);
 
 impl Line for Stream {

@@ -63,6 +63,9 @@ pub enum UpstreamError {
     /// The response head is no HTTP, or contradicts itself.
     #[error("the response head is malformed: {0}")]
     Head(&'static str),
+    /// The client's offer of another protocol cannot be taken, or was taken in a way that cannot be right.
+    #[error("the upgrade failed: {0}")]
+    Upgrade(&'static str),
     /// The body ended before its declared length, or without its last chunk.
     #[error("the response body ended early")]
     Incomplete(#[source] Option<io::Error>),
@@ -92,6 +95,7 @@ impl UpstreamError {
             UpstreamError::ResponseTimeout => "http_response_timeout",
             UpstreamError::HeadTooLarge => "http_response_header_section_size",
             UpstreamError::Head(_) | UpstreamError::Http2(_) => "http_protocol_error",
+            UpstreamError::Upgrade(_) => "http_upgrade_failed",
             UpstreamError::Incomplete(_) => "http_response_incomplete",
             UpstreamError::Coding(_) => "http_response_transfer_coding",
             UpstreamError::BodyTimeout => "connection_read_timeout",

@@ -491,6 +491,49 @@ fn websocket_is_an_extended_connect_at_an_http2_server() {
 }
 
 #[test]
+fn an_extended_connect_stays_one_where_both_ends_speak_http2() {
+    let upstream = H2Upstream::script(|mut call| async move {
+        assert_eq!(call.request.method().as_str(), "CONNECT");
+        let mut out = call.answer.send_response(Response::new(()), false).unwrap();
+        let (said, _) = call.body().await;
+        out.send_data(said.into(), true).unwrap();
+    });
+    let proxy = upstream.setup().start();
+    run(async {
+        let mut h2 = H2::connect(proxy.addr()).await;
+        let trace = Request::builder().method("TRACE").uri("http://test.example/").header("max-forwards", "0");
+        let answer = h2.sender.send_request(trace.body(()).unwrap(), true).unwrap().0.await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+        let request = Request::builder()
+            .method("CONNECT")
+            .uri("http://test.example/ws")
+            .header("x-request-id", "both")
+            .extension(h2::ext::Protocol::from_static("websocket"));
+        let (answer, mut out) = h2.sender.send_request(request.body(()).unwrap(), false).unwrap();
+        let answer = answer.await.unwrap();
+        assert_eq!((answer.status(), answer.headers().get("sec-websocket-accept")), (StatusCode::OK, None));
+        out.send_data(Bytes::from_static(b"echo"), true).unwrap();
+        assert_eq!(whole(answer.into_body()).await.unwrap(), b"echo");
+    });
+    let record = proxy.completed("both");
+    let seen = (record.text("outcome"), record.text("phase"), record.number("response_size"));
+    assert_eq!(seen, ("upgraded", "done", 4), "{record:?}");
+    proxy.stop();
+}
+
+#[test]
+fn a_server_without_extended_connect_is_offered_nothing() {
+    let upstream = H2Upstream::built(&Builder::new(), |call| async move { panic!("{:?}", call.request) });
+    let proxy = upstream.setup().start();
+    let offer = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let answer = Client::connect(proxy.addr()).exchange(request("GET", "/ws", "without", offer, ""));
+    assert_eq!(answer.status(), 502);
+    let record = proxy.completed("without");
+    assert_eq!(record.text("exception_message"), "the upgrade failed: the server takes no extended CONNECT");
+    proxy.stop();
+}
+
+#[test]
 fn health_is_asked_in_http2_too() {
     let upstream = H2Upstream::script(|mut call| async move {
         let status = if call.request.uri().path() == "/up" { 200 } else { 500 };

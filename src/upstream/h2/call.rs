@@ -44,10 +44,10 @@ where
     W: Watch,
 {
     let session = &seat.session;
-    let unsayable = SendError::Upstream(UpstreamError::Head("the request cannot be said in HTTP/2"));
+    let unsayable = SendError::Upstream(UpstreamError::Upgrade("the request cannot be said in HTTP/2"));
     let translated = translate(&request.head, &session.scheme).ok_or(unsayable)?;
     if translated.offer.is_some() && !session.takes_connect() {
-        return Err(SendError::Upstream(UpstreamError::Head("the server takes no extended CONNECT")));
+        return Err(SendError::Upstream(UpstreamError::Upgrade("the server takes no extended CONNECT")));
     }
     let ends = request.coding == BodyCoding::None && translated.offer.is_none();
     let mut sender = session.sender.clone();

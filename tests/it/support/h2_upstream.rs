@@ -148,10 +148,11 @@ async fn accept(listener: TcpListener, manner: Manner, script: Arc<Script>, (acc
         tokio::spawn(async move {
             match &manner.tls {
                 None => serve(socket, &manner, script, failures).await,
-                Some(config) => match TlsAcceptor::from(Arc::clone(config)).accept(socket).await {
-                    Ok(socket) => serve(socket, &manner, script, failures).await,
-                    Err(_) => {}
-                },
+                Some(config) => {
+                    if let Ok(socket) = TlsAcceptor::from(Arc::clone(config)).accept(socket).await {
+                        serve(socket, &manner, script, failures).await;
+                    }
+                }
             }
         });
     }
