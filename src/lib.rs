@@ -72,6 +72,10 @@
 //!   last byte: a client that leaves in between is a client that left.
 //! - `exchange` and `proxy` know [`net::Peer`], so that neither needs `listen` for who the client is; `routes` knows the
 //!   record's vocabulary (level, values), so that typed arguments need no third form.
+//! - hyper gives a connection away only where it may go to another thread. So it is left to end with its 101, and the
+//!   connection's own task goes on in the other protocol ([`listen::Wire::hand_over`], [`net::relay`]).
+//! - HTTP/2 to servers is the `h2` library without hyper around it ([`upstream::h2`]): a stream is driven in the task of the
+//!   request it serves, as an HTTP/1.1 exchange is.
 //! - Sampling lives in `exchange` and not in `pipeline`: it is about a request with all its records, of which the pipeline
 //!   sees one at a time. Since a route may have rules of its own, `routes` and `exchange` know `filter`.
 //! - `exchange` knows [`filter`]: whether a body is captured is asked while its answer passes ([`exchange::capture`]).

@@ -33,6 +33,7 @@ pub(crate) fn progress() -> Progress<'static> {
         slow: false,
         in_flight: false,
         sample_rate: None,
+        closed_by: None,
         grpc_status: None,
     }
 }

@@ -97,6 +97,7 @@ impl Core {
         runtime.spawn_local(send_posted(Rc::clone(&outbox)));
         runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
         runtime.spawn_local(watch_thresholds(Rc::clone(&exchanges)));
+        runtime.spawn_local(watch_progress(Rc::clone(&exchanges)));
         runtime.spawn_local(sweep(Rc::clone(&proxy), Rc::clone(&exchanges), self.line.pulse));
         runtime.spawn_local(answer(Rc::clone(&exchanges), self.line.questions));
         runtime.spawn_local(take_generations(Rc::clone(&intake), self.generations));
@@ -190,6 +191,10 @@ async fn send_posted(outbox: Rc<Outbox>) {
 
 async fn watch_thresholds(exchanges: Rc<Exchanges>) {
     exchanges.watch_thresholds().await;
+}
+
+async fn watch_progress(exchanges: Rc<Exchanges>) {
+    exchanges.watch_progress().await;
 }
 
 /// Says what runs to whoever asks.

@@ -8,7 +8,6 @@ use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 
 use super::finding::{Complaint, quoted};
-use super::later;
 use super::tree::Node;
 use crate::listen::ListenAddress;
 use crate::net::peer::UNIX;
@@ -73,11 +72,8 @@ fn inherited(name: &str) -> Result<ListenAddress, Complaint> {
     is_name.then(|| ListenAddress::Inherited(name.to_owned())).ok_or_else(refused)
 }
 
-/// The URL of a server: `http://` or `https://`, host, port, nothing else; or `unix:` and a path.
+/// The URL of a server: `http://`, `https://` or `h2c://`, host, port, nothing else; or `unix:` and a path.
 pub(super) fn server(text: &str) -> Result<ServerSettings, Complaint> {
-    if text.starts_with("h2c://") {
-        return Err(later::not_yet(text.split("//").next().unwrap_or(text)));
-    }
     if let Some(path) = text.strip_prefix("http://").unwrap_or(text).strip_prefix("unix:") {
         let place = socket_path(path, "unix:/run/app.sock").map(Place::Unix)?;
         return Ok(ServerSettings::new(Protocol::Http, place));
@@ -90,6 +86,7 @@ pub(super) fn server(text: &str) -> Result<ServerSettings, Complaint> {
     let protocol = match uri.scheme_str() {
         Some("http") => Protocol::Http,
         Some("https") => Protocol::Https,
+        Some("h2c") => Protocol::H2c,
         _ => return Err(no_url(text)),
     };
     let authority = uri.authority().ok_or_else(|| no_url(text))?;
@@ -176,6 +173,7 @@ mod tests {
     fn servers_are_scheme_host_and_port() {
         assert_eq!(read("http://127.0.0.1:8000"), (false, "127.0.0.1".into(), 8000));
         assert_eq!(read("https://App.Example/"), (true, "app.example".into(), 443));
+        assert_eq!(read("h2c://app:50051"), (false, "app".into(), 50051));
         assert_eq!(read("http://my_app"), (false, "my_app".into(), 80));
         assert_eq!(read("https://[::1]:8443"), (true, "::1".into(), 8443));
         assert_eq!(read("http://[::1]"), (false, "::1".into(), 80));
@@ -198,7 +196,6 @@ mod tests {
             "http://u:p@a",
             "http://a b",
             "http://-",
-            "h2c://a",
             "unix:a",
             "unix:",
             "unix:/a/",

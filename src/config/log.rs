@@ -22,6 +22,7 @@ pub(super) fn read(
         exchange.start = start;
     }
     section.set("slow", &mut exchange.slow, time_limit);
+    section.set("progress", &mut exchange.progress, time_limit);
     exchange.labels = labels(section.table_or_empty("labels"));
     exchange.sample = sample::rules(&mut section);
     exchange.capture = section.table("capture").and_then(capture::read);

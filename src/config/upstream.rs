@@ -79,7 +79,7 @@ fn upstream(mut section: Section<'_>) -> Option<Settings> {
         timeouts: timeouts(section.table_or_empty("timeouts")),
         exception_headers: exception_headers(section.table_or_empty("exception_headers")),
         tls: tls(&mut section, &shared.servers),
-        proxy_protocol: section.read("proxy_protocol", |node| choice(node, &PROXY_PROTOCOL)),
+        proxy_protocol: proxy_protocol(&mut section, &shared.servers),
         ..shared
     };
     Some(Settings { name: name?, ..settings })
@@ -124,12 +124,24 @@ fn prefix(node: &Node) -> Result<Option<String>, Complaint> {
     Ok(Some(text.trim_end_matches('/').to_owned()).filter(|prefix| !prefix.is_empty()))
 }
 
+/// `upstream.proxy_protocol`. A connection of HTTP/2 carries the requests of many clients, and can speak for none of them.
+fn proxy_protocol(section: &mut Section<'_>, servers: &[ServerSettings]) -> Option<Version> {
+    let at = section.at("proxy_protocol");
+    let version = section.read("proxy_protocol", |node| choice(node, &PROXY_PROTOCOL));
+    if version.is_some() && servers.iter().any(|server| server.protocol.is_http2()) {
+        let message = "a server of this upstream speaks HTTP/2: its connections carry the requests of many clients";
+        section.reader.error(at, message, "take proxy_protocol out, or let the server speak HTTP/1.1");
+    }
+    version
+}
+
 /// `upstream.timeouts`.
 fn timeouts(mut section: Section<'_>) -> Timeouts {
     let mut timeouts = Timeouts::default();
     section.set("connect", &mut timeouts.connect, time_limit);
     section.set("response", &mut timeouts.response, time_limit);
     section.set("idle", &mut timeouts.idle, time_limit);
+    section.set("tunnel", &mut timeouts.tunnel, time_limit);
     timeouts
 }
 

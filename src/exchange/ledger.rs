@@ -4,6 +4,9 @@
 //! Nobody has to remember to log. The terminal record is written by `Drop`: after success, error, hang-up, stream reset,
 //! shutdown or panic alike, exactly once.
 
+mod ending;
+mod progress;
+
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
@@ -14,7 +17,7 @@ use http::{HeaderMap, StatusCode};
 use crate::filter::Expression;
 use crate::net::Peer;
 use crate::record::json::Fragment;
-use crate::record::{Body, Event, Head, Level, Outcome, Phase, Progress, Record};
+use crate::record::{Body, Closer, Event, Head, Level, Outcome, Phase, Progress, Record};
 use crate::routes::Route;
 use crate::time::micros;
 
@@ -29,9 +32,6 @@ use super::sample::{self, Hold};
 use super::timing::Moments;
 use super::trace::Trace;
 use super::{Exchanges, LOGGER, Memory};
-
-/// What the log says where the client left before it was sent a status.
-const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// A handle on the ledger of one request.
 #[derive(Clone)]
@@ -98,6 +98,11 @@ pub(super) struct Ledger {
     attempts: Cell<u32>,
     reused: Cell<Option<bool>>,
     slow: Cell<bool>,
+    /// How many progress records were written.
+    progress: Cell<u32>,
+    /// It has become a tunnel, which is as old as those at its ends please.
+    is_tunnel: Cell<bool>,
+    closed_by: Cell<Option<Closer>>,
     grpc_status: Cell<Option<u32>>,
     /// The beginning of the answer's body, where that is wanted.
     capture: RefCell<Option<Box<Capture>>>,
@@ -330,6 +335,9 @@ impl Ledger {
             attempts: Cell::default(),
             reused: Cell::default(),
             slow: Cell::default(),
+            progress: Cell::default(),
+            is_tunnel: Cell::default(),
+            closed_by: Cell::default(),
             grpc_status: Cell::default(),
             capture: RefCell::default(),
             suspicions: Cell::default(),
@@ -343,13 +351,6 @@ impl Ledger {
         }
         let at = self.core.clock.wall(self.start);
         self.offer(&head(Event::RequestStarted, Level::Info, at), None);
-    }
-
-    /// Writes `request_slow`; it still runs.
-    pub(super) fn write_slow(&self, now: Instant) {
-        self.slow.set(true);
-        self.release(now);
-        self.write_progress(Event::RequestSlow, Level::Warning, now, true);
     }
 
     /// How long it has been running.
@@ -470,45 +471,6 @@ impl Ledger {
         }
     }
 
-    /// Decides how it ended, where nobody has said so yet.
-    fn conclude(&self) {
-        let outcome = match (self.outcome.get(), self.status.get()) {
-            (Some(outcome), _) => outcome,
-            (None, Some(status)) if self.delivered.get() => {
-                self.phase.set(Phase::Done);
-                Outcome::of_status(status)
-            }
-            _ if std::thread::panicking() => self.blame_ourselves(),
-            _ if self.core.is_shutting_down() => Outcome::Shutdown,
-            _ => Outcome::ClientAbort,
-        };
-        self.outcome.set(Some(outcome));
-        if outcome == Outcome::ClientAbort && self.status.get().is_none() {
-            self.status.set(Some(CLIENT_CLOSED_REQUEST));
-        }
-    }
-
-    fn blame_ourselves(&self) -> Outcome {
-        let (kind, message) = (b"proxy_internal_error".to_vec(), b"a panic in gatelog".to_vec());
-        *self.exception.borrow_mut() = Some(Exception { kind, message });
-        Outcome::Internal
-    }
-
-    /// RECORD.md, "Level of `request_completed`"; a route may fix it.
-    fn completed_level(&self) -> Level {
-        if let Some(level) = self.facts.route().and_then(level_of) {
-            return level;
-        }
-        match (self.outcome.get(), self.status.get()) {
-            (Some(Outcome::Internal), _) => Level::Critical,
-            (Some(Outcome::ClientAbort | Outcome::ClientTimeout | Outcome::Shutdown), _) => Level::Warning,
-            (Some(outcome), _) if is_upstreams_fault(outcome) => Level::Error,
-            (_, Some(500..)) => Level::Error,
-            (_, Some(400..)) => Level::Warning,
-            _ => Level::Info,
-        }
-    }
-
     fn write_progress(&self, event: Event, level: Level, now: Instant, in_flight: bool) {
         let head = head(event, level, self.core.clock.wall(now));
         self.with_progress(now, in_flight, |progress| self.offer(&head, Some(progress)));
@@ -542,6 +504,7 @@ impl Ledger {
             server_timing: &timings,
             outcome: self.outcome.get().filter(|_| !in_flight),
             phase: self.phase.get(),
+            closed_by: self.closed_by.get().filter(|_| !in_flight),
             responder: self.responder.get(),
             upstream: upstream.as_deref(),
             upstream_address: address.as_deref(),
@@ -575,22 +538,4 @@ impl Drop for Ledger {
         let memory = Memory { fragment: std::mem::take(&mut self.fragment), texts: self.facts.take_memory() };
         self.core.leave(keys, memory);
     }
-}
-
-fn level_of(route: &Route) -> Option<Level> {
-    route.overrides.level
-}
-
-/// The upstream did not give a whole answer.
-pub(super) fn is_upstreams_fault(outcome: Outcome) -> bool {
-    matches!(
-        outcome,
-        Outcome::UpstreamTimeout
-            | Outcome::UpstreamRefused
-            | Outcome::UpstreamReset
-            | Outcome::UpstreamIncomplete
-            | Outcome::UpstreamProtocol
-            | Outcome::UpstreamTls
-            | Outcome::UpstreamDns
-    )
 }

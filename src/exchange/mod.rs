@@ -72,6 +72,8 @@ use traffic::Meter;
 const LOGGER: &str = "gatelog.request";
 /// The logger of what was refused before it was a request.
 const SECURITY_LOGGER: &str = "gatelog.security";
+/// Everything that runs is looked through at most so many times in one `log.progress`.
+const FINEST_PROGRESS: u32 = 60;
 /// Requests whose memory is kept for the next ones.
 const MAX_SPARE: usize = 256;
 /// Memory that a huge head has blown up is not kept.
@@ -236,6 +238,24 @@ impl Exchanges {
                 () = self.waiting.notified() => {}
             }
         }
+    }
+
+    /// Reports what runs for long, every `log.progress`; never returns.
+    pub async fn watch_progress(&self) {
+        let Some(period) = self.settings.progress else { return std::future::pending().await };
+        let mut next = period;
+        loop {
+            tokio::time::sleep(next).await;
+            next = self.report_progress(period).max(period / FINEST_PROGRESS);
+        }
+    }
+
+    /// Returns how long it is until there is something to report again: whatever begins meanwhile is later.
+    fn report_progress(&self, period: Duration) -> Duration {
+        let now = self.clock.now();
+        // Not held while a record is written, and no exchange ends meanwhile.
+        let running: Vec<_> = self.registry.borrow().iter().filter_map(std::rc::Weak::upgrade).collect();
+        running.iter().map(|ledger| ledger.report_progress(now, period)).min().unwrap_or(period)
     }
 
     /// On [`SECURITY_LOGGER`].

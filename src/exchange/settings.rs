@@ -28,6 +28,8 @@ pub struct Settings {
     pub start: StartMode,
     /// `log.slow`; `None` is off.
     pub slow: Option<Duration>,
+    /// `log.progress`: how often tunnels and long streams are reported; `None` is off.
+    pub progress: Option<Duration>,
     /// `log.labels`.
     pub labels: LabelSettings,
     /// `log.sample`.
@@ -48,6 +50,7 @@ impl Default for Settings {
             hash_key: None,
             start: StartMode::Always,
             slow: Some(Duration::from_secs(1)),
+            progress: Some(Duration::from_secs(60)),
             labels: LabelSettings::default(),
             sample: Vec::new(),
             events: Vec::new(),

@@ -216,6 +216,7 @@ impl Given {
             slow: self.level > 2,
             in_flight: self.level == 4,
             sample_rate: self.has(14, [0.5, 1.0, f64::INFINITY][self.level % 3]),
+            closed_by: None,
             grpc_status: None,
         }
     }

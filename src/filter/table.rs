@@ -5,7 +5,7 @@ use super::value::{Number, Value};
 use crate::record::{Body, Facts, Head, Loss, Outcome, Phase, Progress, Record, Rejected, SCHEMA};
 
 /// Every field, in the order of the record.
-pub(super) static FIELDS: [Field; 65] = {
+pub(super) static FIELDS: [Field; 66] = {
     use Kind::*;
     [
         head("timestamp", Moment, |head| Value::Moment(head.timestamp)),
@@ -78,6 +78,9 @@ pub(super) static FIELDS: [Field; 65] = {
         group("server_timing", Duration, Group::ServerTiming).at_answer(),
         field("outcome", Choice(&OUTCOMES), |record| Some(Value::text(progress(record)?.outcome?.as_str()))),
         field("phase", Choice(&PHASES), |record| Some(Value::text(progress(record)?.phase.as_str()))),
+        field("closed_by", Choice(&["client", "upstream", "gatelog"]), |record| {
+            Some(Value::text(progress(record)?.closed_by?.as_str()))
+        }),
         field("responder", Choice(&["upstream", "gatelog"]), |record| Some(Value::text(progress(record)?.responder?)))
             .at_answer(),
         field("upstream", Exact, |record| Some(Value::text(progress(record)?.upstream?))).at_answer(),

@@ -75,6 +75,7 @@ fn progress() -> Progress<'static> {
         slow: true,
         in_flight: false,
         sample_rate: Some(0.1),
+        closed_by: None,
         grpc_status: None,
     }
 }

@@ -1,12 +1,13 @@
 //! One client's connection from its first byte to its last: which protocol it speaks, hyper serving it, its timeouts, and
 //! a proper end.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -24,7 +25,7 @@ use super::entrance::Entrance;
 use super::handler::{Answering, Client, Handler, Offence};
 use super::head::HeadLimits;
 use super::settings::Limits;
-use super::wire::{Wire, WireIo};
+use super::wire::{Raw, Successor, Wire, WireIo};
 
 /// How an HTTP/2 client begins (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -151,7 +152,29 @@ async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
         // It looks for the client's end by reading ahead into memory that it makes for each request: `Wire` does that.
         .half_close(true)
         .serve_connection(io, calls(shared, client));
-    drive(shared, client, None, pin!(connection), |connection| connection.graceful_shutdown()).await
+    // Shared by whoever polls it and whoever tells it to end.
+    let connection = RefCell::new(connection);
+    let mut is_done = false;
+    let served = poll_fn(|cx| {
+        let served = ready!(Pin::new(&mut *connection.borrow_mut()).poll(cx));
+        is_done = served.is_ok();
+        Poll::Ready(served)
+    });
+    let close_soon = |_: Pin<&mut _>| Pin::new(&mut *connection.borrow_mut()).graceful_shutdown();
+    let end = drive(shared, client, None, pin!(served), close_soon).await;
+    let Some(successor) = client.wire.take_successor().filter(|_| is_done) else { return end };
+    // For as long as the tunnel lasts, nothing of hyper's is held.
+    let raw = Raw::new(Rc::clone(&client.wire), &connection.into_inner().into_parts().read_buf);
+    Box::pin(hand_over(&client.wire, raw, successor)).await
+}
+
+/// Another protocol than HTTP takes the connection over, once the answer that says so is on its way.
+async fn hand_over(wire: &Wire, raw: Raw, successor: Successor) -> End {
+    let sent = tokio::time::timeout(LINGER, poll_fn(|cx| wire.poll_sent(cx))).await;
+    if matches!(sent, Ok(Ok(()))) {
+        successor(raw).await;
+    }
+    End::Silent
 }
 
 /// Streams run in tasks of their own: the driver is woken when one is over, since it may then be idle.
@@ -166,6 +189,7 @@ async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
         .timer(TokioTimer::new())
         .max_concurrent_streams(shared.limits.streams_per_connection)
         .max_header_list_size(header_bytes)
+        .enable_connect_protocol()
         .serve_connection(io, calls(shared, client));
     let resets = shared.limits.resets_per_connection;
     drive(shared, client, resets, pin!(connection), |connection| connection.graceful_shutdown()).await

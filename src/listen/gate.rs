@@ -32,6 +32,8 @@ enum Place {
     Head,
     Body(u64),
     Chunks(Box<Scanner>),
+    /// Behind a head that offers another protocol: whose bytes come next is known once it is answered.
+    Undecided,
     /// Not HTTP/1: everything passes.
     Open,
 }
@@ -71,21 +73,42 @@ impl Gate {
         self.refusal.get_or_insert(Refusal { status, reason, detail: detail.to_owned(), excerpt });
     }
 
+    /// Another protocol was offered, and it is not known yet whether it is taken.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self.place, Place::Undecided)
+    }
+
+    /// The offer was not taken: HTTP/1 goes on.
+    pub fn go_on(&mut self) {
+        self.place = Place::Head;
+        let ahead = std::mem::take(&mut self.held);
+        let passed = self.judge(&ahead);
+        self.pass_later(&ahead[..passed]);
+    }
+
+    /// The other protocol is spoken from here on: takes what has come of it already.
+    pub fn give_up(&mut self) -> BytesMut {
+        self.place = Place::Open;
+        let mut ahead = std::mem::take(&mut self.passed);
+        ahead.unsplit(std::mem::take(&mut self.held));
+        ahead
+    }
+
     /// Part of a head has come.
     pub fn is_mid_head(&self) -> bool {
-        !self.held.is_empty()
+        !self.held.is_empty() && !self.is_undecided()
     }
 
     /// So many requests have passed whole, and of a next one has come nothing.
     pub fn is_between(&self, requests: u64) -> bool {
-        let at_head = matches!(self.place, Place::Head) && self.heads == requests;
+        let at_head = matches!(self.place, Place::Head | Place::Undecided) && self.heads == requests;
         at_head && self.held.is_empty() && self.passed.is_empty() && self.refusal.is_none()
     }
 
     /// A body is not whole yet.
     pub fn is_mid_body(&self) -> bool {
         match &self.place {
-            Place::Head | Place::Open => false,
+            Place::Head | Place::Undecided | Place::Open => false,
             Place::Body(left) => *left > 0,
             Place::Chunks(scanner) => !scanner.is_end(),
         }
@@ -141,6 +164,7 @@ impl Gate {
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.place {
             Place::Open => bytes.len(),
+            Place::Undecided => 0,
             Place::Head => self.read_head(bytes),
             Place::Body(left) => {
                 let taken = (*left).min(bytes.len() as u64);
@@ -196,6 +220,7 @@ impl Gate {
             Framing::Length(0) => Place::Head,
             Framing::Length(length) => Place::Body(length),
             Framing::Chunked => Place::Chunks(Box::default()),
+            Framing::Upgrade => Place::Undecided,
         };
     }
 
@@ -269,6 +294,38 @@ mod tests {
         assert_eq!(pass(&[b'A'; 1001], 7).1, Some("uri_bytes"));
         let fields = format!("GET / HTTP/1.1\r\nHost: {}", "x".repeat(1000));
         assert_eq!(pass(fields.as_bytes(), 7).1, Some("header_bytes"));
+    }
+
+    const OFFER: &str = "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
+
+    #[test]
+    fn behind_an_offer_of_another_protocol_nothing_passes_before_it_is_answered() {
+        let all = [OFFER, GET, POST].concat();
+        for piece in 1..all.len() + 1 {
+            let mut gate = Gate::new(LIMITS);
+            let mut passed = Vec::new();
+            for piece in all.as_bytes().chunks(piece) {
+                let at_once = gate.judge(piece);
+                passed.extend_from_slice(&piece[..at_once]);
+                passed.extend_from_slice(&gate.take_passed(usize::MAX));
+            }
+            assert_eq!((passed.as_slice(), gate.is_mid_head()), (OFFER.as_bytes(), false), "pieces of {piece}");
+            gate.go_on();
+            assert_eq!(gate.take_passed(usize::MAX), [GET, POST].concat(), "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn words_in_the_other_protocol_are_given_as_they_are_and_judged_if_it_is_not_taken() {
+        let words = b"\x81\x85\0\0\0\0hello\r\n\r\n";
+        let mut gate = Gate::new(LIMITS);
+        assert_eq!(gate.judge(&[OFFER.as_bytes(), words].concat()), OFFER.len());
+        assert!(gate.refusal().is_none());
+        assert_eq!(gate.give_up(), &words[..]);
+        let mut gate = Gate::new(LIMITS);
+        gate.judge(&[OFFER.as_bytes(), words].concat());
+        gate.go_on();
+        assert_eq!(gate.refusal().map(|refusal| refusal.reason), Some("request_line"));
     }
 
     proptest! {

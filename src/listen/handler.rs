@@ -61,5 +61,6 @@ impl Client {
     /// The head of an answer is there: a client that goes away from now on has not reset its request for nothing.
     pub fn answered(&self) {
         self.running.finish();
+        self.wire.go_on();
     }
 }

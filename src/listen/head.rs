@@ -26,6 +26,8 @@ pub enum Framing {
     Length(u64),
     /// In the chunked coding.
     Chunked,
+    /// There is none, and the client offers another protocol: what comes next is its first words in whichever is chosen.
+    Upgrade,
 }
 
 /// Why a head was refused.
@@ -266,6 +268,9 @@ struct Fields {
     length: Option<u64>,
     chunked: bool,
     hosts: usize,
+    /// `Connection` is there, and `Upgrade` is.
+    connection: bool,
+    upgrade: bool,
 }
 
 impl Fields {
@@ -276,6 +281,15 @@ impl Fields {
         }
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.note_host(value),
+            // One look at a byte tells `Referer` and `User-Agent` from them, which are in most heads.
+            7 if name[0] | 0x20 == b'u' => {
+                self.upgrade |= name.eq_ignore_ascii_case(b"upgrade");
+                Ok(())
+            }
+            10 if name[0] | 0x20 == b'c' => {
+                self.connection |= name.eq_ignore_ascii_case(b"connection");
+                Ok(())
+            }
             14 if name.eq_ignore_ascii_case(b"content-length") => self.note_length(value),
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.note_coding(value),
             _ => Ok(()),
@@ -315,7 +329,12 @@ impl Fields {
         if self.hosts == 0 && minor_version == 1 {
             return Err(HeadError::Host);
         }
-        Ok(if self.chunked { Framing::Chunked } else { Framing::Length(self.length.unwrap_or(0)) })
+        Ok(match self.length.unwrap_or(0) {
+            _ if self.chunked => Framing::Chunked,
+            // Both are needed, and HTTP/1.0 knows neither (RFC 9110 §7.8).
+            0 if self.upgrade && self.connection && minor_version == 1 => Framing::Upgrade,
+            length => Framing::Length(length),
+        })
     }
 }
 
@@ -408,6 +427,17 @@ mod tests {
         assert_eq!(judge("Host: a\r\ncontent-LENGTH: \t 42 \r\n"), Ok(Framing::Length(42)));
         assert_eq!(judge("Host: a:80\r\nTransfer-Encoding: Chunked\r\n"), Ok(Framing::Chunked));
         assert_eq!(check(b"\r\nGET / HTTP/1.0\r\n\r\n", &LIMITS), Ok(Framing::Length(0)));
+    }
+
+    #[test]
+    fn an_offer_of_another_protocol_is_read_where_no_body_comes_first() {
+        let offer = "Host: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+        assert_eq!(judge(offer), Ok(Framing::Upgrade));
+        assert_eq!(judge(&format!("{offer}Content-Length: 0\r\n")), Ok(Framing::Upgrade));
+        assert_eq!(judge(&format!("{offer}Content-Length: 1\r\n")), Ok(Framing::Length(1)));
+        assert_eq!(judge(&format!("{offer}Transfer-Encoding: chunked\r\n")), Ok(Framing::Chunked));
+        assert_eq!(judge("Host: a\r\nUpgrade: websocket\r\n"), Ok(Framing::Length(0)));
+        assert_eq!(check(format!("GET / HTTP/1.0\r\n{offer}\r\n").as_bytes(), &LIMITS), Ok(Framing::Length(0)));
     }
 
     #[test]

@@ -29,4 +29,4 @@ pub use settings::{
     CertificateSettings, ClientSettings, Limits, ListenAddress, ListenSettings, RateKey, Redirect, RequestRate,
     SocketAccess, TlsSettings, TlsVersion,
 };
-pub use wire::{Running, Settle, Wire};
+pub use wire::{Raw, Running, Settle, Successor, Wire};

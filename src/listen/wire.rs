@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::outbox::{Posted, Sender};
 use crate::net::proxy_protocol::Addresses;
+use crate::net::relay::Line;
 use crate::net::{Outbox, Peer, Stream};
 
 use super::entrance::Entrance;
@@ -30,6 +31,9 @@ const READ_AHEAD: usize = 1024;
 
 /// What may wait for its turn, in bytes; a larger answer is sent at once.
 const POSTED: usize = 8 * 1024;
+
+/// What is done with a connection in another protocol than HTTP.
+pub type Successor = Box<dyn FnOnce(Raw) -> Pin<Box<dyn Future<Output = ()>>>>;
 
 /// Somebody who wants to know that the client's last byte is gone.
 pub trait Settle {
@@ -63,6 +67,8 @@ pub struct Wire {
     is_stalled: Cell<bool>,
     read_error: Cell<bool>,
     is_cut: Cell<bool>,
+    /// Who goes on with the connection when hyper has sent its last answer.
+    successor: RefCell<Option<Successor>>,
     /// Small answers that go out with those of others.
     posted: Posted,
 }
@@ -87,6 +93,7 @@ impl Wire {
             is_stalled: Cell::default(),
             read_error: Cell::default(),
             is_cut: Cell::default(),
+            successor: RefCell::default(),
             posted: Posted::new(outbox),
         }
     }
@@ -126,6 +133,26 @@ impl Wire {
         let _ = self.write_interim(&mut interim, &mut cx);
     }
 
+    /// The request that runs is being answered: if it has offered another protocol, and nobody takes the connection over,
+    /// HTTP goes on.
+    #[inline]
+    pub(super) fn go_on(&self) {
+        let mut gate = self.gate.borrow_mut();
+        if gate.is_undecided() && self.successor.borrow().is_none() {
+            gate.go_on();
+        }
+    }
+
+    /// The request that runs is being answered with 101: once that is on its way, the connection is `successor`'s. Where it
+    /// never is, he is dropped.
+    pub fn hand_over(&self, successor: Successor) {
+        self.successor.replace(Some(successor));
+    }
+
+    pub(super) fn take_successor(&self) -> Option<Successor> {
+        self.successor.take()
+    }
+
     /// Why the client's request body broke off, if it was refused.
     pub fn body_refusal(&self) -> Option<Refusal> {
         self.gate.borrow().refusal().cloned()
@@ -148,11 +175,7 @@ impl Wire {
 
     /// Makes the kernel reset the connection when it is dropped.
     pub(super) fn reset(&self) {
-        let stream = self.stream.borrow();
-        // Without it the client is told less; nothing else depends on it.
-        if let Some(tcp) = stream.tcp() {
-            let _ = socket2::SockRef::from(tcp).set_linger(Some(std::time::Duration::ZERO));
-        }
+        self.stream.borrow().reset_when_dropped();
     }
 
     /// Notes that one more request runs.
@@ -406,6 +429,53 @@ impl Wire {
 impl Sender for Wire {
     fn send(&self) {
         self.posted.turn(|cx| self.poll_sent(cx));
+    }
+}
+
+/// A connection on which HTTP is spoken no more.
+pub struct Raw {
+    wire: Rc<Wire>,
+    /// What has come already.
+    ahead: BytesMut,
+}
+
+impl Raw {
+    /// `ahead` was read by hyper, and belongs to nothing that it has served.
+    pub(super) fn new(wire: Rc<Wire>, ahead: &[u8]) -> Raw {
+        let mut all = BytesMut::from(ahead);
+        all.unsplit(wire.gate().give_up());
+        Raw { wire, ahead: all }
+    }
+}
+
+impl Line for Raw {
+    fn cut(&self) {
+        self.wire.cut();
+    }
+}
+
+impl AsyncRead for Raw {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            return self.wire.poll_read_raw(cx, buf);
+        }
+        let taken = self.ahead.len().min(buf.remaining());
+        give(&mut self.ahead.split_to(taken), buf);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Raw {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.wire.poll_write_raw(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.wire.stream.borrow_mut()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.poll_close(cx)
     }
 }
 

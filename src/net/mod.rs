@@ -10,10 +10,12 @@ pub mod outbox;
 pub mod peer;
 pub mod proxy_protocol;
 pub mod server_tls;
+pub mod relay;
 pub mod stream;
 pub mod subject;
 pub mod tls;
 pub mod unix_socket;
+pub mod websocket;
 
 pub use dial::Dialer;
 pub use outbox::Outbox;

@@ -43,6 +43,14 @@ impl Stream {
         }
     }
 
+    /// Makes the kernel reset the connection when it is dropped. Without it the peer is told less; nothing else depends on
+    /// it.
+    pub fn reset_when_dropped(&self) {
+        if let Some(tcp) = self.tcp() {
+            let _ = socket2::SockRef::from(tcp).set_linger(Some(std::time::Duration::ZERO));
+        }
+    }
+
     /// The far end of a TCP connection.
     ///
     /// # Errors

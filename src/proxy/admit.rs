@@ -9,6 +9,7 @@ use crate::listen::head::is_host;
 use crate::upstream::BodyCoding;
 
 use super::failure::Refused;
+use super::upgrade::Upgrade;
 
 /// What of a request decides how it is forwarded.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Admitted {
     pub is_empty: bool,
     /// The client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
+    /// Another protocol that is offered.
+    pub upgrade: Option<Box<Upgrade>>,
     /// `Max-Forwards`, counted down.
     pub max_forwards: Option<u64>,
     /// `OPTIONS` with `Max-Forwards: 0`: answered here.
@@ -54,12 +57,15 @@ pub fn measure(head: &Parts, limits: &Limits) -> Result<(), Refused> {
 /// # Errors
 /// What is wrong with it, where it must not be forwarded.
 pub fn admit(head: &Parts, mentions: Mentions, has_body: bool, body_limit: Option<u64>) -> Result<Admitted, Refused> {
-    if head.method == Method::CONNECT {
+    let connect = head.method == Method::CONNECT;
+    let upgrade = if mentions.connection || connect { Upgrade::offered(head) } else { None };
+    if connect && upgrade.is_none() {
         return Err(Refused::Connect);
     }
     let host = host(head, mentions.several_hosts)?;
     let declared = mentions.content_length;
-    let coding = coding(declared, has_body);
+    // What comes after an extended CONNECT is the tunnel's.
+    let coding = if connect { BodyCoding::None } else { coding(declared, has_body) };
     if head.method == Method::TRACE && coding != BodyCoding::None {
         return Err(Refused::TraceBody);
     }
@@ -74,6 +80,7 @@ pub fn admit(head: &Parts, mentions: Mentions, has_body: bool, body_limit: Optio
         host,
         coding,
         is_empty: declared == Some(0),
+        upgrade: upgrade.filter(|_| coding == BodyCoding::None),
         expects_continue: mentions.expect && expects_continue(head, coding)?,
         max_forwards: max_forwards.map(|left| left.saturating_sub(1)),
         answer_options: max_forwards == Some(0),

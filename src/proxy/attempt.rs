@@ -54,6 +54,9 @@ impl Trip<'_> {
     /// the request again can do no harm, it is sent once more over a new one.
     async fn visit(&self, mut lease: Lease, head: &mut Parts, body: Option<&SharedBody>) -> Answer {
         let server = Rc::clone(lease.server());
+        if server.is_http2() {
+            return Box::pin(self.visit_http2(lease, head, body)).await;
+        }
         if let Some(connection) = server.reuse() {
             self.exchange.attempt(&server.address, true);
             let attempt = AttemptBody(body.cloned());
@@ -83,10 +86,44 @@ impl Trip<'_> {
         self.upstream.settings.proxy_protocol.and_then(|_| self.client.wire.addresses(&self.client.peer))
     }
 
+    /// The same where a connection carries many requests. One that the server has given up, or on which it refuses more, says
+    /// nothing about the next.
+    async fn visit_http2(&self, mut lease: Lease, head: &mut Parts, body: Option<&SharedBody>) -> Answer {
+        let server = Rc::clone(lease.server());
+        if let Some(session) = server.session() {
+            self.exchange.attempt(&server.address, true);
+            match self.send_http2(session.seat(lease), &server.host, head, AttemptBody(body.cloned())).await {
+                Err(SendError::Upstream(error)) if self.may_go_on(&error, &head.method, body) => {}
+                result => {
+                    self.report(&server, &result, true);
+                    return result;
+                }
+            }
+            lease = Lease::renew(&server);
+        }
+        self.exchange.attempt(&server.address, false);
+        let result = match server
+            .open_session(self.upstream.settings.timeouts.connect, || self.exchange.securing())
+            .await
+        {
+            Ok(session) => self.send_http2(session.seat(lease), &server.host, head, AttemptBody(body.cloned())).await,
+            Err(error) => Err(SendError::Upstream(error)),
+        };
+        self.report(&server, &result, false);
+        result
+    }
+
+    /// Whether a request that failed on a connection that was there may be sent once more on a new one.
+    fn may_go_on(&self, error: &UpstreamError, method: &Method, body: Option<&SharedBody>) -> bool {
+        error.is_stale() && self.is_repeatable(method, body) || error.is_before_sending() && is_whole(body)
+    }
+
     /// Tells the server's account how it went. A kept connection that was closed says nothing about its server.
     fn report(&self, server: &Server, result: &Answer, reused: bool) {
         match result {
             Ok(_) => server.succeeded(),
+            // What a server does not offer says nothing of how it is.
+            Err(SendError::Upstream(UpstreamError::Upgrade(_))) => {}
             Err(SendError::Upstream(error)) if !(reused && error.is_stale()) => server.failed(error),
             Err(_) => {}
         }

@@ -175,14 +175,18 @@ pub fn upstream(error: &UpstreamError) -> (StatusCode, Outcome) {
         UpstreamError::Connect(error) if is_reset(error) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamReset),
         UpstreamError::Connect(_) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamRefused),
         UpstreamError::Tls(_) | UpstreamError::Certificate(_) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamTls),
-        UpstreamError::Write(_) | UpstreamError::Closed { .. } => (StatusCode::BAD_GATEWAY, Outcome::UpstreamReset),
+        UpstreamError::Write(_) | UpstreamError::Closed { .. } | UpstreamError::Reset { .. } => {
+            (StatusCode::BAD_GATEWAY, Outcome::UpstreamReset)
+        }
         UpstreamError::ConnectTimeout
         | UpstreamError::WriteTimeout
         | UpstreamError::ResponseTimeout
         | UpstreamError::BodyTimeout => (StatusCode::GATEWAY_TIMEOUT, Outcome::UpstreamTimeout),
-        UpstreamError::HeadTooLarge | UpstreamError::Head(_) | UpstreamError::Coding(_) => {
-            (StatusCode::BAD_GATEWAY, Outcome::UpstreamProtocol)
-        }
+        UpstreamError::HeadTooLarge
+        | UpstreamError::Head(_)
+        | UpstreamError::Upgrade(_)
+        | UpstreamError::Http2(_)
+        | UpstreamError::Coding(_) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamProtocol),
         UpstreamError::Incomplete(_) => (StatusCode::BAD_GATEWAY, Outcome::UpstreamIncomplete),
     }
 }

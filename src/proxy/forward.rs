@@ -5,21 +5,23 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use http::request::Parts;
-use http::{HeaderMap, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use http_body::Body as _;
 
 use crate::exchange::{Exception, Exchange, Sign, Suspicion};
 use crate::listen::Client;
+use crate::upstream::h2::{self, Seat};
 use crate::upstream::{
-    Answering, BodyCoding, Connection, Outgoing, ResponseBody, ResponseHead, Upstream, Watch, exchange,
+    Answering, BodyCoding, Connection, Outgoing, ResponseBody, ResponseHead, SendError, Upstream, UpstreamError, Watch,
+    exchange,
 };
 
 use super::admit::{Admitted, admit, measure, passes};
 use super::attempt::AttemptBody;
 use super::body::{Body, RequestBody};
-use super::failure::{Failure, Refused};
+use super::failure::{BodyError, Failure, Refused};
 use super::headers::{self, Way};
 use super::respond::NAME;
 use super::{Proxy, host_of, response, secure, traversal};
@@ -66,6 +68,13 @@ impl Proxy {
             .then(|| RequestBody::new(body, exchange, Rc::clone(&client.wire), &self.limits).shared());
         let trip = Trip { proxy: self, exchange, client, upstream, admitted: &admitted, answered: Cell::new(false) };
         let (answer, body) = trip.run(head, body).await?;
+        if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+            return trip.switch(answer, body, head);
+        }
+        // A client would take it for a tunnel.
+        if head.method == Method::CONNECT && answer.status.is_success() {
+            return Err(Failure::Upstream(UpstreamError::Upgrade("an extended CONNECT is answered without 101")));
+        }
         Ok(trip.deliver(answer, body))
     }
 }
@@ -89,31 +98,53 @@ impl Trip<'_> {
         head: &'s mut Parts,
         body: AttemptBody,
     ) -> Answering<'s, AttemptBody, Observer<'s>> {
-        let mut buffer = connection.head_buffer();
+        let buffer = connection.head_buffer();
+        let watch = Observer { trip: self, version: head.version };
+        let outgoing = self.outgoing(buffer, server, head, body);
+        exchange(connection, outgoing, &self.upstream.settings.timeouts, watch)
+    }
+
+    pub(super) async fn send_http2(
+        &self,
+        seat: Seat,
+        server: &str,
+        head: &mut Parts,
+        body: AttemptBody,
+    ) -> Result<(ResponseHead, ResponseBody), SendError<BodyError>> {
+        let watch = Observer { trip: self, version: head.version };
+        let outgoing = self.outgoing(Vec::new(), server, head, body);
+        h2::exchange(seat, outgoing, &self.upstream.settings.timeouts, watch).await
+    }
+
+    /// A request as it goes to a server, its head written into `buffer`.
+    fn outgoing<'s>(
+        &self,
+        mut buffer: Vec<u8>,
+        server: &str,
+        head: &'s mut Parts,
+        body: AttemptBody,
+    ) -> Outgoing<'s, AttemptBody> {
         headers::write_request(&mut buffer, head, self.admitted, &self.way(server));
         let now = self.exchange.sending();
-        let outgoing = Outgoing {
+        Outgoing {
             now,
             head: buffer,
             body,
             coding: self.admitted.coding,
             expects_continue: self.admitted.expects_continue,
+            offers_upgrade: self.admitted.upgrade.is_some(),
             method: head.method.clone(),
             fields: &mut head.headers,
-        };
-        let watch = Observer { trip: self, version: head.version };
-        exchange(connection, outgoing, &self.upstream.settings.timeouts, watch)
+        }
     }
 
-    fn way<'a>(&'a self, server: &'a str) -> Way<'a> {
+    pub(super) fn way<'a>(&'a self, server: &'a str) -> Way<'a> {
         Way { exchanges: &self.proxy.exchanges, exchange: self.exchange, peer: &self.client.peer, server }
     }
 
     fn deliver(&self, answer: ResponseHead, body: ResponseBody) -> Response<Body> {
-        let ResponseHead { status, mut headers, .. } = answer;
-        self.exchange.responded(status, &headers);
-        self.take_exception(&mut headers);
-        headers::pass_response(&mut headers, &self.way(""));
+        let ResponseHead { status, version, mut headers, .. } = answer;
+        self.note_response(status, version, &mut headers);
         secure::promise(&mut headers, self.client);
         response(
             status,
@@ -130,7 +161,7 @@ impl Trip<'_> {
     }
 
     /// What the application says of its own exception is for the record, not for the client.
-    fn take_exception(&self, headers: &mut HeaderMap) {
+    pub(super) fn take_exception(&self, headers: &mut HeaderMap) {
         let names = &self.upstream.settings.exception_headers;
         // Looking through the few there are costs less than two lookups for what is hardly ever there.
         if !headers.keys().any(|name| *name == names.kind || *name == names.message) {

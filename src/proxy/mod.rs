@@ -5,6 +5,7 @@ mod attempt;
 pub mod body;
 pub mod failure;
 mod forward;
+pub mod grpc;
 pub mod headers;
 mod panic;
 pub mod rate;
@@ -12,6 +13,8 @@ pub mod respond;
 mod secure;
 pub mod select;
 mod traversal;
+mod tunnel;
+pub mod upgrade;
 
 pub use body::Body;
 pub use failure::Failure;
@@ -61,13 +64,7 @@ impl Proxy {
     }
 
     /// An answer of our own, and how it came to that.
-    fn answer(
-        &self,
-        exchange: &Exchange,
-        client: &Client,
-        accept: Option<&HeaderValue>,
-        failure: &Failure,
-    ) -> Response<Body> {
+    fn answer(&self, exchange: &Exchange, client: &Client, head: &Parts, failure: &Failure) -> Response<Body> {
         let verdict = failure.verdict();
         let message = failure.message();
         if let Some(sign) = failure.sign() {
@@ -88,8 +85,13 @@ impl Proxy {
             return response(StatusCode::BAD_REQUEST, HeaderMap::new(), nothing);
         };
         client.answered();
+        if grpc::is_call(head) {
+            let (answer, code) = grpc::render(&verdict);
+            exchange.grpc_status(code);
+            return self.own(exchange, client, StatusCode::OK, answer);
+        }
         let content = Content { status, token: Some(verdict.token), request_id: exchange.id().as_str() };
-        let mut answer = respond::render(&content, accept);
+        let mut answer = respond::render(&content, head.headers.get(header::ACCEPT));
         if let Some(seconds) = failure.retry_after() {
             answer.headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -136,7 +138,7 @@ impl Handler for Proxy {
                     client.answered();
                     response
                 }
-                Err(failure) => self.answer(&exchange, &client, head.headers.get(header::ACCEPT), &failure),
+                Err(failure) => self.answer(&exchange, &client, &head, &failure),
             })
         })
     }

@@ -40,6 +40,10 @@ pub enum Event {
     RequestStarted,
     /// The threshold was crossed while it runs.
     RequestSlow,
+    /// It has become a tunnel: the client was sent 101, or 200 to its CONNECT.
+    RequestUpgraded,
+    /// A tunnel or a stream runs on.
+    RequestProgress,
     /// An exception ended it.
     RequestFailed,
     /// It is over.
@@ -90,6 +94,8 @@ impl Event {
         match self {
             Event::RequestStarted => "request_started",
             Event::RequestSlow => "request_slow",
+            Event::RequestUpgraded => "request_upgraded",
+            Event::RequestProgress => "request_progress",
             Event::RequestFailed => "request_failed",
             Event::RequestCompleted => "request_completed",
             Event::RequestRejected => "request_rejected",
@@ -112,6 +118,8 @@ impl Event {
         match self {
             Event::RequestStarted => "Request started",
             Event::RequestSlow => "Slow request detected",
+            Event::RequestUpgraded => "Request upgraded",
+            Event::RequestProgress => "Request in progress",
             Event::RequestFailed => "Request failed with exception",
             Event::RequestCompleted => "Request completed",
             Event::RequestRejected => "Request rejected",
@@ -229,6 +237,31 @@ impl Outcome {
             300..400 => Outcome::Redirect,
             400..500 => Outcome::ClientError,
             _ => Outcome::ServerError,
+        }
+    }
+}
+
+/// Who ended a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Closer {
+    /// The client said its last, or left.
+    Client,
+    /// The server did.
+    Upstream,
+    /// gatelog: nothing moved for `timeouts.tunnel`, or the drain was over.
+    Gatelog,
+}
+
+impl Closer {
+    /// Every one of them.
+    pub const ALL: [Closer; 3] = [Closer::Client, Closer::Upstream, Closer::Gatelog];
+
+    /// The token of the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Closer::Client => "client",
+            Closer::Upstream => "upstream",
+            Closer::Gatelog => "gatelog",
         }
     }
 }

@@ -6,7 +6,8 @@
 use super::json::EXCERPT;
 use super::schema::Field;
 use super::{
-    Arg, Body, Facts, Head, Level, Loss, Outcome, Progress, Record, Rejected, SCHEMA, Settings, Timing, Tls, Value,
+    Arg, Body, Closer, Facts, Head, Level, Loss, Outcome, Progress, Record, Rejected, SCHEMA, Settings, Timing, Tls,
+    Value,
 };
 
 /// The name of a field.
@@ -220,6 +221,7 @@ fn ending<'a>(progress: &Progress<'a>, visit: &mut impl FnMut(Field, Content<'a>
     visit(Field::ServerTiming, if timings.is_empty() { Content::Absent } else { Content::Durations(timings) });
     visit(Field::Outcome, progress.outcome.map_or(Content::Absent, Content::Outcome));
     visit(Field::Phase, Content::Text(progress.phase.as_str().as_bytes()));
+    visit(Field::ClosedBy, str_or_absent(progress.closed_by.map(Closer::as_str)));
     visit(Field::Responder, str_or_absent(progress.responder));
     visit(Field::Upstream, str_or_absent(progress.upstream));
     visit(Field::UpstreamAddress, str_or_absent(progress.upstream_address));

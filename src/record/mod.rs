@@ -19,7 +19,7 @@ pub mod text;
 pub mod syslog;
 
 pub use args::{Arg, Value};
-pub use event::{Event, Level, Outcome, Phase};
+pub use event::{Closer, Event, Level, Outcome, Phase};
 pub use schema::Schema;
 pub use settings::{RedactSettings, Settings};
 
@@ -172,6 +172,8 @@ pub struct Progress<'a> {
     pub outcome: Option<Outcome>,
     /// Where it is, or where it ended.
     pub phase: Phase,
+    /// Who ended the tunnel that it became.
+    pub closed_by: Option<Closer>,
     /// `upstream` or `gatelog`; `None` while nobody answered.
     pub responder: Option<&'static str>,
     /// Name in the configuration.

@@ -239,6 +239,7 @@ fields! {
     ServerTiming "server_timing", otel("gatelog.server_timing"), ecs("gatelog.server_timing");
     Outcome "outcome", otel("gatelog.outcome"), top("gatelog.outcome", Form::Verdict("event.outcome"));
     Phase "phase", otel("gatelog.phase"), ecs("gatelog.phase");
+    ClosedBy "closed_by", otel("gatelog.closed_by"), ecs("gatelog.closed_by");
     Responder "responder", otel("gatelog.responder"), ecs("gatelog.responder");
     Upstream "upstream", otel("gatelog.upstream"), ecs("gatelog.upstream");
     UpstreamAddress "upstream_address", otel("gatelog.upstream_address"), ecs("gatelog.upstream_address");

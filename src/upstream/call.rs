@@ -15,12 +15,14 @@ use http_body::Body;
 
 use crate::time;
 
+use super::body::ResponseBody;
 use super::connection::Connection;
 use super::error::UpstreamError;
-use super::receive::{Request, ResponseBody, closed};
+use super::receive::{Http1Body, Request, closed};
 use super::response::{ResponseHead, take_head};
 use super::send::{BodyCoding, SendError, Sender};
 use super::settings::Timeouts;
+use super::tunnel::Tunnel;
 
 /// Least room for reading a response head, and what is taken where there is less: many small responses then share one
 /// block of memory, which is never larger than a connection may keep.
@@ -53,6 +55,8 @@ pub struct Outgoing<'a, B> {
     pub coding: BodyCoding,
     /// The body waits for `100 Continue`.
     pub expects_continue: bool,
+    /// It offers another protocol, which the server may take (101).
+    pub offers_upgrade: bool,
     /// Decides how the response is framed.
     pub method: Method,
     /// Fields that nobody needs any more once a response is there: it takes over their memory.
@@ -92,6 +96,7 @@ where
         progress: Progress::Sending,
         timeouts,
         touched: false,
+        offers_upgrade: request.offers_upgrade,
         interim: 0,
         wait: (Wait::Nothing, 0),
         now: Some(request.now),
@@ -129,6 +134,7 @@ struct Call<'a, B, W> {
     timeouts: &'a Timeouts,
     /// Something of a response has come.
     touched: bool,
+    offers_upgrade: bool,
     interim: usize,
     /// What the deadline was set for; another wait, or progress, sets it anew.
     wait: (Wait, u64),
@@ -172,7 +178,7 @@ where
                 return Poll::Ready(Err(SendError::Body(error)));
             }
             match self.poll_head(cx) {
-                Poll::Ready(Ok(head)) if !head.status.is_informational() => return Poll::Ready(Ok(head)),
+                Poll::Ready(Ok(head)) if self.is_final(head.status) => return Poll::Ready(Ok(head)),
                 Poll::Ready(Ok(head)) => self.interim(&head).map_err(SendError::Upstream)?,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(SendError::Upstream(self.cause(error)))),
                 Poll::Pending => match self.poll_patience(cx) {
@@ -242,6 +248,10 @@ where
         }
     }
 
+    fn is_final(&self, status: StatusCode) -> bool {
+        !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS && self.offers_upgrade
+    }
+
     fn interim(&mut self, head: &ResponseHead) -> Result<(), UpstreamError> {
         self.interim += 1;
         match head.status {
@@ -297,6 +307,9 @@ where
     fn into_response(self, head: ResponseHead) -> (ResponseHead, ResponseBody) {
         let (mut connection, mut sender) = (self.connection, self.sender);
         connection.deadline.clear();
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return (head, ResponseBody::Switched(Tunnel::over(connection)));
+        }
         let request = match self.progress {
             // A server that answers without having asked for the body does not want it.
             Progress::Sending if sender.is_held() => Request::Broken,
@@ -308,7 +321,7 @@ where
             }
             Progress::Broken(_) => Request::Broken,
         };
-        let body = ResponseBody::new(connection, head.framing, head.keep_alive, self.timeouts.idle, request);
-        (head, body)
+        let body = Http1Body::new(connection, head.framing, head.keep_alive, self.timeouts.idle, request);
+        (head, ResponseBody::Http1(body))
     }
 }

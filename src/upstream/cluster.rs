@@ -70,6 +70,8 @@ pub struct Member {
     /// So many requests at once, over all cores.
     pub max_requests: Option<u32>,
     pub(super) target: Target,
+    /// Whether it is spoken to in HTTP/2.
+    pub(super) is_http2: bool,
 }
 
 impl std::fmt::Debug for Member {
@@ -136,6 +138,7 @@ impl Cluster {
             effective: AtomicU32::new(server.weight.saturating_mul(WEIGHT_UNIT)),
             backup: server.backup,
             max_requests: server.max_requests,
+            is_http2: server.protocol.is_http2(),
             target: Target::new(way, self.tls.get(origin).cloned().flatten(), self.settings.proxy_protocol),
         }
     }

@@ -56,7 +56,11 @@ impl Tls {
         let Some(config) = config.filter(|_| server.protocol.is_tls()) else { return Ok(None) };
         let name = server_name.unwrap_or(host).to_owned();
         let name = ServerName::try_from(name.clone()).map_err(|_| NameError(name))?;
-        Ok(Some(Tls { connector: TlsConnector::from(Arc::clone(config)), name }))
+        let mut config = Arc::clone(config);
+        if server.protocol.is_http2() {
+            Arc::make_mut(&mut config).alpn_protocols = vec![b"h2".to_vec()];
+        }
+        Ok(Some(Tls { connector: TlsConnector::from(config), name }))
     }
 }
 

@@ -129,6 +129,15 @@ impl Link {
         Pin::new(&mut *stream).poll_flush(cx)
     }
 
+    pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
+    }
+
+    /// The server is to be told that this did not end well.
+    pub(super) fn cut(&self) {
+        self.stream.borrow().reset_when_dropped();
+    }
+
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
     }

@@ -43,6 +43,17 @@ pub enum UpstreamError {
         /// Not one byte of a response had come.
         untouched: bool,
     },
+    /// The server reset the stream before the response head was whole.
+    #[error("the server reset the stream: {reason}")]
+    Reset {
+        /// As RFC 9113 §7 describes it.
+        reason: h2::Reason,
+        /// It has surely not looked at the request.
+        unprocessed: bool,
+    },
+    /// What the server sends is no HTTP/2.
+    #[error("the server's HTTP/2 is malformed")]
+    Http2(#[source] h2::Error),
     /// No response head within `timeouts.response`.
     #[error("no response within timeouts.response")]
     ResponseTimeout,
@@ -52,6 +63,9 @@ pub enum UpstreamError {
     /// The response head is no HTTP, or contradicts itself.
     #[error("the response head is malformed: {0}")]
     Head(&'static str),
+    /// The client's offer of another protocol cannot be taken, or was taken in a way that cannot be right.
+    #[error("the upgrade failed: {0}")]
+    Upgrade(&'static str),
     /// The body ended before its declared length, or without its last chunk.
     #[error("the response body ended early")]
     Incomplete(#[source] Option<io::Error>),
@@ -74,11 +88,14 @@ impl UpstreamError {
             UpstreamError::ConnectTimeout => "connection_timeout",
             UpstreamError::Tls(_) => "tls_protocol_error",
             UpstreamError::Certificate(_) => "tls_certificate_error",
-            UpstreamError::Write(_) | UpstreamError::Closed { .. } => "connection_terminated",
+            UpstreamError::Write(_) | UpstreamError::Closed { .. } | UpstreamError::Reset { .. } => {
+                "connection_terminated"
+            }
             UpstreamError::WriteTimeout => "connection_write_timeout",
             UpstreamError::ResponseTimeout => "http_response_timeout",
             UpstreamError::HeadTooLarge => "http_response_header_section_size",
-            UpstreamError::Head(_) => "http_protocol_error",
+            UpstreamError::Head(_) | UpstreamError::Http2(_) => "http_protocol_error",
+            UpstreamError::Upgrade(_) => "http_upgrade_failed",
             UpstreamError::Incomplete(_) => "http_response_incomplete",
             UpstreamError::Coding(_) => "http_response_transfer_coding",
             UpstreamError::BodyTimeout => "connection_read_timeout",
@@ -102,6 +119,7 @@ impl UpstreamError {
                 | UpstreamError::ConnectTimeout
                 | UpstreamError::Tls(_)
                 | UpstreamError::Certificate(_)
+                | UpstreamError::Reset { unprocessed: true, .. }
         )
     }
 

@@ -1,4 +1,5 @@
-//! The far side: a server is chosen, connected to, spoken to in HTTP/1.1, and its connection kept for the next request.
+//! The far side: a server is chosen, connected to, spoken to in HTTP/1.1 or HTTP/2 ([`h2`]), and its connection kept for the
+//! next request.
 //!
 //! What all cores share of an upstream is a [`cluster`]: its servers as they are now, and what is counted about them. Each
 //! core has a [`view`] of it, with a balancer and connections of its own ([`pool`]). Whether servers are up, and which
@@ -8,12 +9,14 @@
 //! decided in [`response`] and [`receive`], strictly, because whatever passes there is what the client is told.
 
 pub mod balance;
+pub mod body;
 mod budget;
 pub mod call;
 pub mod cluster;
 mod connect;
 pub mod connection;
 pub mod error;
+pub mod h2;
 pub mod lease;
 pub mod pool;
 pub mod receive;
@@ -22,6 +25,7 @@ pub mod send;
 pub mod settings;
 pub mod shown;
 pub mod status;
+mod tunnel;
 pub mod view;
 pub mod supervise;
 
@@ -30,6 +34,7 @@ mod balance_tests;
 #[cfg(test)]
 mod view_tests;
 
+pub use body::ResponseBody;
 pub use call::{Answering, Outgoing, Watch, exchange};
 pub use cluster::{Cluster, Member, Members};
 pub use connect::NameError;
@@ -37,7 +42,6 @@ pub use connection::Connection;
 pub use error::UpstreamError;
 pub use lease::Lease;
 pub use pool::Server;
-pub use receive::ResponseBody;
 pub use response::{Framing, ResponseHead};
 pub use send::{BodyCoding, SendError};
 pub use settings::{
@@ -45,4 +49,5 @@ pub use settings::{
     ServerSettings, Settings, Timeouts, TlsSettings,
 };
 pub use shown::Clusters;
+pub use tunnel::Tunnel;
 pub use view::{NoServer, Tried, Upstream};

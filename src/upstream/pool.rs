@@ -12,6 +12,7 @@ use crate::time;
 use super::cluster::{Cluster, Member};
 use super::connection::Connection;
 use super::error::UpstreamError;
+use super::h2::Sessions;
 
 /// Idle connections that are kept for one server on one core.
 const MAX_IDLE: usize = 512;
@@ -27,6 +28,8 @@ pub struct Server {
     pub(super) outbox: Rc<Outbox>,
     /// The one used last is taken first: it is the warmest, and the others age until they are closed.
     idle: RefCell<Vec<Idle>>,
+    /// Connections that carry many requests.
+    pub(super) sessions: Sessions,
     /// How many of them are counted for all to see.
     counted: Cell<usize>,
 }
@@ -45,8 +48,14 @@ impl Server {
             cluster: Arc::clone(cluster),
             outbox: Rc::clone(outbox),
             idle: RefCell::default(),
+            sessions: Sessions::default(),
             counted: Cell::default(),
         })
+    }
+
+    /// Whether it is spoken to in HTTP/2: over a [`super::h2::Session`], and not over a [`Connection`].
+    pub fn is_http2(&self) -> bool {
+        self.member.is_http2
     }
 
     /// A connection that waits for work and is still good, as far as can be told.
@@ -110,6 +119,7 @@ impl Server {
             limit.is_none_or(|limit| age < limit) && !idle.connection.is_stale()
         });
         self.count(idle.len());
+        self.sessions.sweep(limit, now);
     }
 
     fn count(&self, idle: usize) {

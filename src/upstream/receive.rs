@@ -27,7 +27,7 @@ const REST_OF_REQUEST: Duration = Duration::from_secs(5);
 /// The body of a response, read from the server as it is asked for.
 ///
 /// When it is read to its end the connection goes back to the pool, if it may serve again; dropped before, it is closed.
-pub struct ResponseBody {
+pub struct Http1Body {
     connection: Option<Connection>,
     state: State,
     keep_alive: bool,
@@ -71,14 +71,14 @@ impl Drop for Sending {
     }
 }
 
-impl ResponseBody {
+impl Http1Body {
     pub(super) fn new(
         connection: Connection,
         framing: Framing,
         keep_alive: bool,
         idle: Option<Duration>,
         request: Request,
-    ) -> ResponseBody {
+    ) -> Http1Body {
         let state = match framing {
             Framing::None | Framing::Length(0) => State::End,
             Framing::Length(length) => State::Length(length),
@@ -86,7 +86,7 @@ impl ResponseBody {
             Framing::Close => State::Close,
         };
         let mut body =
-            ResponseBody { connection: Some(connection), state, keep_alive, idle, request, read_size: FIRST_READ };
+            Http1Body { connection: Some(connection), state, keep_alive, idle, request, read_size: FIRST_READ };
         if matches!(body.state, State::End) {
             body.finish();
         }
@@ -207,7 +207,7 @@ async fn give_back_once_sent(mut sending: Sending, connection: Connection) {
     }
 }
 
-impl Body for ResponseBody {
+impl Body for Http1Body {
     type Data = Bytes;
     type Error = UpstreamError;
 
@@ -215,7 +215,7 @@ impl Body for ResponseBody {
         loop {
             match self.take() {
                 Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
-                Ok(None) if matches!(self.state, State::End) => return Poll::Ready(None),
+                Ok(None) if self.is_end_stream() => return Poll::Ready(None),
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderName, HeaderValue};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Version};
 
 use super::error::UpstreamError;
 
@@ -21,6 +21,8 @@ const MAX_FIELDS: usize = 128;
 pub struct ResponseHead {
     /// The status.
     pub status: StatusCode,
+    /// What the server speaks.
+    pub version: Version,
     /// All fields, as sent; but for a `Connection` that only says whether the connection stays.
     pub headers: HeaderMap,
     /// How the body is framed.
@@ -101,7 +103,9 @@ fn parse(head: &Bytes, method: &Method, memory: &mut HeaderMap) -> Result<Respon
     let framing = notes.framing(status, method, minor)?;
     let headers = if status.is_informational() { HeaderMap::new() } else { std::mem::take(memory) };
     let headers = fill(headers, head, response.headers, &notes)?;
-    Ok(ResponseHead { status, keep_alive: notes.keeps_alive(minor) && framing != Framing::Close, headers, framing })
+    let version = if minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
+    let keep_alive = notes.keeps_alive(minor) && framing != Framing::Close;
+    Ok(ResponseHead { status, version, keep_alive, headers, framing })
 }
 
 /// Room for the fields that are added on the way, so that adding them moves nothing.

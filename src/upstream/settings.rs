@@ -98,12 +98,26 @@ pub enum Protocol {
     Http,
     /// HTTP/1.1 over TLS.
     Https,
+    /// HTTP/2 in the clear, by prior knowledge.
+    H2c,
+    /// HTTP/2 over TLS, by ALPN.
+    H2,
 }
 
 impl Protocol {
     /// Whether it is spoken over TLS.
     pub fn is_tls(self) -> bool {
-        self == Protocol::Https
+        matches!(self, Protocol::Https | Protocol::H2)
+    }
+
+    /// Whether it is HTTP/2.
+    pub fn is_http2(self) -> bool {
+        matches!(self, Protocol::H2c | Protocol::H2)
+    }
+
+    /// The same in HTTP/2.
+    pub fn in_http2(self) -> Protocol {
+        if self.is_tls() { Protocol::H2 } else { Protocol::H2c }
     }
 }
 
@@ -242,6 +256,8 @@ pub struct Timeouts {
     pub response: Option<Duration>,
     /// Between two pieces of either body, and of an unused connection in the pool.
     pub idle: Option<Duration>,
+    /// In a tunnel, with nothing either way.
+    pub tunnel: Option<Duration>,
 }
 
 impl Default for Timeouts {
@@ -250,6 +266,7 @@ impl Default for Timeouts {
             connect: Some(Duration::from_secs(2)),
             response: Some(Duration::from_secs(30)),
             idle: Some(Duration::from_secs(60)),
+            tunnel: Some(Duration::from_secs(3600)),
         }
     }
 }

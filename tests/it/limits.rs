@@ -3,7 +3,7 @@
 
 use h2::Reason;
 
-use crate::http2::{H2, run};
+use crate::support::h2::{H2, run};
 use crate::support::log::Record;
 use crate::support::metrics::Samples;
 use crate::support::{Client, Setup, TestProxy, Upstream, get, request};

@@ -32,6 +32,12 @@ mod edges;
 /// Certificates by name and by renewal, clients' certificates, HSTS.
 mod edges_tls;
 
+/// WebSocket and other protocols over a connection that began with HTTP, from HTTP/1.1 and HTTP/2 clients.
+mod upgrade;
+
+/// Servers that speak HTTP/2, and gRPC through and through.
+mod grpc;
+
 /// HTTP/2 clients: answers, stream resets, lost connections.
 mod http2;
 

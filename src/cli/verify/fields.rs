@@ -1,7 +1,7 @@
 //! What the schema asks of a line: the fields that a record of each event must and may have, their types, and those
 //! whose text is not free.
 
-use crate::record::{Level, Outcome, Phase};
+use crate::record::{Closer, Level, Outcome, Phase};
 
 /// The name of a field and the type it has wherever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,7 @@ const OPTIONAL: &[Field] = &[
     object("server_timing"),
     text("outcome"),
     text("phase"),
+    text("closed_by"),
     text("responder"),
     text("upstream"),
     text("upstream_address"),
@@ -206,6 +207,12 @@ pub(super) const WORDS: &[Word] = &[
         everywhere: false,
         expected: "a phase",
         holds: |word| Phase::ALL.iter().any(|phase| phase.as_str() == word),
+    },
+    Word {
+        field: "closed_by",
+        everywhere: false,
+        expected: "`client`, `upstream` or `gatelog`",
+        holds: |word| Closer::ALL.iter().any(|closer| closer.as_str() == word),
     },
     Word {
         field: "request_id_origin",

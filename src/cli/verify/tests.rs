@@ -112,6 +112,7 @@ fn progress() -> Progress<'static> {
         slow: false,
         in_flight: false,
         sample_rate: None,
+        closed_by: None,
         grpc_status: None,
     }
 }

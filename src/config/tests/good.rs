@@ -5,7 +5,7 @@ use crate::listen::{ListenAddress, Redirect};
 use crate::net::proxy_protocol::Versions;
 use crate::pipeline::{Auth, Compression, Format, HttpBody, OutputKind, OutputSettings, SyslogAddress};
 use crate::record::Level;
-use crate::upstream::{Balance, EjectionSettings, Place, QueueSettings, RetrySettings};
+use crate::upstream::{Balance, EjectionSettings, Place, Protocol, QueueSettings, RetrySettings};
 
 /// A working configuration with more behind it.
 fn config(more: &str) -> Config {
@@ -100,6 +100,25 @@ max_requests = 7"#,
     let said: Vec<_> = app.servers.iter().map(|it| (it.weight, it.backup, it.max_requests)).collect();
     assert_eq!(said, [(1, false, Some(7)), (3, true, Some(5))]);
     assert_eq!(app.servers[1].place, Place::Unix("/run/app.sock".into()));
+}
+
+#[test]
+fn servers_may_speak_http2() {
+    let protocols = |lines: &str| upstream(lines).servers.iter().map(|server| server.protocol).collect::<Vec<_>>();
+    assert_eq!(protocols(r#"servers = ["h2c://a", "http://b"]"#), [Protocol::H2c, Protocol::Http]);
+    let all = r#"servers = ["http://a", "https://b", "unix:/c", "h2c://d"]"#;
+    let spoken = [Protocol::H2c, Protocol::H2, Protocol::H2c, Protocol::H2c];
+    assert_eq!(protocols(&format!("{all}\nprotocol = \"h2\"")), spoken);
+    assert_eq!(protocols("servers = [\"https://b\"]\nprotocol = \"http/1.1\""), [Protocol::Https]);
+}
+
+#[test]
+fn tunnels_have_a_time_of_their_own_and_are_reported() {
+    let tunnel = |lines: &str| upstream(&format!("servers = [\"http://a\"]\n{lines}")).timeouts.tunnel;
+    assert_eq!(tunnel(""), Some(Duration::from_secs(3600)));
+    assert_eq!(tunnel("timeouts = { tunnel = \"off\" }"), None);
+    assert_eq!(config("[log]\nprogress = \"5m\"").exchange.progress, Some(Duration::from_secs(300)));
+    assert_eq!(config("[log]\nprogress = \"off\"").exchange.progress, None);
 }
 
 #[test]

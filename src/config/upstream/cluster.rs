@@ -25,6 +25,7 @@ const MOST_WAITING: usize = 100_000;
 pub(super) fn read(section: &mut Section<'_>, origin: usize, mut servers: Vec<ServerSettings>) -> Settings {
     let most = section.read("max_requests", max_requests).flatten();
     servers.iter_mut().for_each(|server| server.max_requests = server.max_requests.or(most));
+    protocol(section, &mut servers);
     check_resolver(section, &servers);
     let at = section.at("queue");
     if section.has("queue") && servers.iter().all(|server| server.max_requests.is_none()) {
@@ -41,6 +42,22 @@ pub(super) fn read(section: &mut Section<'_>, origin: usize, mut servers: Vec<Se
     settings.queue = queue(section);
     settings
 }
+
+/// `upstream.protocol`.
+fn protocol(section: &mut Section<'_>, servers: &mut [ServerSettings]) {
+    let at = section.at("protocol");
+    match section.read("protocol", |node| choice(node, &PROTOCOLS)) {
+        Some(true) => servers.iter_mut().for_each(|server| server.protocol = server.protocol.in_http2()),
+        Some(false) if servers.iter().any(|server| server.protocol.is_http2()) => {
+            let message = "`upstream.protocol` is \"http/1.1\", and a server is h2c";
+            section.reader.error(at, message, "take it out, or write http:// before the server");
+        }
+        Some(false) | None => {}
+    }
+}
+
+/// What servers are spoken to in, and whether that is HTTP/2.
+const PROTOCOLS: [(&str, bool); 2] = [("http/1.1", false), ("h2", true)];
 
 /// What stands beside the URL of a server.
 pub(super) fn server(section: &mut Section<'_>, server: Option<ServerSettings>) -> Option<ServerSettings> {

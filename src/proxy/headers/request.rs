@@ -1,11 +1,12 @@
 //! The head of a request as it goes to a server: one pass over the client's fields, then what this proxy says itself.
 
 use http::request::Parts;
-use http::{HeaderValue, Version};
+use http::{HeaderValue, Version, header};
 use smallvec::SmallVec;
 
 use crate::proxy::admit::Admitted;
 use crate::proxy::respond::NAME;
+use crate::proxy::upgrade::Upgrade;
 use crate::upstream::BodyCoding;
 
 use super::forwarded::write_forwarding;
@@ -20,6 +21,10 @@ pub fn write_request(out: &mut Vec<u8>, head: &mut Parts, admitted: &Admitted, w
     let trusted = way.exchanges.trusts(way.peer.ip);
     if let Some((name, value)) = way.exchanges.users().strip_request(&mut head.headers, trusted) {
         way.report_spoofed(name.as_str(), value.as_bytes());
+    }
+    if is_connect(admitted) {
+        // One of our own is written.
+        head.headers.remove(header::SEC_WEBSOCKET_KEY);
     }
     write_target(out, head, admitted, way);
     let specials = pass_fields(out, head, way);
@@ -52,8 +57,14 @@ fn write_target(out: &mut Vec<u8>, head: &Parts, admitted: &Admitted, way: &Way<
     // `http://host?query` has an empty path, which is sent as `/` (RFC 9112 §3.2.1).
     let root: &[u8] = if target.starts_with(['/', '*']) { b"" } else { b"/" };
     let host = admitted.host.as_ref().filter(|host| !host.is_empty());
-    line(out, &[head.method.as_str().as_bytes(), b" ", root, target.as_bytes(), b" HTTP/1.1"]);
+    // HTTP/1.1 has no extended CONNECT: it asks the same with GET (RFC 8441 §5).
+    let method = if is_connect(admitted) { "GET" } else { head.method.as_str() };
+    line(out, &[method.as_bytes(), b" ", root, target.as_bytes(), b" HTTP/1.1"]);
     line(out, &[b"host: ", host.map_or(way.server.as_bytes(), HeaderValue::as_bytes)]);
+}
+
+fn is_connect(admitted: &Admitted) -> bool {
+    admitted.upgrade.as_ref().is_some_and(|upgrade| upgrade.key().is_some())
 }
 
 /// Writes the fields that go on as they are, and picks out the others.
@@ -103,9 +114,22 @@ fn write_conditional(out: &mut Vec<u8>, specials: &Specials<'_>, admitted: &Admi
     if let Some(left) = admitted.max_forwards {
         line(out, &[b"max-forwards: ", left.to_string().as_bytes()]);
     }
-    if specials.all(Special::Trailers).any(accepts_trailers) {
+    let te = specials.all(Special::Trailers).any(accepts_trailers);
+    if te {
         line(out, &[b"te: trailers"]);
-        line(out, &[b"connection: te"]);
+    }
+    match &admitted.upgrade {
+        Some(upgrade) => write_upgrade(out, upgrade, te),
+        None if te => line(out, &[b"connection: te"]),
+        None => {}
+    }
+}
+
+fn write_upgrade(out: &mut Vec<u8>, upgrade: &Upgrade, te: bool) {
+    line(out, &[b"upgrade: ", upgrade.protocols().as_bytes()]);
+    line(out, &[b"connection: upgrade", if te { b", te" } else { b"" }]);
+    if let Some(key) = upgrade.key() {
+        line(out, &[b"sec-websocket-key: ", key.as_bytes()]);
     }
 }
 

@@ -1,23 +1,32 @@
 //! The fields of a response on their way to the client.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use http_body::Frame;
 
 use super::names::{is_forbidden_in_trailers, is_hop_by_hop, named_by_connection};
 use super::{Way, line};
 
 /// Takes off a response what ends here, and adds what this proxy says of itself.
-pub fn pass_response(headers: &mut HeaderMap, way: &Way<'_>) {
+pub fn pass_response(headers: &mut HeaderMap, received: Version, way: &Way<'_>) {
     if let Some(first) = headers.keys().find(|name| ends_here(name)).cloned() {
         remove_hop_by_hop(headers, first);
     }
     way.exchanges.users().strip_response(headers);
-    headers.append(header::VIA, HeaderValue::from_static("1.1 gatelog"));
+    headers.append(header::VIA, HeaderValue::from_static(via(received)));
     let mut id = way.exchange.id().to_header();
     // Never sent twice: not worth a place in HPACK's table, and the eviction of another (RFC 7541 §7.1.3).
     id.set_sensitive(true);
     headers.insert(way.exchanges.settings().request_id.header.clone(), id);
+}
+
+/// As the server spoke it (RFC 9110 §7.6.3).
+fn via(received: Version) -> &'static str {
+    match received {
+        Version::HTTP_10 => "1.0 gatelog",
+        Version::HTTP_2 => "2.0 gatelog",
+        _ => "1.1 gatelog",
+    }
 }
 
 /// Ordinarily there is one, a plain `Connection: keep-alive`.

@@ -331,6 +331,7 @@ fn timing(line: &mut Writer<'_>, timing: &Timing) {
 fn ending(line: &mut Writer<'_>, progress: &Progress<'_>) {
     line.token_or_null(",\"outcome\":", progress.outcome.map(|outcome| outcome.as_str()));
     line.token(",\"phase\":", progress.phase.as_str());
+    line.token_or_null(",\"closed_by\":", progress.closed_by.map(|closer| closer.as_str()));
     line.token_or_null(",\"responder\":", progress.responder);
     line.str_or_null(",\"upstream\":", progress.upstream);
     line.str_or_null(",\"upstream_address\":", progress.upstream_address);

@@ -8,7 +8,7 @@ use super::*;
 use crate::record::{Arg, Event, Level, Outcome, Phase};
 
 /// The fields of a request record, in the order of the contract.
-const FIELDS: [&str; 56] = [
+const FIELDS: [&str; 57] = [
     "timestamp",
     "level",
     "event",
@@ -51,6 +51,7 @@ const FIELDS: [&str; 56] = [
     "server_timing",
     "outcome",
     "phase",
+    "closed_by",
     "responder",
     "upstream",
     "upstream_address",
@@ -68,7 +69,7 @@ const FIELDS: [&str; 56] = [
 ];
 
 /// Those that only progress tells.
-const PROGRESS: std::ops::Range<usize> = 32..53;
+const PROGRESS: std::ops::Range<usize> = 32..54;
 
 fn settings(nulls: bool) -> Settings {
     Settings { service: Some("shop".into()), environment: Some("production".into()), nulls, ..Settings::default() }
@@ -134,6 +135,7 @@ fn done() -> Progress<'static> {
         slow: false,
         in_flight: false,
         sample_rate: None,
+        closed_by: None,
         grpc_status: None,
     }
 }

@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::record::{
-    Arg, Body, Event, Facts, Head, Level, Loss, Outcome, Phase, Progress, Record, Rejected, Schema, Settings, Timing,
-    Tls, Value,
+    Arg, Body, Closer, Event, Facts, Head, Level, Loss, Outcome, Phase, Progress, Record, Rejected, Schema, Settings,
+    Timing, Tls, Value,
 };
 
 /// 2026-11-22T11:02:36.000123Z.
@@ -87,6 +87,7 @@ pub(in crate::record) fn progress() -> Progress<'static> {
         slow: false,
         in_flight: false,
         sample_rate: Some(0.1),
+        closed_by: None,
         grpc_status: Some(0),
     }
 }
@@ -121,6 +122,7 @@ fn failed() -> (Facts<'static>, Progress<'static>) {
         exception_type: Some(b"connection_refused"),
         exception_message: Some(b"127.0.0.1:8000 refused\nthe connection"),
         sample_rate: None,
+        closed_by: None,
         grpc_status: None,
         ..progress()
     };
@@ -330,6 +332,7 @@ impl Any {
             slow: self.numbers[0].is_multiple_of(2),
             in_flight: self.numbers[1].is_multiple_of(2),
             sample_rate: self.number(4).map(f64::from_bits),
+            closed_by: self.maybe(19, Closer::ALL[self.numbers[9] as usize % Closer::ALL.len()]),
             grpc_status: self.number(5).map(|number| number as u32),
         }
     }

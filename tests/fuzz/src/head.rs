@@ -96,6 +96,10 @@ fn framing(head: &Parts) -> Framing {
     let coding: Vec<_> = head.headers.get_all("transfer-encoding").iter().collect();
     let length: Vec<_> = head.headers.get_all("content-length").iter().collect();
     match (&coding[..], &length[..]) {
+        ([], []) if offers_a_protocol(head) => Framing::Upgrade,
+        ([], [length]) if length.as_bytes().iter().all(|digit| *digit == b'0') && offers_a_protocol(head) => {
+            Framing::Upgrade
+        }
         ([], []) => Framing::Length(0),
         ([], [length]) => Framing::Length(length.to_str().expect("ASCII").parse().expect("a number")),
         ([coding], []) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Framing::Chunked,
@@ -103,11 +107,21 @@ fn framing(head: &Parts) -> Framing {
     }
 }
 
-/// What follows the body; `None` where it is not whole.
+fn has_body(head: &Parts) -> bool {
+    !matches!(framing(head), Framing::Length(0) | Framing::Upgrade)
+}
+
+fn offers_a_protocol(head: &Parts) -> bool {
+    let both = head.headers.contains_key("upgrade") && head.headers.contains_key("connection");
+    both && head.version == Version::HTTP_11
+}
+
+/// What follows the body; `None` where it is not whole, and where it is not known whose bytes follow.
 fn after_body(bytes: &[u8], framing: Framing) -> Option<&[u8]> {
     match framing {
         Framing::Length(length) => bytes.get(usize::try_from(length).ok()?..),
         Framing::Chunked => bytes.get(independent(bytes)?.1..),
+        Framing::Upgrade => None,
     }
 }
 
@@ -160,8 +174,7 @@ impl Core {
             let peer = Rc::new(Peer::new(address.parse().expect("an address"), None));
             let exchange = self.exchanges.begin(&peer, &head);
             let mut sent = head.clone();
-            if let Ok(admitted) = admit(&head, Mentions::of(&head.headers), framing(&head) != Framing::Length(0), None)
-            {
+            if let Ok(admitted) = admit(&head, Mentions::of(&head.headers), has_body(&head), None) {
                 let mut out = Vec::new();
                 let way = Way { exchanges: &self.exchanges, exchange: &exchange, peer: &peer, server: "app:80" };
                 write_request(&mut out, &mut sent, &admitted, &way);
@@ -210,7 +223,7 @@ fn judge_sent(sent: &[u8], head: &Parts, coding: BodyCoding) {
     let limits = HeadLimits { head_bytes: usize::MAX, fields: 200, target_bytes: 10_000 };
     let framing = head::check(sent, &limits).unwrap_or_else(|error| panic!("{error}: {}", sent.escape_ascii()));
     match (coding, framing) {
-        (BodyCoding::None, Framing::Length(0)) | (BodyCoding::Chunked, Framing::Chunked) => {}
+        (BodyCoding::None, Framing::Length(0) | Framing::Upgrade) | (BodyCoding::Chunked, Framing::Chunked) => {}
         (BodyCoding::Length(length), Framing::Length(seen)) if length == seen => {}
         both => panic!("{both:?}: {}", sent.escape_ascii()),
     }

@@ -11,7 +11,7 @@ const FIELDS: &str = "timestamp:s level:s event:s message:s logger:s schema:i se
     request_id:s request_id_origin:s trace_id:s span_id:s parent_span_id:s method:s scheme:s host:s path:s query:s \
     http_version:s view_name:s view_args:a view_kwargs:o route:s user_id:s ip_address:s peer_address:s user_agent:s \
     referer:s content_type:s content_length:i request_size:i status_code:i response_size:i response_content_type:s \
-    cache_hit:s duration:n timing:o server_timing:o outcome:s phase:s responder:s upstream:s upstream_address:s \
+    cache_hit:s duration:n timing:o server_timing:o outcome:s phase:s closed_by:s responder:s upstream:s upstream_address:s \
     attempts:i reused_connection:b exception_type:s exception_message:s response_excerpt:s slow:b in_flight:b \
     sample_rate:n tls:o grpc_status:i labels:o reason:s detail:s excerpt:s suppressed:i";
 

@@ -151,6 +151,11 @@ impl Client {
         self.reader.some()
     }
 
+    /// So many bytes, whatever they are.
+    pub(crate) fn exactly(&mut self, length: usize) -> Vec<u8> {
+        self.reader.exactly(length)
+    }
+
     /// Everything until the proxy closes.
     pub(crate) fn rest(&mut self) -> (Vec<u8>, Ended) {
         self.reader.rest()

@@ -59,6 +59,7 @@ const FIELDS: &[(&str, Kind)] = &[
     ("server_timing", Kind::Object),
     ("outcome", Kind::Text),
     ("phase", Kind::Text),
+    ("closed_by", Kind::Text),
     ("responder", Kind::Text),
     ("upstream", Kind::Text),
     ("upstream_address", Kind::Text),

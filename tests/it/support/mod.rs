@@ -3,6 +3,8 @@
 pub(crate) mod client;
 pub(crate) mod collector;
 pub(crate) mod fault;
+pub(crate) mod h2;
+pub(crate) mod h2_upstream;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod misbehave;

@@ -71,6 +71,16 @@ impl Conn {
         ));
     }
 
+    /// So many bytes, whatever they are.
+    pub(crate) fn exactly(&mut self, length: usize) -> Vec<u8> {
+        self.reader.exactly(length)
+    }
+
+    /// Everything until the proxy closes, and how it closes.
+    pub(crate) fn rest(&mut self) -> (Vec<u8>, Ended) {
+        self.reader.rest()
+    }
+
     /// Does nothing until the proxy closes, and returns what it still sent.
     pub(crate) fn stall(&mut self) -> Vec<u8> {
         self.reader.rest().0

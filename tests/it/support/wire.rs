@@ -139,6 +139,13 @@ impl<S: Read> Reader<S> {
         bytes
     }
 
+    /// So many bytes; panics when the peer closes before.
+    pub(crate) fn exactly(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.take(length, &mut bytes).unwrap_or_else(|ended| panic!("{ended:?} after {} bytes", bytes.len()));
+        bytes
+    }
+
     /// Everything until the peer closes.
     pub(crate) fn rest(&mut self) -> (Vec<u8>, Ended) {
         let mut bytes = Vec::new();
