@@ -125,7 +125,7 @@ async fn serve(socket: TcpListener, router: Router, mut stages: watch::Receiver<
     let sending = Rc::clone(&outbox);
     tokio::task::spawn_local(async move { sending.run().await });
     let listener = Listener { socket: Socket::Tcp(socket), entrance: Entrance::default() };
-    let mut serving = pin!(serving.run(vec![listener]));
+    let mut serving = pin!(Rc::new(serving).run(vec![listener]));
     loop {
         tokio::select! {
             served = &mut serving => return served,

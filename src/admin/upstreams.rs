@@ -18,7 +18,7 @@ const MOST: usize = 2000;
 /// One page of the upstreams, in the order of the configuration.
 pub(super) fn list(sources: &Sources, query: Option<&str>) -> Result<Answer, Refused> {
     let page = Query::read(query, &["page", "per_page"])?.page(MOST)?;
-    let upstreams = &sources.upstreams.0;
+    let upstreams = sources.upstreams.all();
     Ok(page.of("upstreams", upstreams.iter().map(upstream), upstreams.len(), json!({})))
 }
 

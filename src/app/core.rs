@@ -1,5 +1,5 @@
 //! One serving thread: its runtime, its way into the log, its proxy, its listeners; nothing of it is shared but what
-//! [`Setup`] says.
+//! [`Generation`] says.
 
 use std::io;
 use std::pin::pin;
@@ -13,14 +13,14 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{CoreEnd, Pulse, Question};
-use crate::exchange::{self, Exchanges};
-use crate::listen::{Crowd, Drain, Limits, Listener, Serving, Stage};
+use crate::exchange::Exchanges;
+use crate::listen::{Crowd, Drain, Listener, Serving, Stage, Switch};
 use crate::net::Outbox;
 use crate::pipeline::{Intake, Routing};
-use crate::proxy::{Proxy, Rates, Upstreams};
+use crate::proxy::{Proxy, Upstreams};
 use crate::time::{self, Clock};
-use crate::upstream::Cluster;
 
+use super::service::Service;
 use super::systemd::Beat;
 
 /// A line waits for others at most this long while requests run, and hardly at all when none does.
@@ -38,28 +38,20 @@ pub(super) struct Generation {
     /// Counted from 1.
     pub(super) number: u64,
     pub(super) routing: Routing,
+    pub(super) service: Arc<Service>,
     /// Cores that go by it.
     pub(super) taken: AtomicUsize,
 }
 
 impl Generation {
-    pub(super) fn new(number: u64, routing: Routing) -> Generation {
-        Generation { number, routing, taken: AtomicUsize::new(0) }
+    pub(super) fn new(number: u64, routing: Routing, service: Arc<Service>) -> Generation {
+        Generation { number, routing, service, taken: AtomicUsize::new(0) }
     }
-}
-
-/// What all cores are built from, and what stays while they run.
-pub(super) struct Setup {
-    pub(super) exchange: exchange::Shared,
-    pub(super) limits: Limits,
-    pub(super) upstreams: Arc<[Arc<Cluster>]>,
-    pub(super) crowd: Arc<Crowd>,
-    pub(super) rates: Option<Arc<Rates>>,
 }
 
 /// A core before it runs.
 pub(super) struct Core {
-    pub(super) setup: Arc<Setup>,
+    pub(super) crowd: Arc<Crowd>,
     pub(super) listeners: Vec<Listener>,
     pub(super) stages: watch::Receiver<Stage>,
     pub(super) generations: watch::Receiver<Arc<Generation>>,
@@ -88,23 +80,35 @@ impl Core {
             .enable_all()
             .event_interval(EVENT_INTERVAL)
             .build_local(LocalOptions::default())?;
-        let setup = &self.setup;
-        let intake = Rc::new(first_intake(&mut self.generations));
-        let exchanges = Exchanges::new(&setup.exchange, Rc::clone(&intake), Clock::system());
+        let first = first(&mut self.generations);
+        let service = &first.service;
+        let intake = Rc::new(Intake::new(&first.routing));
+        let exchanges = Exchanges::new(&service.exchange, Rc::clone(&intake), Clock::system());
         let outbox = Rc::new(Outbox::default());
-        let upstreams = Upstreams::new(&setup.upstreams, &outbox);
-        let proxy = Rc::new(Proxy::new(Rc::clone(&exchanges), upstreams, setup.limits.clone(), setup.rates.clone()));
-        runtime.spawn_local(send_posted(Rc::clone(&outbox)));
+        let upstreams = Upstreams::new(&service.upstreams, &outbox);
+        let proxy = Rc::new(Switch::new(Rc::new(service.proxy(Rc::clone(&exchanges), upstreams))));
+        let drain = Rc::new(Drain::default());
+        let limits = service.connection_limits();
+        let serving =
+            Rc::new(Serving::new(Rc::clone(&proxy), limits, Rc::clone(&drain), Rc::clone(&outbox), self.crowd));
+        let follower = Follower {
+            intake: Rc::clone(&intake),
+            proxy: Rc::clone(&proxy),
+            serving: Rc::clone(&serving),
+            outbox: Rc::clone(&outbox),
+            service: Arc::clone(service),
+        };
+        runtime.spawn_local(send_posted(outbox));
         runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
         runtime.spawn_local(watch_thresholds(Rc::clone(&exchanges)));
         runtime.spawn_local(watch_progress(Rc::clone(&exchanges)));
         runtime.spawn_local(sweep(Rc::clone(&proxy), Rc::clone(&exchanges), self.line.pulse));
         runtime.spawn_local(answer(Rc::clone(&exchanges), self.line.questions));
-        runtime.spawn_local(take_generations(Rc::clone(&intake), self.generations));
+        runtime.spawn_local(follower.follow(self.generations));
         if let Some(beat) = self.beat {
             runtime.spawn_local(beat.go_on());
         }
-        let served = runtime.block_on(serve(self.listeners, &self.setup, proxy, outbox, self.stages));
+        let served = runtime.block_on(serve(serving.run(self.listeners), &drain, self.stages));
         exchanges.shut_down();
         // Whatever still runs is let go here, and writes how it ended.
         drop(runtime);
@@ -125,15 +129,11 @@ impl Drop for Told {
 }
 
 async fn serve(
-    listeners: Vec<Listener>,
-    setup: &Setup,
-    proxy: Rc<Proxy>,
-    outbox: Rc<Outbox>,
+    serving: impl Future<Output = io::Result<()>>,
+    drain: &Drain,
     mut stages: watch::Receiver<Stage>,
 ) -> io::Result<()> {
-    let drain = Rc::new(Drain::default());
-    let serving = Serving::new(proxy, setup.limits.clone(), Rc::clone(&drain), outbox, Arc::clone(&setup.crowd));
-    let mut serving = pin!(serving.run(listeners));
+    let mut serving = pin!(serving);
     loop {
         tokio::select! {
             served = &mut serving => return served,
@@ -149,19 +149,43 @@ async fn serve(
     }
 }
 
-/// The way into the log as it is when the core begins, which may be after a reload.
-fn first_intake(generations: &mut watch::Receiver<Arc<Generation>>) -> Intake {
-    let generation = generations.borrow_and_update();
+/// What is in force when the core begins, which may be after a reload.
+fn first(generations: &mut watch::Receiver<Arc<Generation>>) -> Arc<Generation> {
+    let generation = Arc::clone(&generations.borrow_and_update());
     generation.taken.fetch_add(1, Ordering::Release);
-    Intake::new(&generation.routing)
+    generation
 }
 
-/// Takes each generation as it comes; the last one is there for good.
-async fn take_generations(intake: Rc<Intake>, mut generations: watch::Receiver<Arc<Generation>>) {
-    while generations.changed().await.is_ok() {
-        let generation = Arc::clone(&generations.borrow_and_update());
-        intake.swap(&generation.routing);
-        generation.taken.fetch_add(1, Ordering::Release);
+/// What of a core goes by another generation when there is one.
+struct Follower {
+    intake: Rc<Intake>,
+    proxy: Rc<Switch<Proxy>>,
+    serving: Rc<Serving<Switch<Proxy>>>,
+    outbox: Rc<Outbox>,
+    service: Arc<Service>,
+}
+
+impl Follower {
+    /// Takes each generation as it comes, between two polls of a request; the last one is there for good.
+    async fn follow(mut self, mut generations: watch::Receiver<Arc<Generation>>) {
+        while generations.changed().await.is_ok() {
+            let generation = Arc::clone(&generations.borrow_and_update());
+            self.intake.swap(&generation.routing);
+            if !Arc::ptr_eq(&self.service, &generation.service) {
+                self.take(&generation.service);
+            }
+            generation.taken.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Requests that run go on as they began; the next one of any connection goes by the new service.
+    fn take(&mut self, service: &Arc<Service>) {
+        let before = self.proxy.current();
+        let exchanges = before.exchanges().follow(&service.exchange);
+        let upstreams = before.upstreams().follow(&service.upstreams, &self.outbox);
+        self.proxy.set(Rc::new(service.proxy(exchanges, upstreams)));
+        self.serving.limit(service.connection_limits());
+        self.service = Arc::clone(service);
     }
 }
 
@@ -205,11 +229,11 @@ async fn answer(exchanges: Rc<Exchanges>, mut questions: mpsc::Receiver<Question
     }
 }
 
-async fn sweep(proxy: Rc<Proxy>, exchanges: Rc<Exchanges>, pulse: Arc<Pulse>) {
+async fn sweep(proxy: Rc<Switch<Proxy>>, exchanges: Rc<Exchanges>, pulse: Arc<Pulse>) {
     loop {
         pulse.beat(time::monotonic());
         tokio::time::sleep(SWEEP).await;
-        proxy.upstreams().sweep();
+        proxy.current().upstreams().sweep();
         exchanges.tell_suppressed(false);
     }
 }

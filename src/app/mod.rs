@@ -8,6 +8,7 @@ mod difference;
 pub mod operate;
 pub mod preflight;
 pub mod reload;
+mod service;
 mod shown;
 pub mod signals;
 mod sockets;
@@ -20,32 +21,28 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ring::hmac;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{self, Access, Admin, ReloadRequest};
 use crate::config::Config;
-use crate::exchange::{self, Tally, Traffic};
-use crate::listen::{Crowd, Limits, Stage};
+use crate::exchange::{self, Tally};
+use crate::listen::{Crowd, Stage};
 use crate::net::server_tls::ServerTlsError;
 use crate::net::tls::TlsFileError;
 use crate::net::unix_socket::SocketFile;
 use crate::pipeline::announce::Announcer;
 use crate::pipeline::{Format, HttpBody, OutputKind, OutputSettings, Stamp};
-use crate::proxy::Rates;
-use crate::record::redact::Policy;
 use crate::record::{Event, Level, Value};
-use crate::secret::Secret;
 use crate::sinks::{self, Outputs};
-use crate::upstream::supervise::Supervisor;
-use crate::upstream::{self, Cluster};
+use crate::upstream::{self, Clusters};
 
 use self::certificates::Watch;
 use self::core::Core;
 use self::operate::{Socket, View};
 use self::preflight::Ready;
 pub use self::reload::{Control, Reloaded};
+use self::service::Service;
 use self::sockets::Bound;
 use self::systemd::{Beats, Watchdog};
 
@@ -92,8 +89,6 @@ pub struct App {
     admin: Option<Admin>,
     /// Reloads that the admin listener is asked for.
     reloads: Option<mpsc::Receiver<ReloadRequest>>,
-    upstreams: Arc<[Arc<Cluster>]>,
-    supervisor: Supervisor,
     edges: Edges,
     grace: Duration,
 }
@@ -130,49 +125,33 @@ impl App {
         let Ready { config, table } = ready;
         let config = &config;
         let bound = Bound::all(config, worker_count(config))?;
-        let upstreams = upstreams::clusters(config)?;
-        let control = Arc::new(start_outputs(config)?);
-        let tally = Arc::new(Tally::new(&config.exchange.events));
-        let traffic = Arc::new(Traffic::default());
-        let hash_key = hash_key(config.exchange.hash_key.as_ref())?;
-        let crowd = Arc::new(Crowd::new(uncounted(config)));
-        let setup = core::Setup {
-            exchange: exchange::Shared {
-                settings: config.exchange.clone(),
-                policy: Policy::new(&config.record.redact, &hash_key),
-                table: Arc::new(table),
-                hash_key: hash_key.clone(),
-                tally: Arc::clone(&tally),
-                traffic: Arc::clone(&traffic),
-            },
-            limits: config.limits.clone(),
-            upstreams: Arc::clone(&upstreams),
-            crowd: Arc::clone(&crowd),
-            rates: rates(&config.limits),
-        };
+        let service = Arc::new(Service::new(config, table)?);
+        let exchange::Shared { tally, traffic, .. } = &service.exchange;
+        let (tally, traffic) = (Arc::clone(tally), Arc::clone(traffic));
+        let control = Arc::new(start_outputs(config, &service)?);
+        let crowd = Arc::new(Crowd::default());
         let (stage, stages) = watch::channel(Stage::Open);
         let (end, ended) = mpsc::channel(1);
         let socket = Socket::bind(&config.admin);
         announce_start(control.announcer(), config, &bound, socket.url());
         socket.tell(control.announcer());
-        let supervisor = upstreams::supervise(&upstreams, control.announcer()).map_err(StartError::System)?;
+        control.supervise().map_err(StartError::System)?;
         let watched =
             Watchdog::from_environment().map(|watchdog| (watchdog, Beats::new(bound.per_core.len(), &watchdog)));
         let Bound { addresses, urls, per_core, tls, files } = bound;
-        let setup = Arc::new(setup);
         let (lines, ends): (Vec<_>, Vec<_>) = per_core.iter().map(|_| admin::cores::line()).unzip();
         let cores = per_core.into_iter().zip(ends).enumerate().map(|(index, (listeners, line))| {
             let (stages, generations) = (stages.clone(), control.generations());
-            let (setup, ended) = (Arc::clone(&setup), end.clone());
+            let (crowd, ended) = (Arc::clone(&crowd), end.clone());
             let beat = watched.as_ref().map(|(_, beats)| beats.of(index));
-            let core = Core { setup, listeners, stages, generations, line, ended, beat };
+            let core = Core { crowd, listeners, stages, generations, line, ended, beat };
             core.spawn(index).map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
         let view = View {
             control: &control,
             traffic: &traffic,
-            upstreams: &upstreams,
+            upstreams: control.upstreams(),
             tally: &tally,
             crowd: &crowd,
             tls: &tls,
@@ -182,7 +161,7 @@ impl App {
         let (admin, reloads) = operate::start(socket, view).map_err(StartError::System)?;
         let edges = Edges { urls, watch: Watch::start(tls).map_err(StartError::System)?, files, watched };
         let grace = config.shutdown_grace;
-        Ok(App { addresses, cores, ended, stage, control, tally, admin, reloads, upstreams, supervisor, edges, grace })
+        Ok(App { addresses, cores, ended, stage, control, tally, admin, reloads, edges, grace })
     }
 
     /// Where it listens, and whether TLS is spoken there.
@@ -220,9 +199,9 @@ impl App {
         &self.tally
     }
 
-    /// The upstreams, each with its servers as they are now and what is counted about them.
-    pub fn upstreams(&self) -> &Arc<[Arc<Cluster>]> {
-        &self.upstreams
+    /// The upstreams as they are now, each with its servers and what is counted about them.
+    pub fn upstreams(&self) -> &Clusters {
+        self.control.upstreams()
     }
 
     /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
@@ -261,7 +240,7 @@ impl App {
         for core in self.cores.drain(..) {
             failed |= !matches!(core.join(), Ok(Ok(())));
         }
-        drop(self.supervisor);
+        self.control.look_away();
         drop((self.edges.watch, self.edges.files));
         account::Account { tally: &self.tally, announcer: self.control.announcer() }.tell();
         announce_stop(self.control.announcer(), "stopped");
@@ -291,11 +270,11 @@ fn worker_count(config: &Config) -> usize {
 }
 
 /// The outputs, and the way to each of them.
-fn start_outputs(config: &Config) -> Result<Control, StartError> {
+fn start_outputs(config: &Config, service: &Arc<Service>) -> Result<Control, StartError> {
     let access = Arc::new(Access::new(&config.admin).map_err(StartError::System)?);
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
     let outputs = Outputs::start(&settled(&config.pipeline.outputs), &stamp)?;
-    Ok(Control::new(config.clone(), outputs, stamp, access))
+    Ok(Control::new(config.clone(), outputs, stamp, access, service))
 }
 
 /// Outputs whose formats are what `Auto` stands for where they are.
@@ -319,23 +298,9 @@ fn instance() -> String {
     uuid::Uuid::now_v7().simple().to_string()
 }
 
-/// Whose connections are not counted by address: those of proxies are other people's.
-fn uncounted(config: &Config) -> Vec<ipnet::IpNet> {
-    [&config.limits.exempt[..], &config.exchange.trusted_proxies.nets].concat()
-}
-
-fn rates(limits: &Limits) -> Option<Arc<Rates>> {
-    let rate = limits.requests.clone()?;
-    Some(Arc::new(Rates::new(rate, limits.exempt.clone(), crate::time::monotonic())))
-}
-
-/// The key for hashes of user ids: the user's own, so that they are the same in every run, else a new one.
-fn hash_key(secret: Option<&Secret>) -> Result<hmac::Key, StartError> {
-    match secret {
-        Some(secret) => Ok(hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes())),
-        None => hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new())
-            .map_err(|_| StartError::System(io::Error::other("no random numbers"))),
-    }
+/// Something that the system does not give.
+fn system_error(what: &str) -> StartError {
+    StartError::System(io::Error::other(what))
 }
 
 fn announce_start(announcer: &Announcer, config: &Config, listeners: &Bound, admin: Option<String>) {

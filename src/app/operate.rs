@@ -17,7 +17,7 @@ use crate::pipeline::Announcer;
 use crate::pipeline::announce::PROXY_LOGGER;
 use crate::record::{Body, Event, Head, Level, Record, Value};
 use crate::time;
-use crate::upstream::{Cluster, Clusters};
+use crate::upstream::Clusters;
 
 use super::shown::{Certificates, Connections, Process, Unwritten};
 use super::{Control, Reloaded};
@@ -60,7 +60,7 @@ impl Socket {
 pub(super) struct View<'a> {
     pub(super) control: &'a Arc<Control>,
     pub(super) traffic: &'a Arc<Traffic>,
-    pub(super) upstreams: &'a Arc<[Arc<Cluster>]>,
+    pub(super) upstreams: &'a Clusters,
     pub(super) tally: &'a Arc<Tally>,
     pub(super) crowd: &'a Arc<Crowd>,
     pub(super) tls: &'a [Arc<ServerTls>],
@@ -84,11 +84,11 @@ pub(super) fn start(
         Arc::new(Connections(Arc::clone(view.crowd))),
         Arc::new(Certificates(view.tls.to_vec())),
         Arc::clone(view.traffic) as Arc<dyn Collect>,
-        Arc::new(Clusters(Arc::clone(view.upstreams))),
+        Arc::new(view.upstreams.clone()),
         Arc::new(Unwritten(Arc::clone(view.tally))),
         Arc::clone(view.control) as Arc<dyn Collect>,
     ];
-    let upstreams = Clusters(Arc::clone(view.upstreams));
+    let upstreams = view.upstreams.clone();
     let sources = Sources { cores: view.cores, stages: view.stages, collectors, upstreams, reloads };
     let admin = admin::start(socket, Arc::clone(view.control.access()), sources)?;
     Ok((Some(admin), Some(asked)))

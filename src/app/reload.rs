@@ -3,6 +3,7 @@
 //! What can change is one value, the [`Generation`], which every core takes between two records. Nothing on a core waits for
 //! any of this: outputs are opened and left here and on their own threads.
 
+use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,15 +11,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::core::Generation;
-use super::difference::{changed_later, changed_now, record_settings};
+use super::difference::{changed_later, changed_now};
 use super::preflight::Ready;
-use super::settled;
+use super::service::Service;
+use super::{StartError, settled, upstreams};
 use crate::admin::{self, Access};
 use crate::config::{Config, Problem, Severity};
 use crate::pipeline::{Announcer, Levels, Port, Routing, Stamp};
 use crate::record::{Event, Level, Value};
-use crate::sinks::{Changes, Outputs, Prepared, StartError};
+use crate::sinks::{self, Changes, Outputs, Prepared};
 use crate::time;
+use crate::upstream::supervise::Supervisor;
+use crate::upstream::{Cluster, Clusters};
 
 /// Problems that are told one by one; of more only the number is.
 pub(super) const TOLD: usize = 100;
@@ -34,6 +38,7 @@ pub struct Control {
     announcer: Arc<Announcer>,
     generations: watch::Sender<Arc<Generation>>,
     access: Arc<Access>,
+    upstreams: Clusters,
     account: Mutex<Reloads>,
     state: Mutex<State>,
 }
@@ -56,6 +61,8 @@ struct State {
     /// What is in force.
     config: Config,
     outputs: Outputs,
+    /// Who looks after the upstreams: one for each configuration that brought new ones.
+    supervisors: Vec<Supervisor>,
     /// The process is about to end, and nothing changes any more.
     closed: bool,
 }
@@ -73,13 +80,20 @@ pub enum Reloaded {
 
 impl Control {
     /// The control of outputs that have just been started for this configuration.
-    pub(super) fn new(config: Config, outputs: Outputs, stamp: Stamp, access: Arc<Access>) -> Control {
+    pub(super) fn new(
+        config: Config,
+        outputs: Outputs,
+        stamp: Stamp,
+        access: Arc<Access>,
+        service: &Arc<Service>,
+    ) -> Control {
         let routing = Routing { levels: Levels::new(&config.pipeline), ports: outputs.ports(), stamp };
         let announcer = Arc::new(Announcer::new(&routing));
-        let generations = watch::Sender::new(Arc::new(Generation::new(1, routing)));
+        let generations = watch::Sender::new(Arc::new(Generation::new(1, routing, Arc::clone(service))));
+        let upstreams = Clusters::new(&service.upstreams);
         let account = Reloads { taken: 0, refused: 0, last_was_taken: true, last_taken: time::wall_now() };
-        let state = Mutex::new(State { config, outputs, closed: false });
-        Control { announcer, generations, access, account: Mutex::new(account), state }
+        let state = Mutex::new(State { config, outputs, supervisors: Vec::new(), closed: false });
+        Control { announcer, generations, access, upstreams, account: Mutex::new(account), state }
     }
 
     /// Says something about gatelog itself, through all outputs.
@@ -90,6 +104,25 @@ impl Control {
     /// Which configuration is in force, counted from 1.
     pub fn generation(&self) -> u64 {
         self.generations.borrow().number
+    }
+
+    /// The upstreams in force.
+    pub(super) fn upstreams(&self) -> &Clusters {
+        &self.upstreams
+    }
+
+    /// Has the first upstreams looked after. Returns when their names have been asked for, or after some seconds.
+    pub(super) fn supervise(&self) -> io::Result<()> {
+        let supervisor = upstreams::supervise(&self.upstreams.all(), &self.announcer)?;
+        self.state().supervisors.push(supervisor);
+        Ok(())
+    }
+
+    /// Nobody looks after upstreams any more.
+    pub(super) fn look_away(&self) {
+        let supervisors = std::mem::take(&mut self.state().supervisors);
+        // Each is waited for, and may have something to say until then.
+        drop(supervisors);
     }
 
     /// Who may ask the admin listener.
@@ -119,8 +152,12 @@ impl Control {
 
     /// Puts a configuration in force that was read and looked through, or says what is wrong with it and leaves the one
     /// before as it is. Never waits for an output; once all cores go by the new one, the log says so.
-    pub async fn reload(&self, ready: Option<Ready>, problems: &[Problem]) -> Reloaded {
-        let report = match self.try_take(ready, problems) {
+    pub async fn reload(self: &Arc<Self>, ready: Option<Ready>, problems: &[Problem]) -> Reloaded {
+        let next = match ready {
+            Some(ready) => self.prepare(ready).await,
+            None => None,
+        };
+        let report = match self.try_take(next, problems) {
             Ok(report) => report,
             Err(outcome) => return outcome,
         };
@@ -131,14 +168,34 @@ impl Control {
         Reloaded::Taken
     }
 
-    fn try_take(&self, ready: Option<Ready>, problems: &[Problem]) -> Result<Report, Reloaded> {
+    /// What a configuration needs that takes its time, names being resolved: on a thread that holds up nobody. `None` where
+    /// there is no such thread.
+    async fn prepare(self: &Arc<Self>, ready: Ready) -> Option<Result<Next, ReloadError>> {
+        let control = Arc::clone(self);
+        tokio::task::spawn_blocking(move || control.next(ready)).await.ok()
+    }
+
+    fn next(&self, ready: Ready) -> Result<Next, ReloadError> {
+        let Ready { mut config, table } = ready;
+        let before = Arc::clone(&self.generations.borrow().service);
+        // What is counted of them is laid out for those there were.
+        config.exchange.events.clone_from(&before.exchange.settings.events);
+        let service = before.follow(&config, table)?;
+        let is_new = |cluster: &&Arc<Cluster>| !before.upstreams.iter().any(|known| Arc::ptr_eq(known, cluster));
+        let new: Vec<_> = service.upstreams.iter().filter(is_new).cloned().collect();
+        let supervisor = upstreams::supervise(&new, &self.announcer).map_err(StartError::System)?;
+        Ok(Next { config, service: Arc::new(service), supervisor })
+    }
+
+    fn try_take(&self, next: Option<Result<Next, ReloadError>>, problems: &[Problem]) -> Result<Report, Reloaded> {
         let mut state = self.state();
         if state.closed {
             return Err(Reloaded::Ignored);
         }
         tell(problems);
-        let taken = match ready {
-            Some(ready) => self.take(&mut state, ready.config).map_err(|error| tell_failure(error, problems)),
+        let taken = match next {
+            Some(Ok(next)) => self.take(&mut state, next).map_err(|error| tell_failure(error.into(), problems)),
+            Some(Err(error)) => Err(tell_failure(error, problems)),
             None => Err(count(problems, Severity::Error)),
         };
         self.account().count(taken.is_ok());
@@ -181,20 +238,26 @@ impl Control {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, state: &mut State, config: Config) -> Result<Report, StartError> {
+    fn take(&self, state: &mut State, next: Next) -> Result<Report, sinks::StartError> {
+        let Next { config, service, supervisor } = next;
         let before = Arc::clone(&self.generations.borrow());
         let (now, later) = (changed_now(&state.config, &config), changed_later(&state.config, &config));
-        let record = record_settings(&state.config, &config);
-        let stamp = Stamp { instance: before.routing.stamp.instance.clone(), record };
+        let stamp = Stamp { instance: before.routing.stamp.instance.clone(), record: config.record.clone() };
         let restamped = stamp.record != before.routing.stamp.record;
         let prepared = state.outputs.prepare(&settled(&config.pipeline.outputs), &stamp, restamped)?;
         let ports = prepared.ports(&state.outputs);
         let next = Routing { levels: Levels::new(&config.pipeline), ports, stamp };
-        self.take_admin(&mut state.config.admin, config.admin);
+        self.take_admin(&mut state.config.admin, config.admin.clone());
         let report = Report { number: before.number + 1, now, later, changes: prepared.changes().clone() };
         report.announce_streams(&before.routing, &next);
-        (state.config.pipeline, state.config.record) = (config.pipeline, next.stamp.record.clone());
-        self.swap(&mut state.outputs, prepared, Generation::new(report.number, next));
+        state.config = in_force(&state.config, config);
+        state.supervisors.retain(|supervisor| !supervisor.is_over());
+        state.supervisors.push(supervisor);
+        self.upstreams.change(&service.upstreams);
+        for gone in before.service.upstreams.iter().filter(|known| !is_among(known, &service.upstreams)) {
+            gone.retire();
+        }
+        self.swap(&mut state.outputs, prepared, Generation::new(report.number, next, service));
         Ok(report)
     }
 
@@ -220,6 +283,31 @@ impl Control {
         outputs.change(prepared);
         // With the one before go the ports of outputs that are no more, once every core has let go of it.
         drop(self.generations.send_replace(Arc::new(generation)));
+    }
+}
+
+/// What a reload needs before it can be one.
+struct Next {
+    config: Config,
+    service: Arc<Service>,
+    supervisor: Supervisor,
+}
+
+/// Why a configuration that was looked through cannot be put in force all the same.
+type ReloadError = StartError;
+
+fn is_among(cluster: &Arc<Cluster>, all: &[Arc<Cluster>]) -> bool {
+    all.iter().any(|other| Arc::ptr_eq(cluster, other))
+}
+
+/// What is in force after a reload: the new configuration, but for what waits for the next start.
+fn in_force(before: &Config, after: Config) -> Config {
+    Config {
+        workers: before.workers,
+        shutdown_grace: before.shutdown_grace,
+        listeners: before.listeners.clone(),
+        admin: before.admin.clone(),
+        ..after
     }
 }
 
@@ -274,10 +362,14 @@ fn announcer_of(routing: &Routing, is_meant: impl Fn(&Port) -> bool) -> Announce
     Announcer::new(&Routing { ports, ..routing.clone() })
 }
 
-/// The configuration is good, and yet an output cannot be opened. Returns how many errors there are.
+/// The configuration is good, and yet an output or a file cannot be opened. Returns how many errors there are.
 fn tell_failure(error: StartError, problems: &[Problem]) -> u64 {
-    let StartError { output, source: error } = error;
-    tracing::error!(target: "gatelog.proxy", output, %error, "an output cannot be started: nothing is put in force");
+    match error {
+        StartError::Output(sinks::StartError { output, source: error }) => {
+            tracing::error!(target: "gatelog.proxy", output, %error, "an output cannot be started: nothing is put in force");
+        }
+        error => tracing::error!(target: "gatelog.proxy", %error, "nothing is put in force"),
+    }
     count(problems, Severity::Error) + 1
 }
 

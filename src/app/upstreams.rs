@@ -14,10 +14,26 @@ use crate::upstream::status::State;
 use crate::upstream::supervise::{Change, Herald, Supervisor};
 use crate::upstream::{Cluster, Settings};
 
-/// All upstreams, in the order of the configuration.
-pub(super) fn clusters(config: &Config) -> Result<Arc<[Arc<Cluster>]>, StartError> {
-    let cluster = |settings: &Settings| Ok(Cluster::new(settings.clone(), client_tls(settings)?.as_ref())?);
+/// All upstreams, in the order of the configuration. Those that are as they were are taken from the ones before: certificates
+/// and authorities are read again all the same, so that an upstream with files of its own is always a new one.
+pub(super) fn clusters(config: &Config, before: &[Arc<Cluster>]) -> Result<Arc<[Arc<Cluster>]>, StartError> {
+    let cluster = |settings: &Settings| {
+        let known = before.iter().find(|cluster| !has_files(settings) && is_same(&cluster.settings, settings));
+        match known {
+            Some(known) => Ok(Arc::clone(known)),
+            None => Ok(Cluster::new(settings.clone(), client_tls(settings)?.as_ref())?),
+        }
+    };
     config.upstreams.iter().map(cluster).collect()
+}
+
+/// But for where it is written.
+fn is_same(before: &Settings, after: &Settings) -> bool {
+    Settings { origin: after.origin, ..before.clone() } == *after
+}
+
+fn has_files(settings: &Settings) -> bool {
+    settings.tls.ca.is_some() || settings.tls.identity.is_some()
 }
 
 /// Has them looked after, and tells what becomes of their servers.

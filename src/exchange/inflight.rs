@@ -63,8 +63,8 @@ pub struct Running {
 impl Exchanges {
     /// The oldest requests that run, at most so many. What this takes depends on `limit` and not on how many there are.
     pub fn snapshot(&self, limit: usize) -> Snapshot {
-        let now = self.clock.now();
-        let registry = self.registry.borrow();
+        let now = self.desk.clock.now();
+        let registry = self.desk.registry.borrow();
         let oldest = registry.oldest(limit);
         let total = registry.running();
         // Not held while a ledger is looked at: the last handle may be ours, and its end leaves the registry.
@@ -78,7 +78,7 @@ impl Exchanges {
 
 impl Ledger {
     fn running(&self, now: std::time::Instant) -> Running {
-        let started = self.core.clock.wall(self.start);
+        let started = self.core.desk.clock.wall(self.start);
         self.with_progress(now, true, |progress| self.facts.show(|facts| Running::new(started, facts, progress)))
     }
 }

@@ -287,7 +287,7 @@ impl Exchange {
 
     fn moment(&self, at: Option<Instant>, note: impl FnOnce(&mut Moments, Instant)) -> Instant {
         let mut moments = self.0.moments.get();
-        let now = at.unwrap_or_else(|| self.0.core.clock.now());
+        let now = at.unwrap_or_else(|| self.0.core.desk.clock.now());
         note(&mut moments, now);
         self.0.moments.set(moments);
         now
@@ -349,7 +349,7 @@ impl Ledger {
         if matches!(self.hold.get(), Hold::Held(_)) {
             self.hold.set(Hold::Free);
         }
-        let at = self.core.clock.wall(self.start);
+        let at = self.core.desk.clock.wall(self.start);
         self.offer(&head(Event::RequestStarted, Level::Info, at), None);
     }
 
@@ -359,7 +359,7 @@ impl Ledger {
     }
 
     fn settle(&self) {
-        let now = self.core.clock.now();
+        let now = self.core.desk.clock.now();
         let threshold = self.core.slow_threshold(self.facts.route());
         if !self.slow.get() && threshold.is_some_and(|threshold| self.age(now) >= threshold) {
             self.write_slow(now);
@@ -387,7 +387,7 @@ impl Ledger {
 
     /// Writes `request_completed`, unless sampling leaves the request out, and the business events that mean it.
     fn complete(&self, now: Instant) {
-        let head = head(Event::RequestCompleted, self.completed_level(), self.core.clock.wall(now));
+        let head = head(Event::RequestCompleted, self.completed_level(), self.core.desk.clock.wall(now));
         self.with_progress(now, false, |progress| {
             if self.hold.get() == Hold::Free || self.is_taken(&head, progress, now) {
                 self.offer(&head, Some(progress));
@@ -397,7 +397,7 @@ impl Ledger {
             if let Some(notes) = &self.notes {
                 self.facts.show(|facts| {
                     let completed = Record { head, body: Body::Request { facts, progress: Some(progress) } };
-                    self.core.events.write(&completed, notes, &self.core.intake, &self.core.tally);
+                    self.core.events.write(&completed, notes, &self.core.desk.intake, &self.core.tally);
                 });
             }
         });
@@ -451,10 +451,10 @@ impl Ledger {
         if self.silent {
             return false;
         }
-        let now = self.core.clock.now();
+        let now = self.core.desk.clock.now();
         let (event, level) = (Event::RequestCompleted, self.completed_level());
         // Its message is not one of the words that are known by now.
-        let head = Head { timestamp: self.core.clock.wall(now), level, event, message: "", logger: LOGGER };
+        let head = Head { timestamp: self.core.desk.clock.wall(now), level, event, message: "", logger: LOGGER };
         self.with_progress(now, true, |progress| {
             self.facts
                 .show(|facts| when.matches(&Record { head, body: Body::Request { facts, progress: Some(progress) } }))
@@ -472,7 +472,7 @@ impl Ledger {
     }
 
     fn write_progress(&self, event: Event, level: Level, now: Instant, in_flight: bool) {
-        let head = head(event, level, self.core.clock.wall(now));
+        let head = head(event, level, self.core.desk.clock.wall(now));
         self.with_progress(now, in_flight, |progress| self.offer(&head, Some(progress)));
     }
 
@@ -522,7 +522,7 @@ impl Ledger {
 
     fn offer(&self, head: &Head<'_>, progress: Option<&Progress<'_>>) {
         if !self.silent {
-            self.core.intake.request(head, &self.fragment, progress, &|with| self.facts.show(with));
+            self.core.desk.intake.request(head, &self.fragment, progress, &|with| self.facts.show(with));
         }
     }
 }

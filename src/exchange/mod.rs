@@ -8,6 +8,7 @@ mod answer;
 pub mod business;
 pub mod capture;
 pub mod client_ip;
+mod desk;
 mod facts;
 mod glance;
 pub mod id;
@@ -41,31 +42,28 @@ pub use trace::Trace;
 pub use traffic::Traffic;
 pub use user::Users;
 
-use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::request::Parts;
-use tokio::sync::Notify;
 
 use crate::net::Peer;
 use crate::pipeline::Intake;
-use crate::record::json::Fragment;
 use crate::record::redact::Policy;
 use crate::record::{Body, Event, Head, Level, Record, Rejected};
 use crate::routes::{Route, SampleRule, StartMode, Table};
 use crate::time::Clock;
 
 use business::{Events, Notes};
+use desk::{Desk, Memory};
 use facts::{Context, Facts, Identity};
 use glance::Glance;
 use id::Origin;
 use ledger::Ledger;
-use registry::{Key, Kind, Registry};
+use registry::{Key, Kind};
 use sample::Hold;
-use security::Budget;
 use traffic::Meter;
 
 /// The logger of records about requests.
@@ -74,43 +72,18 @@ const LOGGER: &str = "gatelog.request";
 const SECURITY_LOGGER: &str = "gatelog.security";
 /// Everything that runs is looked through at most so many times in one `log.progress`.
 const FINEST_PROGRESS: u32 = 60;
-/// Requests whose memory is kept for the next ones.
-const MAX_SPARE: usize = 256;
-/// Memory that a huge head has blown up is not kept.
-const MAX_SPARE_BYTES: usize = 16 * 1024;
 
-/// What one core knows beside its requests.
+/// What one core knows beside its requests, under one configuration: each request keeps that under which it began.
 pub struct Exchanges {
     settings: Settings,
     trusted: TrustedProxies,
     users: Users,
     policy: Policy,
     table: Arc<Table>,
-    intake: Rc<Intake>,
-    clock: Clock,
-    registry: RefCell<Registry<Ledger>>,
-    /// Told when the registry has something to wait for, and had nothing before.
-    waiting: Notify,
-    spare: RefCell<Vec<Memory>>,
-    /// How many security events of a kind may be written.
-    budget: RefCell<Budget>,
-    shutting_down: Cell<bool>,
+    desk: Rc<Desk>,
     tally: Arc<Tally>,
     meter: Meter,
     events: Events,
-}
-
-/// What a request leaves behind for the next.
-#[derive(Debug, Default)]
-struct Memory {
-    fragment: Fragment,
-    texts: Vec<u8>,
-}
-
-impl Memory {
-    fn size(&self) -> usize {
-        self.fragment.capacity() + self.texts.capacity()
-    }
 }
 
 /// What all cores share of it.
@@ -133,19 +106,23 @@ pub struct Shared {
 impl Exchanges {
     /// The exchanges of one core.
     pub fn new(shared: &Shared, intake: Rc<Intake>, clock: Clock) -> Rc<Exchanges> {
+        Exchanges::at(Desk::new(intake, clock), shared)
+    }
+
+    /// The exchanges that begin from now on, on the same core. Those that run go on as they began.
+    pub fn follow(&self, shared: &Shared) -> Rc<Exchanges> {
+        Exchanges::at(Rc::clone(&self.desk), shared)
+    }
+
+    fn at(desk: Rc<Desk>, shared: &Shared) -> Rc<Exchanges> {
+        desk.set_progress(shared.settings.progress);
         Rc::new(Exchanges {
             settings: shared.settings.clone(),
             trusted: TrustedProxies::new(shared.settings.trusted_proxies.clone()),
             users: Users::new(shared.settings.user.clone(), shared.hash_key.clone()),
             policy: shared.policy.clone(),
             table: Arc::clone(&shared.table),
-            intake,
-            clock,
-            registry: RefCell::default(),
-            waiting: Notify::new(),
-            spare: RefCell::default(),
-            budget: RefCell::default(),
-            shutting_down: Cell::default(),
+            desk,
             tally: Arc::clone(&shared.tally),
             meter: shared.traffic.enter(&shared.table),
             events: Events::new(&shared.settings.events, shared.hash_key.clone()),
@@ -154,10 +131,10 @@ impl Exchanges {
 
     /// A head was read: its id, client, user and route are known, and `request_started` is written.
     pub fn begin(self: &Rc<Self>, peer: &Rc<Peer>, head: &Parts) -> Exchange {
-        let start = self.clock.now();
-        let Memory { mut fragment, texts } = self.spare.borrow_mut().pop().unwrap_or_default();
+        let start = self.desk.clock.now();
+        let Memory { mut fragment, texts } = self.desk.memory();
         let facts = self.capture(peer, head, start, texts);
-        facts.show(|facts| self.intake.fragment(facts, &mut fragment));
+        facts.show(|facts| self.desk.intake.fragment(facts, &mut fragment));
         let notes = self.notes(&facts, head);
         self.meter.begin();
         let ledger = Rc::new(Ledger::open(Rc::clone(self), facts, fragment, notes, start));
@@ -173,7 +150,7 @@ impl Exchanges {
 
     /// A new id for an answer that belongs to no request.
     pub fn mint(&self) -> RequestId {
-        let wall = self.clock.wall(self.clock.now());
+        let wall = self.desk.clock.wall(self.desk.clock.now());
         RequestId::mint(self.settings.request_id.format, Origin::Generated, wall)
     }
 
@@ -209,23 +186,23 @@ impl Exchanges {
 
     /// The core's clock.
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        &self.desk.clock
     }
 
     /// How many requests run.
     pub fn running(&self) -> usize {
-        self.registry.borrow().running()
+        self.desk.registry.borrow().running()
     }
 
     /// From now on, what is let go unfinished was cut off by us.
     pub fn shut_down(&self) {
-        self.shutting_down.set(true);
+        self.desk.shutting_down.set(true);
     }
 
     /// Reports requests as they cross their thresholds; never returns.
     pub async fn watch_thresholds(&self) {
         loop {
-            let next = self.registry.borrow().next_due();
+            let next = self.desk.registry.borrow().next_due();
             let due = async {
                 match next {
                     Some(due) => tokio::time::sleep_until(due.into()).await,
@@ -235,41 +212,50 @@ impl Exchanges {
             tokio::select! {
                 () = due => self.report_due(),
                 // A list that was empty has something to wait for, perhaps earlier: look again.
-                () = self.waiting.notified() => {}
+                () = self.desk.waiting.notified() => {}
             }
         }
     }
 
     /// Reports what runs for long, every `log.progress`; never returns.
     pub async fn watch_progress(&self) {
-        let Some(period) = self.settings.progress else { return std::future::pending().await };
-        let mut next = period;
+        let mut next = None;
         loop {
-            tokio::time::sleep(next).await;
-            next = self.report_progress(period).max(period / FINEST_PROGRESS);
+            let period = self.desk.progress();
+            let wait = async {
+                match next.or(period) {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            next = tokio::select! {
+                () = wait => period.map(|period| self.report_progress(period).max(period / FINEST_PROGRESS)),
+                // Another period: what runs is looked at after that.
+                () = self.desk.paced.notified() => None,
+            };
         }
     }
 
     /// Returns how long it is until there is something to report again: whatever begins meanwhile is later.
     fn report_progress(&self, period: Duration) -> Duration {
-        let now = self.clock.now();
+        let now = self.desk.clock.now();
         // Not held while a record is written, and no exchange ends meanwhile.
-        let running: Vec<_> = self.registry.borrow().iter().filter_map(std::rc::Weak::upgrade).collect();
+        let running: Vec<_> = self.desk.registry.borrow().iter().filter_map(std::rc::Weak::upgrade).collect();
         running.iter().map(|ledger| ledger.report_progress(now, period)).min().unwrap_or(period)
     }
 
     /// On [`SECURITY_LOGGER`].
     fn warn(&self, event: Event, rejected: &Rejected<'_>) {
-        let timestamp = self.clock.wall(self.clock.now());
+        let timestamp = self.desk.clock.wall(self.desk.clock.now());
         let head = Head { timestamp, level: Level::Warning, event, message: event.message(), logger: SECURITY_LOGGER };
-        self.intake.record(&Record { head, body: Body::Rejected(rejected) });
+        self.desk.intake.record(&Record { head, body: Body::Rejected(rejected) });
     }
 
     fn report_due(&self) {
-        let now = self.clock.now();
+        let now = self.desk.clock.now();
         loop {
             // Not held while a record is written: the ledger may be let go meanwhile, and then leaves the registry.
-            let due = self.registry.borrow_mut().take_due(now);
+            let due = self.desk.registry.borrow_mut().take_due(now);
             match due {
                 Some((Kind::Slow, ledger)) => ledger.upgrade().iter().for_each(|ledger| ledger.write_slow(now)),
                 Some((Kind::Start, ledger)) => ledger.upgrade().iter().for_each(|ledger| ledger.write_started()),
@@ -281,7 +267,7 @@ impl Exchanges {
     fn capture(&self, peer: &Rc<Peer>, head: &Parts, start: Instant, memory: Vec<u8>) -> Facts {
         let trusted = self.trusts(peer.ip);
         let glance = Glance::over(&head.headers, &self.settings.request_id.header);
-        let id = RequestId::of(glance.request_id, &self.settings.request_id, trusted, self.clock.wall(start));
+        let id = RequestId::of(glance.request_id, &self.settings.request_id, trusted, self.desk.clock.wall(start));
         let trace = self.settings.trace.then(|| Trace::of(glance.trace_parent, &head.headers));
         let user = self.users.of_request(&head.headers, trusted);
         let client = self.trusted.client(peer.ip, &head.headers);
@@ -291,7 +277,7 @@ impl Exchanges {
 
     /// What business events want of the request's head, if there are any that may mean it.
     fn notes(&self, facts: &Facts, head: &Parts) -> Option<Notes> {
-        if !self.events.are_wanted(&self.intake) || facts.route().is_some_and(|route| !route.overrides.log) {
+        if !self.events.are_wanted(&self.desk.intake) || facts.route().is_some_and(|route| !route.overrides.log) {
             return None;
         }
         facts.show(|facts| {
@@ -333,9 +319,9 @@ impl Exchanges {
     }
 
     fn enter(&self, kind: Kind, threshold: Option<Duration>, ledger: &Rc<Ledger>) -> Key {
-        let (key, first) = self.registry.borrow_mut().enter(kind, threshold, ledger.start, Rc::downgrade(ledger));
+        let (key, first) = self.desk.registry.borrow_mut().enter(kind, threshold, ledger.start, Rc::downgrade(ledger));
         if first {
-            self.waiting.notify_one();
+            self.desk.waiting.notify_one();
         }
         key
     }
@@ -350,15 +336,13 @@ impl Exchanges {
     }
 
     fn is_shutting_down(&self) -> bool {
-        self.shutting_down.get()
+        self.desk.shutting_down.get()
     }
 
     fn leave(&self, keys: [Option<Key>; 2], memory: Memory) {
-        let mut registry = self.registry.borrow_mut();
+        let mut registry = self.desk.registry.borrow_mut();
         keys.into_iter().flatten().for_each(|key| registry.leave(key));
-        let mut spare = self.spare.borrow_mut();
-        if spare.len() < MAX_SPARE && memory.size() <= MAX_SPARE_BYTES {
-            spare.push(memory);
-        }
+        drop(registry);
+        self.desk.keep(memory);
     }
 }

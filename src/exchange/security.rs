@@ -128,10 +128,10 @@ impl Exchange {
         if earlier & bit == 0 {
             ledger.core.meter.suspect(suspicion.sign);
         }
-        if earlier & bit != 0 || ledger.silent || !ledger.core.intake.allows(SECURITY_LOGGER, Level::Warning) {
+        if earlier & bit != 0 || ledger.silent || !ledger.core.desk.intake.allows(SECURITY_LOGGER, Level::Warning) {
             return;
         }
-        let spent = ledger.core.budget.borrow_mut().spend(suspicion.sign, ledger.core.clock.now());
+        let spent = ledger.core.desk.budget.borrow_mut().spend(suspicion.sign, ledger.core.desk.clock.now());
         let Some(suppressed) = spent else { return };
         let (client, peer) = ledger.facts.addresses();
         ledger.core.warn(
@@ -155,10 +155,10 @@ impl Exchanges {
     /// it was sent, and the id with it.
     pub fn suspect(&self, peer: &Peer, sign: Sign, detail: &str, answer: Option<(u16, &str)>) {
         self.meter.suspect(sign);
-        if !self.intake.allows(SECURITY_LOGGER, Level::Warning) {
+        if !self.desk.intake.allows(SECURITY_LOGGER, Level::Warning) {
             return;
         }
-        let spent = self.budget.borrow_mut().spend(sign, self.clock.now());
+        let spent = self.desk.budget.borrow_mut().spend(sign, self.desk.clock.now());
         let Some(suppressed) = spent else { return };
         let (ip, shown) = self.shown(peer);
         self.warn(
@@ -178,9 +178,9 @@ impl Exchanges {
 
     /// Tells of security events that were left out, where it has become quiet; all of them before the `last` word.
     pub fn tell_suppressed(&self, last: bool) {
-        let now = self.clock.now();
+        let now = self.desk.clock.now();
         for sign in Sign::ALL {
-            let told = self.budget.borrow_mut().settle(sign, now, last);
+            let told = self.desk.budget.borrow_mut().settle(sign, now, last);
             if let Some(suppressed) = told {
                 self.warn(
                     Event::SecurityEvent,

@@ -1,6 +1,6 @@
 //! Listening sockets, and the loop that takes connections from one and outlives every error.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -76,23 +76,34 @@ pub fn is_taken(address: SocketAddr) -> bool {
 
 /// What a core's serving needs.
 pub struct Serving<H> {
-    shared: Rc<Shared<H>>,
+    handler: Rc<H>,
+    /// For connections that are accepted from now on.
+    shared: RefCell<Rc<Shared<H>>>,
+    drain: Rc<Drain>,
+    outbox: Rc<Outbox>,
     crowd: Arc<Crowd>,
 }
 
 impl<H: Handler> Serving<H> {
     /// Serves with this handler, within these limits, until the drain.
     pub fn new(handler: Rc<H>, limits: Limits, drain: Rc<Drain>, outbox: Rc<Outbox>, crowd: Arc<Crowd>) -> Serving<H> {
-        Serving { shared: Rc::new(Shared { handler, limits, drain, outbox }), crowd }
+        let shared =
+            Shared { handler: Rc::clone(&handler), limits, drain: Rc::clone(&drain), outbox: Rc::clone(&outbox) };
+        Serving { handler, shared: RefCell::new(Rc::new(shared)), drain, outbox, crowd }
+    }
+
+    /// Connections that are accepted from now on keep within these limits.
+    pub fn limit(&self, limits: Limits) {
+        let (handler, drain, outbox) = (Rc::clone(&self.handler), Rc::clone(&self.drain), Rc::clone(&self.outbox));
+        self.shared.replace(Rc::new(Shared { handler, limits, drain, outbox }));
     }
 
     /// Takes connections from all listeners until the drain, then waits for those that are open. Dropped, it drops them.
-    pub async fn run(self, listeners: Vec<Listener>) -> io::Result<()> {
-        let this = Rc::new(self);
+    pub async fn run(self: Rc<Self>, listeners: Vec<Listener>) -> io::Result<()> {
         let mut tasks = JoinSet::new();
         for listener in listeners {
             let acceptor = Acceptor::new(listener.socket)?;
-            tasks.spawn_local(Rc::clone(&this).accept_all(acceptor, Rc::new(listener.entrance)));
+            tasks.spawn_local(Rc::clone(&self).accept_all(acceptor, Rc::new(listener.entrance)));
         }
         while tasks.join_next().await.is_some() {}
         Ok(())
@@ -104,7 +115,7 @@ impl<H: Handler> Serving<H> {
         loop {
             tokio::select! {
                 biased;
-                () = self.shared.drain.reached(Stage::Draining) => break,
+                () = self.drain.reached(Stage::Draining) => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = acceptor.accept() => match accepted {
                     Ok((stream, peer)) => {
@@ -120,7 +131,8 @@ impl<H: Handler> Serving<H> {
     }
 
     async fn serve(self: Rc<Self>, mut stream: Stream, mut peer: Peer, entrance: Rc<Entrance>) {
-        let limits = &self.shared.limits;
+        let shared = Rc::clone(&self.shared.borrow());
+        let limits = &shared.limits;
         let place = self.crowd.enter(peer.ip, limits);
         let mut place = match place {
             Ok(place) => place,
@@ -143,13 +155,13 @@ impl<H: Handler> Serving<H> {
                 Err(refusal) => return self.leave(&peer, &Unannounced::Refused(refusal)),
             },
         };
-        connection::serve(Rc::clone(&self.shared), stream, entrance, peer).await;
+        connection::serve(shared, stream, entrance, peer).await;
     }
 
     /// Nothing was said that could be answered.
     fn leave(&self, peer: &Peer, unannounced: &Unannounced) {
         if let Unannounced::Refused(refusal) = unannounced {
-            self.shared.handler.refused(peer, refusal);
+            self.handler.refused(peer, refusal);
         }
     }
 
@@ -162,7 +174,7 @@ impl<H: Handler> Serving<H> {
                 (Offence::ConnectionsPerIp, "more connections of a client than limits.connections_per_ip")
             }
         };
-        let answer = self.shared.handler.offended(peer, offence, detail);
+        let answer = self.handler.offended(peer, offence, detail);
         if entrance.tls.is_none()
             && let Some(socket) = stream.socket()
         {

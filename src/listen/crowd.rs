@@ -6,8 +6,6 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ipnet::IpNet;
-
 use crate::net::peer::block;
 
 use super::settings::Limits;
@@ -20,8 +18,6 @@ const SHARDS: usize = 16;
 #[derive(Debug, Default)]
 pub struct Crowd {
     all: AtomicUsize,
-    /// Networks whose connections are not counted by client.
-    exempt: Vec<IpNet>,
     hash: RandomState,
     /// How many each client has: no more clients than connections.
     clients: [Mutex<HashMap<IpAddr, usize>>; SHARDS],
@@ -44,11 +40,6 @@ pub struct Place {
 }
 
 impl Crowd {
-    /// Nobody there yet. Clients of these networks may have as many connections as they like.
-    pub fn new(exempt: Vec<IpNet>) -> Crowd {
-        Crowd { exempt, ..Crowd::default() }
-    }
-
     /// Connections there are.
     pub fn len(&self) -> usize {
         self.all.load(Ordering::Relaxed)
@@ -95,7 +86,7 @@ impl Place {
     /// When the client has too many.
     pub fn claim(&mut self, client: Option<IpAddr>, limits: &Limits) -> Result<(), Crowded> {
         let (Some(client), Some(limit), None) = (client, limits.connections_per_ip, self.client) else { return Ok(()) };
-        if self.crowd.exempt.iter().any(|net| net.contains(&client)) {
+        if limits.exempt.iter().any(|net| net.contains(&client)) {
             return Ok(());
         }
         let client = block(client);
@@ -118,7 +109,12 @@ mod tests {
     use super::*;
 
     fn limits(connections: usize, per_ip: usize) -> Limits {
-        Limits { connections: Some(connections), connections_per_ip: Some(per_ip), ..Limits::default() }
+        Limits {
+            connections: Some(connections),
+            connections_per_ip: Some(per_ip),
+            exempt: vec!["10.0.0.0/8".parse().expect("a net")],
+            ..Limits::default()
+        }
     }
 
     fn ip(text: &str) -> Option<IpAddr> {
@@ -127,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_client_has_so_many_at_a_time() {
-        let (crowd, limits) = (Arc::new(Crowd::new(vec!["10.0.0.0/8".parse().expect("a net")])), limits(100, 2));
+        let (crowd, limits) = (Arc::new(Crowd::default()), limits(100, 2));
         let enter = |client: &str| crowd.enter(ip(client), &limits);
         let (first, second) = (enter("192.0.2.1"), enter("192.0.2.1"));
         assert_eq!(enter("192.0.2.1").err(), Some(Crowded::Client));

@@ -16,6 +16,7 @@ pub mod gate;
 pub mod handler;
 pub mod head;
 pub mod settings;
+mod switch;
 pub mod wire;
 
 pub use accept::{Listener, Serving, Socket};
@@ -29,4 +30,5 @@ pub use settings::{
     CertificateSettings, ClientSettings, Limits, ListenAddress, ListenSettings, RateKey, Redirect, RequestRate,
     SocketAccess, TlsSettings, TlsVersion,
 };
+pub use switch::Switch;
 pub use wire::{Raw, Running, Settle, Successor, Wire};

@@ -58,6 +58,11 @@ impl Proxy {
         Proxy { exchanges, upstreams, limits, rates, private }
     }
 
+    /// The core's exchanges, under the configuration of this proxy.
+    pub fn exchanges(&self) -> &Rc<Exchanges> {
+        &self.exchanges
+    }
+
     /// Its upstreams.
     pub fn upstreams(&self) -> &Upstreams {
         &self.upstreams

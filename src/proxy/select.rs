@@ -19,6 +19,13 @@ impl Upstreams {
         Upstreams { all: clusters.iter().map(|cluster| Rc::new(Upstream::new(cluster, outbox))).collect() }
     }
 
+    /// Upstreams that take the place of these. One that is the same keeps its connections.
+    pub fn follow(&self, clusters: &[Arc<Cluster>], outbox: &Rc<Outbox>) -> Upstreams {
+        let known = |cluster: &Arc<Cluster>| self.all.iter().find(|upstream| upstream.is_of(cluster)).cloned();
+        let upstream = |cluster| known(cluster).unwrap_or_else(|| Rc::new(Upstream::new(cluster, outbox)));
+        Upstreams { all: clusters.iter().map(upstream).collect() }
+    }
+
     /// The upstream for a request. Where several would do, the one that names the host wins, then the longest prefix.
     pub fn select<'h>(
         &self,

@@ -34,6 +34,8 @@ pub struct Cluster {
     pub(super) freed: Notify,
     /// Servers fail: too often, or so that their names may have moved.
     pub(super) trouble: Notify,
+    /// The configuration has it no more.
+    retired: Notify,
 }
 
 /// The servers there are now.
@@ -80,6 +82,12 @@ impl std::fmt::Debug for Member {
     }
 }
 
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.name(), self.members().servers)
+    }
+}
+
 impl Cluster {
     /// An upstream whose addresses are in force at once; names are resolved by the supervisor. `tls` is for its `https` servers.
     ///
@@ -97,6 +105,7 @@ impl Cluster {
             tls,
             freed: Notify::new(),
             trouble: Notify::new(),
+            retired: Notify::new(),
         };
         let ways = cluster
             .settings
@@ -109,6 +118,16 @@ impl Cluster {
         let reserve = (0..servers.len()).filter(|index| servers[*index].backup).collect();
         cluster.members.store(Arc::new(Members { servers, usable, reserve, unresolved: cluster.first_name() }));
         Ok(Arc::new(cluster))
+    }
+
+    /// No request comes any more: nobody need look after it.
+    pub fn retire(&self) {
+        self.retired.notify_one();
+    }
+
+    /// Ready once it is no more.
+    pub(super) async fn retired(&self) {
+        self.retired.notified().await;
     }
 
     /// Its name.

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::metrics::{Collect, Exposition, Kind};
 
 use super::status::State;
 use super::{Cluster, Member};
 
-/// Every upstream of the process.
-#[derive(Clone)]
-pub struct Clusters(pub Arc<[Arc<Cluster>]>);
+/// Every upstream of the process, as they are at any time.
+#[derive(Debug, Clone)]
+pub struct Clusters(Arc<ArcSwap<Vec<Arc<Cluster>>>>);
 
 /// A metric of each server: name, kind, help, value.
 type OfServer = (&'static str, Kind, &'static str, fn(&Member) -> u64);
@@ -64,16 +66,32 @@ const OF_UPSTREAM: [OfUpstream; 4] = [
 ];
 
 impl Clusters {
+    /// These, until they change.
+    pub fn new(clusters: &[Arc<Cluster>]) -> Clusters {
+        Clusters(Arc::new(ArcSwap::from_pointee(clusters.to_vec())))
+    }
+
+    /// From now on there are these.
+    pub fn change(&self, clusters: &[Arc<Cluster>]) {
+        self.0.store(Arc::new(clusters.to_vec()));
+    }
+
+    /// Those there are now, in the order of the configuration.
+    pub fn all(&self) -> Arc<Vec<Arc<Cluster>>> {
+        self.0.load_full()
+    }
+
     /// Upstreams that have no server for requests.
-    pub fn dead(&self) -> Vec<&str> {
+    pub fn dead(&self) -> Vec<String> {
         let is_dead = |cluster: &&Arc<Cluster>| cluster.members().serving().next().is_none();
-        self.0.iter().filter(is_dead).map(|cluster| cluster.name()).collect()
+        self.all().iter().filter(is_dead).map(|cluster| cluster.name().to_owned()).collect()
     }
 }
 
 impl Collect for Clusters {
     fn collect(&self, exposition: &mut Exposition) {
-        let members: Vec<_> = self.0.iter().map(|cluster| (cluster.name(), cluster.members())).collect();
+        let all = self.all();
+        let members: Vec<_> = all.iter().map(|cluster| (cluster.name(), cluster.members())).collect();
         for (name, kind, help, value) in OF_SERVER {
             let mut family = exposition.family(name, kind, help);
             for (upstream, members) in &members {
@@ -84,7 +102,7 @@ impl Collect for Clusters {
         }
         for (name, kind, help, value) in OF_UPSTREAM {
             let mut family = exposition.family(name, kind, help);
-            self.0.iter().for_each(|cluster| family.sample(&[("upstream", cluster.name())], value(cluster)));
+            all.iter().for_each(|cluster| family.sample(&[("upstream", cluster.name())], value(cluster)));
         }
     }
 }

@@ -70,6 +70,11 @@ pub enum NoServer {
 }
 
 impl Upstream {
+    /// Whether this is a core's view of that one.
+    pub fn is_of(&self, cluster: &Arc<Cluster>) -> bool {
+        Arc::ptr_eq(&self.cluster, cluster)
+    }
+
     /// An upstream without connections. Requests without a body go out through the core's `outbox`.
     pub fn new(cluster: &Arc<Cluster>, outbox: &Rc<Outbox>) -> Upstream {
         let settings = Arc::clone(&cluster.settings);

@@ -11,7 +11,7 @@ impl Exchange {
     pub fn upgraded(&self) {
         self.enter(Phase::Tunnel);
         self.0.is_tunnel.set(true);
-        let now = self.0.core.clock.now();
+        let now = self.0.core.desk.clock.now();
         self.0.release(now);
         self.0.write_progress(Event::RequestUpgraded, Level::Info, now, true);
     }

@@ -18,7 +18,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
 
 use super::cluster::Cluster;
 use super::status::State;
@@ -54,7 +55,7 @@ pub trait Herald: Send + Sync {
     fn tell(&self, change: &Change<'_>);
 }
 
-/// The thread that looks after upstreams. When this is dropped it ends.
+/// The thread that looks after upstreams. It ends when this is dropped, or when all of them are no more.
 #[derive(Debug)]
 pub struct Supervisor {
     stop: Option<oneshot::Sender<()>>,
@@ -91,6 +92,13 @@ impl Supervisor {
     }
 }
 
+impl Supervisor {
+    /// There is nothing to look after, or not any more.
+    pub fn is_over(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
 impl Drop for Supervisor {
     fn drop(&mut self) {
         drop(self.stop.take());
@@ -105,22 +113,39 @@ async fn look_after(
     ready: &SyncSender<io::Result<()>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let wards: Vec<Rc<Ward>> = clusters.iter().map(|cluster| Ward::new(cluster, herald)).collect();
+    let (begun, mut begins) = mpsc::channel(clusters.len().max(1));
+    let tend = |cluster: &Arc<Cluster>| {
+        let ward = Ward::new(cluster, herald);
+        tokio::task::spawn_local(tend(ward, Arc::clone(cluster), begun.clone()))
+    };
+    let tended: Vec<_> = clusters.iter().map(tend).collect();
+    drop(begun);
     let work = async {
-        let first: Vec<_> = wards.iter().map(|ward| tokio::task::spawn_local(Rc::clone(ward).begin())).collect();
-        for ward in first {
-            let _ = ward.await;
+        for _ in clusters {
+            let _ = begins.recv().await;
         }
         // Who started it may have gone on already.
         let _ = ready.try_send(Ok(()));
-        let watched: Vec<_> = wards.iter().map(|ward| tokio::task::spawn_local(Rc::clone(ward).watch())).collect();
-        for ward in watched {
+        for ward in tended {
             let _ = ward.await;
         }
-        std::future::pending::<()>().await
     };
     tokio::select! {
         _ = stopped => {}
         () = work => {}
+    }
+}
+
+/// Looks after one upstream until it is no more; its checks end with it.
+async fn tend(ward: Rc<Ward>, cluster: Arc<Cluster>, begun: mpsc::Sender<()>) {
+    let tasks = LocalSet::new();
+    let work = async {
+        let _ = tokio::task::spawn_local(Rc::clone(&ward).begin()).await;
+        let _ = begun.try_send(());
+        ward.watch().await;
+    };
+    tokio::select! {
+        () = tasks.run_until(work) => {}
+        () = cluster.retired() => {}
     }
 }
