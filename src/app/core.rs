@@ -80,9 +80,7 @@ impl Core {
             .enable_all()
             .event_interval(EVENT_INTERVAL)
             .build_local(LocalOptions::default())?;
-        let first = first(&mut self.generations);
-        let service = &first.service;
-        let intake = Rc::new(Intake::new(&first.routing));
+        let (service, intake) = first(&mut self.generations);
         let exchanges = Exchanges::new(&service.exchange, Rc::clone(&intake), Clock::system());
         let outbox = Rc::new(Outbox::default());
         let upstreams = Upstreams::new(&service.upstreams, &outbox);
@@ -96,7 +94,7 @@ impl Core {
             proxy: Rc::clone(&proxy),
             serving: Rc::clone(&serving),
             outbox: Rc::clone(&outbox),
-            service: Arc::clone(service),
+            service: Arc::clone(&service),
         };
         runtime.spawn_local(send_posted(outbox));
         runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
@@ -149,11 +147,12 @@ async fn serve(
     }
 }
 
-/// What is in force when the core begins, which may be after a reload.
-fn first(generations: &mut watch::Receiver<Arc<Generation>>) -> Arc<Generation> {
-    let generation = Arc::clone(&generations.borrow_and_update());
+/// What is in force when the core begins, which may be after a reload. The generation itself is not held on to: outputs
+/// that are no more end when nobody has it any more.
+fn first(generations: &mut watch::Receiver<Arc<Generation>>) -> (Arc<Service>, Rc<Intake>) {
+    let generation = generations.borrow_and_update();
     generation.taken.fetch_add(1, Ordering::Release);
-    generation
+    (Arc::clone(&generation.service), Rc::new(Intake::new(&generation.routing)))
 }
 
 /// What of a core goes by another generation when there is one.

@@ -15,6 +15,8 @@ use crate::support::{Client, DEADLINE, PARALLEL, Setup, TestProxy, Upstream, get
 
 /// Outputs over a network.
 mod network;
+/// Routes, upstreams, limits, identity.
+mod service;
 
 /// A running proxy and the file that it reads again.
 struct Reloading {
@@ -352,9 +354,10 @@ fn format_filter_level_and_loggers_change_and_the_rest_waits_for_the_next_start(
     get(reloading.proxy.addr(), "/", "logfmt").ok();
     reloading.rest =
         reloading.rest.replace("start = \"always\"", "service = \"shop\"\nslow = \"7s\"\nlevel = \"debug\"");
+    reloading.rest = format!("shutdown_grace = \"29s\"\n{}", reloading.rest);
     let record = reloading.reload(&changed);
-    assert_eq!(names(&record, "changed"), ["log.level", "log.service"]);
-    assert_eq!(names(&record, "at_next_start"), ["log.slow"]);
+    assert_eq!(names(&record, "changed"), ["log.level", "log.service", "log.slow"]);
+    assert_eq!(names(&record, "at_next_start"), ["shutdown_grace"]);
     assert_eq!(record.text("service"), "shop");
     let path = reloading.path("a.jsonl");
     let mut text = String::new();
