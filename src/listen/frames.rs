@@ -21,6 +21,8 @@ pub(super) struct Outgoing {
     /// A frame that has begun and is not understood yet.
     start: ArrayVec<u8, RESET>,
     refused: Option<Refused>,
+    /// This side has given up a stream; its client may go on sending, and be told STREAM_CLOSED, before it knows.
+    has_given_up: bool,
 }
 
 /// Streams that were reset because of what the client did.
@@ -89,7 +91,9 @@ impl Outgoing {
     }
 
     fn note(&mut self, stream: u32, reason: Reason) {
-        if is_about_client(reason) {
+        if !is_about_client(reason) {
+            self.has_given_up = true;
+        } else if reason != Reason::STREAM_CLOSED || !self.has_given_up {
             let count = self.refused.map_or(1, |earlier| earlier.count + 1);
             self.refused = Some(Refused { count, stream, reason });
         }
@@ -152,6 +156,16 @@ mod tests {
         let told = frames.take_refused().map(|refused| refused.to_string());
         assert_eq!(told.as_deref(), Some("stream 3 was refused with PROTOCOL_ERROR"));
         assert_eq!(frames.take_refused(), None);
+    }
+
+    #[test]
+    fn who_is_late_for_a_stream_that_was_given_up_has_done_nothing() {
+        let mut frames = Outgoing::default();
+        frames.follow(&reset(1, Reason::NO_ERROR));
+        frames.follow(&reset(1, Reason::STREAM_CLOSED));
+        assert_eq!(frames.take_refused(), None);
+        frames.follow(&reset(3, Reason::PROTOCOL_ERROR));
+        assert!(frames.take_refused().is_some());
     }
 
     #[test]
