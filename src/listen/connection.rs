@@ -182,6 +182,7 @@ async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
     client.wire.gate().open();
     let driver = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     client.wire.watch(driver);
+    client.wire.follow_frames();
     let io = TokioIo::new(WireIo(Rc::clone(&client.wire)));
     // Past it the library answers by itself and tells nobody; a head that is only too large is for the handler to refuse.
     let header_bytes = u32::try_from(shared.limits.header_bytes).unwrap_or(u32::MAX).saturating_mul(H2_HEAD_ROOM);
@@ -222,7 +223,11 @@ where
             closing = true;
             graceful_shutdown(connection.as_mut());
         }
-        if let Poll::Ready(served) = connection.as_mut().poll(cx) {
+        let served = connection.as_mut().poll(cx);
+        if let Some(refused) = wire.take_refused() {
+            client.offended(shared, Offence::Http2, &refused.to_string());
+        }
+        if let Poll::Ready(served) = served {
             served
                 .err()
                 .as_ref()

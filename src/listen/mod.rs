@@ -12,6 +12,7 @@ mod connection;
 pub mod crowd;
 pub mod drain;
 pub mod entrance;
+mod frames;
 pub mod gate;
 pub mod handler;
 pub mod head;

@@ -19,6 +19,7 @@ use crate::net::relay::Line;
 use crate::net::{Outbox, Peer, Stream};
 
 use super::entrance::Entrance;
+use super::frames::{Outgoing, Refused};
 use super::gate::{Gate, Refusal, give};
 use super::head::HeadLimits;
 
@@ -71,6 +72,8 @@ pub struct Wire {
     successor: RefCell<Option<Successor>>,
     /// Small answers that go out with those of others.
     posted: Posted,
+    /// What goes out, where that is HTTP/2.
+    frames: RefCell<Option<Box<Outgoing>>>,
 }
 
 impl Wire {
@@ -95,6 +98,7 @@ impl Wire {
             is_cut: Cell::default(),
             successor: RefCell::default(),
             posted: Posted::new(outbox),
+            frames: RefCell::default(),
         }
     }
 
@@ -201,6 +205,26 @@ impl Wire {
     /// Whoever has to know when a request is over that does not run in his own task.
     pub(super) fn watch(&self, driver: Waker) {
         self.driver.replace(Some(driver));
+    }
+
+    /// The connection speaks HTTP/2, whose streams may be refused by the library alone.
+    pub(super) fn follow_frames(&self) {
+        self.frames.replace(Some(Box::default()));
+    }
+
+    /// Streams that were refused since this was asked last.
+    pub(super) fn take_refused(&self) -> Option<Refused> {
+        self.frames.borrow_mut().as_mut()?.take_refused()
+    }
+
+    fn note_frames(&self, pieces: &[&[u8]], mut written: usize) {
+        let mut frames = self.frames.borrow_mut();
+        let Some(frames) = frames.as_mut() else { return };
+        for piece in pieces {
+            let taken = written.min(piece.len());
+            frames.follow(&piece[..taken]);
+            written -= taken;
+        }
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -348,6 +372,7 @@ impl Wire {
     fn poll_write_with(
         &self,
         cx: &mut Context<'_>,
+        pieces: &[&[u8]],
         write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let posted = self.poll_posted(cx);
@@ -361,6 +386,7 @@ impl Wire {
         let written = write(Pin::new(&mut *self.stream.borrow_mut()), cx);
         if let Poll::Ready(Ok(written)) = written {
             self.moved.set(self.moved.get() + written as u64);
+            self.note_frames(pieces, written);
         }
         self.set_blocked(written.is_pending());
         written
@@ -377,6 +403,7 @@ impl Wire {
             self.posted.post(&[&interim], self, cx);
         }
         self.posted.post(pieces, self, cx);
+        self.note_frames(pieces, length);
         Some(length)
     }
 
@@ -531,7 +558,7 @@ impl AsyncWrite for WireIo {
         if let Some(length) = self.0.post(cx, &[buf]) {
             return Poll::Ready(Ok(length));
         }
-        self.0.poll_write_with(cx, |stream, cx| stream.poll_write(cx, buf))
+        self.0.poll_write_with(cx, &[buf], |stream, cx| stream.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -543,7 +570,7 @@ impl AsyncWrite for WireIo {
         if let Some(length) = self.0.post(cx, &pieces) {
             return Poll::Ready(Ok(length));
         }
-        self.0.poll_write_with(cx, |stream, cx| stream.poll_write_vectored(cx, bufs))
+        self.0.poll_write_with(cx, &pieces, |stream, cx| stream.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -41,6 +41,9 @@ mod grpc;
 /// HTTP/2 clients: answers, stream resets, lost connections.
 mod http2;
 
+/// What RFC 9113 and 7541 ask of a server, frame by frame.
+mod http2_conformance;
+
 /// What RFC 9110 and 9112 ask of an intermediary.
 mod semantics;
 

@@ -1,20 +1,11 @@
 //! HTTP/2 frames written by hand, so that nothing keeps them honest: what RFC 9113 §8 calls malformed is refused,
 //! and no field of theirs can become a second line, a second request or another framing towards the upstream.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
-
 use super::{Arena, Seen, check_upstream, got, posted, seen};
-use crate::support::DEADLINE;
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+use crate::support::Frames;
+use crate::support::frames::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Field, GOAWAY, HEADERS, PREFACE, RST_STREAM, block, frame, settings,
+};
 
 /// One request on stream 1.
 struct Case {
@@ -35,8 +26,6 @@ enum Allowed {
 }
 
 use Allowed::{Either, Passed, Refused};
-
-type Field<'a> = (&'a [u8], &'a [u8]);
 
 const GET: [Field; 4] = [(b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/")];
 const POST: [Field; 4] = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/")];
@@ -148,83 +137,34 @@ fn lengths() -> Vec<Case> {
     ]
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-/// A string literal of HPACK without Huffman coding (RFC 7541 §5.2).
-fn literal(bytes: &[u8]) -> Vec<u8> {
-    let mut coded = match bytes.len() {
-        short @ 0..127 => vec![short as u8],
-        long => {
-            let rest = long - 127;
-            vec![127, (rest % 128) as u8 | 128, u8::try_from(rest / 128).unwrap()]
-        }
-    };
-    coded.extend_from_slice(bytes);
-    coded
-}
-
-/// A header block of literals that are not indexed (RFC 7541 §6.2.2).
-fn block<'a>(fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
-    fields.into_iter().flat_map(|(name, value)| [vec![0], literal(name), literal(value)].concat()).collect()
-}
-
 /// A connection with its preface sent.
-struct Frames(TcpStream);
+fn connect(arena: &Arena) -> Frames {
+    let mut frames = Frames::connect(arena.proxy.addr());
+    frames.send(&[PREFACE, &settings(&[])].concat());
+    frames
+}
 
-impl Frames {
-    fn connect(arena: &Arena) -> Frames {
-        let mut socket = TcpStream::connect(arena.proxy.addr()).unwrap();
-        socket.set_read_timeout(Some(DEADLINE)).unwrap();
-        socket.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
-        let mut frames = Frames(socket);
-        frames.send(&frame(SETTINGS, 0, 0, &[]));
-        frames
-    }
-
-    /// The proxy may have closed already.
-    fn send(&mut self, bytes: &[u8]) -> bool {
-        self.0.write_all(bytes).is_ok()
-    }
-
-    /// Kind, stream and payload of the next frame; `None` when the connection is over.
-    fn next(&mut self) -> Option<(u8, u32, Vec<u8>)> {
-        let mut head = [0; 9];
-        let read = self.0.read_exact(&mut head);
-        assert!(!matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock), "the proxy is silent");
-        read.ok()?;
-        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
-        self.0.read_exact(&mut payload).ok()?;
-        Some((head[3], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
-    }
-
-    /// Whether stream 1 is answered with 200 (the first field, by its index in the static table).
-    fn is_answered(&mut self) -> bool {
-        while let Some((kind, stream, payload)) = self.next() {
-            match (kind, stream) {
-                (HEADERS, 1) => return payload.first() == Some(&0x88),
-                (RST_STREAM, 1) | (GOAWAY, _) => return false,
-                _ => {}
-            }
-        }
-        false
-    }
+/// Whether stream 1 is answered with 200 (the first field, by its index in the static table).
+fn is_answered(frames: &mut Frames) -> bool {
+    let ends = frames.next_that(|frame| match frame.kind {
+        HEADERS | RST_STREAM => frame.stream == 1,
+        kind => kind == GOAWAY,
+    });
+    ends.is_some_and(|frame| frame.kind == HEADERS && frame.payload.first() == Some(&0x88))
 }
 
 fn check(arena: &mut Arena, case: &Case) {
     arena.cases += 1;
     let first = arena.recorder.count();
-    let mut frames = Frames::connect(arena);
-    let peer = frames.0.local_addr().unwrap().to_string();
+    let mut frames = connect(arena);
+    let peer = frames.peer();
     let end = if case.body.is_none() { END_STREAM } else { 0 };
     let fields = case.fields.iter().map(|(name, value)| (&name[..], &value[..]));
-    frames.send(&frame(HEADERS, END_HEADERS | end, 1, &block(fields)));
+    frames.send(&frame(HEADERS, END_HEADERS | end, 1, block(fields)));
     if let Some(body) = case.body {
-        frames.send(&frame(DATA, END_STREAM, 1, body.as_bytes()));
+        frames.send(&frame(DATA, END_STREAM, 1, body));
     }
-    let answered = frames.is_answered();
+    let answered = is_answered(&mut frames);
     drop(frames);
     arena.still_serves();
     let due = match &case.allowed {
@@ -274,9 +214,9 @@ fn lengths_of_h2_cannot_become_framing() {
 #[test]
 fn a_header_block_without_end_is_refused() {
     let arena = Arena::open();
-    let mut frames = Frames::connect(&arena);
-    frames.send(&frame(HEADERS, END_STREAM, 1, &block(GET)));
-    let piece = frame(CONTINUATION, 0, 1, &block([(&b"x-a"[..], &[b'y'; 10_000][..])]));
+    let mut frames = connect(&arena);
+    frames.send(&frame(HEADERS, END_STREAM, 1, block(GET)));
+    let piece = frame(CONTINUATION, 0, 1, block([(&b"x-a"[..], &[b'y'; 10_000][..])]));
     // It must not be read for ever: a gigabyte would be.
     let taken = (0..100_000).take_while(|_| frames.send(&piece)).count();
     assert!(taken < 100_000, "the proxy reads on");
@@ -289,11 +229,11 @@ fn a_header_block_without_end_is_refused() {
 #[test]
 fn rapid_resets_are_told_and_end_the_connection_or_are_borne() {
     let arena = Arena::open();
-    let mut frames = Frames::connect(&arena);
+    let mut frames = connect(&arena);
     for index in 0..2000 {
         let stream = 2 * index + 1;
-        let request = frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(GET));
-        if !frames.send(&[request, frame(RST_STREAM, 0, stream, &8u32.to_be_bytes())].concat()) {
+        let request = frame(HEADERS, END_HEADERS | END_STREAM, stream, block(GET));
+        if !frames.send(&[request, frame(RST_STREAM, 0, stream, 8u32.to_be_bytes())].concat()) {
             break;
         }
     }

@@ -93,6 +93,11 @@ impl Client {
         Client { reader: Reader::new(Box::new(stream)), socket: self.socket }
     }
 
+    /// The bytes both ways, for who reads no HTTP/1.
+    pub(super) fn transport(&mut self) -> &mut (impl Read + Write) {
+        self.reader.stream()
+    }
+
     /// This end's address as the proxy's `peer_address` names it.
     pub(crate) fn local_addr(&self) -> String {
         self.socket.local_addr().unwrap().as_socket().unwrap().to_string()

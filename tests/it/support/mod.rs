@@ -5,6 +5,7 @@ pub(crate) mod collector;
 pub(crate) mod fault;
 pub(crate) mod h2;
 pub(crate) mod h2_upstream;
+pub(crate) mod frames;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod misbehave;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 pub(crate) use client::{Answer, Client, get, request};
 pub(crate) use fault::Fault;
+pub(crate) use frames::Frames;
 pub(crate) use log::Log;
 pub(crate) use proxy::{Setup, TestProxy};
 pub(crate) use recorder::Recorder;

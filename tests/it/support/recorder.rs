@@ -23,6 +23,11 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Answers `200` with the body `ok` to every whole request.
     pub(crate) fn start() -> Recorder {
+        Recorder::answering("ok")
+    }
+
+    /// Answers `200` with this body to every whole request.
+    pub(crate) fn answering(body: &'static str) -> Recorder {
         let seen = Arc::new(Seen::default());
         let upstream = Upstream::script({
             let seen = Arc::clone(&seen);
@@ -34,7 +39,7 @@ impl Recorder {
                     seen.grown.notify_all();
                 }
                 match ended {
-                    Ended::Complete => conn.ok("ok"),
+                    Ended::Complete => conn.ok(body),
                     _ => return,
                 }
             }

@@ -1,0 +1,204 @@
+//! Reads along in the frames that go out over HTTP/2: a stream that breaks the protocol is reset by the library, which
+//! tells nobody. Only heads of frames are looked at, and RST_STREAM (RFC 9113 §4.1, §6.4).
+
+use std::fmt;
+
+use arrayvec::ArrayVec;
+use h2::Reason;
+
+/// Bytes of a frame's head.
+const HEAD: usize = 9;
+/// Bytes of a whole RST_STREAM.
+const RESET: usize = HEAD + 4;
+/// The type of RST_STREAM.
+const RST_STREAM: u8 = 3;
+
+/// Follows the frames of one connection, however they are cut.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    /// Bytes of the current payload that are still to come.
+    left: usize,
+    /// A frame that has begun and is not understood yet.
+    start: ArrayVec<u8, RESET>,
+    refused: Option<Refused>,
+    /// This side has given up a stream; its client may go on sending, and be told STREAM_CLOSED, before it knows.
+    has_given_up: bool,
+}
+
+/// Streams that were reset because of what the client did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// How many.
+    count: u64,
+    /// The last of them.
+    stream: u32,
+    reason: Reason,
+}
+
+impl Outgoing {
+    /// What was refused since this was asked last.
+    pub(super) fn take_refused(&mut self) -> Option<Refused> {
+        self.refused.take()
+    }
+
+    /// Takes note of bytes that went out.
+    pub(super) fn follow(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            bytes = self.step(bytes);
+        }
+    }
+
+    fn step<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if self.left > 0 {
+            let skipped = self.left.min(bytes.len());
+            self.left -= skipped;
+            return &bytes[skipped..];
+        }
+        match bytes.split_first_chunk::<HEAD>() {
+            Some((head, rest)) if self.start.is_empty() && head[3] != RST_STREAM => {
+                self.left = length(head);
+                rest
+            }
+            _ => self.gather(bytes),
+        }
+    }
+
+    /// A head in pieces, or a reset: both are rare.
+    #[cold]
+    fn gather<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let (taken, rest) = bytes.split_at(bytes.len().min(self.due() - self.start.len()));
+        self.start.extend(taken.iter().copied());
+        if self.start.len() == self.due() {
+            self.understand();
+        }
+        rest
+    }
+
+    /// How many bytes of the frame have to be known.
+    fn due(&self) -> usize {
+        if self.start.get(3) == Some(&RST_STREAM) { RESET } else { HEAD }
+    }
+
+    fn understand(&mut self) {
+        match self.start.as_slice() {
+            [_, _, _, RST_STREAM, _, a, b, c, d, code @ ..] => {
+                let code = code.try_into().map_or(0, u32::from_be_bytes);
+                self.note(u32::from_be_bytes([*a, *b, *c, *d]), Reason::from(code));
+            }
+            _ => self.left = length(&self.start),
+        }
+        self.start.clear();
+    }
+
+    fn note(&mut self, stream: u32, reason: Reason) {
+        if !is_about_client(reason) {
+            self.has_given_up = true;
+        } else if reason != Reason::STREAM_CLOSED || !self.has_given_up {
+            let count = self.refused.map_or(1, |earlier| earlier.count + 1);
+            self.refused = Some(Refused { count, stream, reason });
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refused { count, stream, reason } = self;
+        match count {
+            1 => write!(f, "stream {stream} was refused with {reason:?}"),
+            _ => write!(f, "{count} streams were refused, the last of them, {stream}, with {reason:?}"),
+        }
+    }
+}
+
+fn length(head: &[u8]) -> usize {
+    head.iter().take(3).fold(0, |length, byte| length << 8 | usize::from(*byte))
+}
+
+/// Whether a stream is reset for what the client did. The others say that nobody wants it any more, or that this side has
+/// failed; those have a record of their own.
+fn is_about_client(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::PROTOCOL_ERROR
+            | Reason::FLOW_CONTROL_ERROR
+            | Reason::STREAM_CLOSED
+            | Reason::FRAME_SIZE_ERROR
+            | Reason::REFUSED_STREAM
+            | Reason::COMPRESSION_ERROR
+            | Reason::ENHANCE_YOUR_CALM
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(kind: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, 0], &stream.to_be_bytes(), payload].concat()
+    }
+
+    fn reset(stream: u32, reason: Reason) -> Vec<u8> {
+        frame(RST_STREAM, stream, &u32::from(reason).to_be_bytes())
+    }
+
+    #[test]
+    fn only_resets_for_what_the_client_did_are_told() {
+        let mut frames = Outgoing::default();
+        for reason in [Reason::NO_ERROR, Reason::INTERNAL_ERROR, Reason::CANCEL] {
+            frames.follow(&reset(1, reason));
+        }
+        assert_eq!(frames.take_refused(), None);
+        frames.follow(&reset(3, Reason::PROTOCOL_ERROR));
+        let told = frames.take_refused().map(|refused| refused.to_string());
+        assert_eq!(told.as_deref(), Some("stream 3 was refused with PROTOCOL_ERROR"));
+        assert_eq!(frames.take_refused(), None);
+    }
+
+    #[test]
+    fn who_is_late_for_a_stream_that_was_given_up_has_done_nothing() {
+        let mut frames = Outgoing::default();
+        frames.follow(&reset(1, Reason::NO_ERROR));
+        frames.follow(&reset(1, Reason::STREAM_CLOSED));
+        assert_eq!(frames.take_refused(), None);
+        frames.follow(&reset(3, Reason::PROTOCOL_ERROR));
+        assert!(frames.take_refused().is_some());
+    }
+
+    #[test]
+    fn what_looks_like_a_reset_within_a_payload_is_none() {
+        let mut frames = Outgoing::default();
+        frames.follow(&frame(0, 1, &reset(1, Reason::PROTOCOL_ERROR)));
+        assert_eq!(frames.take_refused(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn resets_are_found_however_the_frames_are_cut(
+            all in vec((0u8..10, 0u32..1000, vec(any::<u8>(), 0..40)), 0..20),
+            cut in 1usize..30,
+        ) {
+            let mut bytes = Vec::new();
+            let mut resets = Vec::new();
+            for (kind, stream, payload) in &all {
+                if *kind == RST_STREAM {
+                    bytes.extend(reset(*stream, Reason::STREAM_CLOSED));
+                    resets.push(*stream);
+                } else {
+                    bytes.extend(frame(*kind, *stream, payload));
+                }
+            }
+            let mut frames = Outgoing::default();
+            bytes.chunks(cut).for_each(|piece| frames.follow(piece));
+            let due = resets.last().map(|stream| Refused {
+                count: resets.len() as u64,
+                stream: *stream,
+                reason: Reason::STREAM_CLOSED,
+            });
+            prop_assert_eq!(frames.take_refused(), due);
+        }
+    }
+}
