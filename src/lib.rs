@@ -32,7 +32,8 @@
 //!    write it, each at its own pace ([`sinks::writer`], [`sinks::file`]).
 //!
 //! On SIGHUP the configuration is read again ([`app::reload`]). What can change without a restart is one value that every
-//! core takes between two of its records, when it is woken for it; an output that is not in it any more writes what it
+//! core takes between two of its records, when it is woken for it: a new [`proxy::Proxy`] takes the place of the one before
+//! ([`listen::Switch`]), which goes on with the requests that it has; an output that is not in it any more writes what it
 //! has and ends by itself, and who writes to the same place goes on with its numbers ([`sinks::handover`]).
 //!
 //! # A person asks
