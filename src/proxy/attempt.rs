@@ -57,10 +57,11 @@ impl Trip<'_> {
         if server.is_http2() {
             return Box::pin(self.visit_http2(lease, head, body)).await;
         }
-        if let Some(connection) = server.reuse() {
+        if let Some(mut connection) = server.reuse() {
+            connection.occupy(lease);
             self.exchange.attempt(&server.address, true);
             let attempt = AttemptBody(body.cloned());
-            match self.send(connection.occupy(lease), &server.host, head, attempt).await {
+            match self.send(connection, &server.host, head, attempt).await {
                 Err(SendError::Upstream(error)) if error.is_stale() && self.is_repeatable(&head.method, body) => {}
                 result => {
                     self.report(&server, &result, true);
@@ -74,7 +75,10 @@ impl Trip<'_> {
         // Rare beside a reused connection, and large: boxed, so that every request's future need not hold it.
         let connected = Box::pin(server.connect(timeouts.connect, self.announced(), || self.exchange.securing())).await;
         let result = match connected {
-            Ok(connection) => self.send(connection.occupy(lease), &server.host, head, AttemptBody(body.cloned())).await,
+            Ok(mut connection) => {
+                connection.occupy(lease);
+                self.send(connection, &server.host, head, AttemptBody(body.cloned())).await
+            }
             Err(error) => Err(SendError::Upstream(error)),
         };
         self.report(&server, &result, false);

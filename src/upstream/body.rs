@@ -12,21 +12,21 @@ use super::receive::Http1Body;
 use super::tunnel::Tunnel;
 
 /// The body of a response, read from the server as it is asked for. Dropped before its end, the server is told that nobody
-/// wants the rest.
+/// wants the rest. Boxed, as it is handed on many times before it is read.
 pub enum ResponseBody {
     /// On a connection of its own.
-    Http1(Http1Body),
+    Http1(Box<Http1Body>),
     /// A stream among others.
     Http2(Box<Http2Body>),
     /// There is none: another protocol is spoken from here on.
-    Switched(Tunnel),
+    Switched(Box<Tunnel>),
 }
 
 impl ResponseBody {
     /// The connection, where it speaks another protocol now.
     pub fn into_tunnel(self) -> Option<Tunnel> {
         match self {
-            ResponseBody::Switched(tunnel) => Some(tunnel),
+            ResponseBody::Switched(tunnel) => Some(*tunnel),
             ResponseBody::Http1(_) | ResponseBody::Http2(_) => None,
         }
     }

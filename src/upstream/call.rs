@@ -308,7 +308,7 @@ where
         let (mut connection, mut sender) = (self.connection, self.sender);
         connection.deadline.clear();
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            return (head, ResponseBody::Switched(Tunnel::over(connection)));
+            return (head, ResponseBody::Switched(Box::new(Tunnel::over(connection))));
         }
         let request = match self.progress {
             // A server that answers without having asked for the body does not want it.
@@ -322,6 +322,6 @@ where
             Progress::Broken(_) => Request::Broken,
         };
         let body = Http1Body::new(connection, head.framing, head.keep_alive, self.timeouts.idle, request);
-        (head, ResponseBody::Http1(body))
+        (head, ResponseBody::Http1(Box::new(body)))
     }
 }

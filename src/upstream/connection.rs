@@ -62,9 +62,8 @@ impl Connection {
     }
 
     /// Carries a request from now on.
-    pub fn occupy(mut self, lease: Lease) -> Connection {
+    pub fn occupy(&mut self, lease: Lease) {
         self.lease = Some(lease);
-        self
     }
 
     /// Goes back to its server's pool.

@@ -178,7 +178,9 @@ fn switched<B>(answer: Response<RecvStream>, offer: Offer, open: Open<B>, seat: 
     headers.extend(accept.map(|accept| (header::SEC_WEBSOCKET_ACCEPT, accept)));
     let head = response_head(StatusCode::SWITCHING_PROTOCOLS, headers);
     match open {
-        Open::Sent(outgoing) => (head, ResponseBody::Switched(Tunnel::Http2(Stream::new(outgoing, incoming, seat)))),
+        Open::Sent(outgoing) => {
+            (head, ResponseBody::Switched(Box::new(Tunnel::Http2(Stream::new(outgoing, incoming, seat)))))
+        }
         // An offer has no body.
         Open::Body(_) | Open::Done => {
             (head, ResponseBody::Http2(Box::new(Http2Body::new(incoming, seat, Request::Sent, None, None))))
