@@ -344,7 +344,7 @@ impl<'a> Patience<'a> {
             (true, ..) => Waiting::Blocked,
             (_, true, _) => Waiting::Running,
             (_, _, true) => Waiting::Head,
-            _ if self.waiting == Waiting::FirstHead => Waiting::FirstHead,
+            _ if self.waiting == Waiting::FirstHead && !wire.has_begun() => Waiting::FirstHead,
             _ => Waiting::Idle,
         }
     }
