@@ -192,6 +192,17 @@ fn an_idle_connection_is_closed_without_a_record() {
 }
 
 #[test]
+fn a_connection_that_was_answered_at_once_is_idle_for_keep_alive() {
+    let upstream = Upstream::ok();
+    let proxy = Setup::before(&upstream).set("limits", "header_timeout = \"300ms\"\nkeep_alive = \"20s\"").start();
+    let mut client = Client::connect(proxy.addr());
+    client.exchange("OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n").ok();
+    client.patience(Duration::from_millis(900));
+    assert_eq!(client.rest(), (Vec::new(), Ended::Silent));
+    proxy.stop();
+}
+
+#[test]
 fn leaving_inside_the_head_is_no_request() {
     let upstream = Upstream::ok();
     let proxy = Setup::before(&upstream).start();

@@ -193,7 +193,7 @@ fn converse(client: &mut Client, case: &Case) -> Returned {
     let most = case.allowed.most_passed();
     let mut passed = 0;
     while passed < most || case.allowed.ends_refused() {
-        let answer = client.answer().last;
+        let answer = client.answer_to(if case.bytes.starts_with(b"HEAD ") { "HEAD" } else { "GET" }).last;
         match (&answer.ended, answer.status()) {
             (Ended::Complete, 200) => passed += 1,
             (Ended::Complete, status) => {
