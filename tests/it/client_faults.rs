@@ -1,6 +1,7 @@
 //! The client misbehaves or leaves: the record says so, in which phase, and nobody else is blamed.
 
 use std::sync::{Mutex, mpsc};
+use std::time::Duration;
 
 use crate::support::log::Record;
 use crate::support::{Client, Conn, Ended, PARALLEL, Setup, TestProxy, Upstream, in_parallel, request};
