@@ -177,7 +177,7 @@ def converse(client, case):
         if answer.ended == "whole":
             rest, end = client.rest()
             odd = f"after {answer.status} comes {rest[:60]!r} {end}" if rest or end.kind == "silent" else None
-            return passed, answer.status, odd
+            return passed + rest.count(b"HTTP/1.1 200 "), answer.status, odd
         if answer.ended in ("closed", "cut"):
             return passed, 0, None
         return passed, 0, f"the client reads {answer.ended} {answer.detail}"
