@@ -344,7 +344,7 @@ impl<'a> Patience<'a> {
             (true, ..) => Waiting::Blocked,
             (_, true, _) => Waiting::Running,
             (_, _, true) => Waiting::Head,
-            _ if self.waiting == Waiting::FirstHead => Waiting::FirstHead,
+            _ if self.waiting == Waiting::FirstHead && !wire.has_begun() => Waiting::FirstHead,
             _ => Waiting::Idle,
         }
     }
@@ -372,8 +372,9 @@ async fn close<H: Handler>(shared: &Shared<H>, client: &Connection, end: End) {
     let refusal = wire.gate().refusal().cloned().filter(|_| cut_head || end == End::Refused);
     if let Some(refusal) = &refusal {
         let answer = shared.handler.refused(&client.peer, refusal);
+        let answer = if refusal.is_of_head_request() { without_body(&answer) } else { &answer };
         if refusal.status.is_some() {
-            within(LINGER, write_all(wire, &answer)).await;
+            within(LINGER, write_all(wire, answer)).await;
         }
     }
     if wire.is_cut() {
@@ -391,6 +392,11 @@ async fn close<H: Handler>(shared: &Shared<H>, client: &Connection, end: End) {
         }
     })
     .await;
+}
+
+/// An answer up to its empty line.
+fn without_body(answer: &[u8]) -> &[u8] {
+    memchr::memmem::find(answer, b"\r\n\r\n").map_or(answer, |at| &answer[..at + 4])
 }
 
 async fn within(limit: Duration, work: impl Future<Output = ()>) {

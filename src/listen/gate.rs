@@ -13,6 +13,9 @@ use super::head::{self, Framing, HeadError, HeadLimits};
 /// Bytes of a refused head that the record shows.
 const EXCERPT: usize = 256;
 
+/// The reason of what is refused within a body.
+const CHUNKED: &str = "chunked_coding";
+
 /// Follows the requests of one connection.
 #[derive(Debug)]
 pub struct Gate {
@@ -49,6 +52,14 @@ pub struct Refusal {
     pub detail: String,
     /// The first bytes.
     pub excerpt: Vec<u8>,
+}
+
+impl Refusal {
+    /// What was refused is the head of a HEAD request: its answer has no body (RFC 9110 §9.3.2).
+    pub fn is_of_head_request(&self) -> bool {
+        let first = self.excerpt.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0);
+        self.reason != CHUNKED && self.excerpt[first..].starts_with(b"HEAD ")
+    }
 }
 
 impl Gate {
@@ -183,7 +194,7 @@ impl Gate {
                 }
                 Ok(Stretch::End) => 0,
                 Err(error) => {
-                    self.refused(400, "chunked_coding", error.to_string(), bytes);
+                    self.refused(400, CHUNKED, error.to_string(), bytes);
                     0
                 }
             },
@@ -287,6 +298,20 @@ mod tests {
         for piece in 1..all.len() + 1 {
             assert_eq!(pass(all.as_bytes(), piece), (POST.as_bytes().to_vec(), Some("framing_conflict")));
         }
+    }
+
+    #[test]
+    fn a_refusal_knows_whether_its_answer_may_have_a_body() {
+        let is_of_head = |bytes: &str| {
+            let mut gate = Gate::new(LIMITS);
+            gate.judge(bytes.as_bytes());
+            gate.refusal().expect("a refusal").is_of_head_request()
+        };
+        assert!(is_of_head("HEAD / HTTP/1.1\r\n\r\n"));
+        assert!(is_of_head("\r\nHEAD / HTTP/1.1\r\n\r\n"));
+        assert!(!is_of_head("GET / HTTP/1.1\r\n\r\n"));
+        assert!(!is_of_head("HEADS / HTTP/1.1\r\n\r\n"));
+        assert!(!is_of_head("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nHEAD \r\n"));
     }
 
     #[test]

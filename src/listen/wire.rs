@@ -202,6 +202,11 @@ impl Wire {
         Running { wire: Rc::clone(self), is_untaken: Cell::default(), is_pending: Cell::default() }
     }
 
+    /// A request has come, ever.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.get() > 0
+    }
+
     /// Whoever has to know when a request is over that does not run in his own task.
     pub(super) fn watch(&self, driver: Waker) {
         self.driver.replace(Some(driver));

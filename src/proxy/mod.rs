@@ -108,6 +108,8 @@ impl Proxy {
         headers.insert(self.exchanges.settings().request_id.header.clone(), exchange.id().to_header());
         if status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
+            // What comes behind a CONNECT may be meant for its far end: it is no request.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         secure::promise(&mut headers, client);
         exchange.answered(status, &headers);

@@ -1,6 +1,7 @@
 //! The client misbehaves or leaves: the record says so, in which phase, and nobody else is blamed.
 
 use std::sync::{Mutex, mpsc};
+use std::time::Duration;
 
 use crate::support::log::Record;
 use crate::support::{Client, Conn, Ended, PARALLEL, Setup, TestProxy, Upstream, in_parallel, request};
@@ -189,6 +190,17 @@ fn an_idle_connection_is_closed_without_a_record() {
     assert_eq!(client.rest(), (Vec::new(), Ended::Closed));
     let log = proxy.stop();
     assert_eq!((log.count("request_completed"), log.count("request_rejected")), (1, 0));
+}
+
+#[test]
+fn a_connection_that_was_answered_at_once_is_idle_for_keep_alive() {
+    let upstream = Upstream::ok();
+    let proxy = Setup::before(&upstream).set("limits", "header_timeout = \"300ms\"\nkeep_alive = \"20s\"").start();
+    let mut client = Client::connect(proxy.addr());
+    client.exchange("OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n").ok();
+    client.patience(Duration::from_millis(900));
+    assert_eq!(client.rest(), (Vec::new(), Ended::Silent));
+    proxy.stop();
 }
 
 #[test]

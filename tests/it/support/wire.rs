@@ -257,7 +257,14 @@ impl<S: Read> Reader<S> {
             self.at = 0;
         }
         let mut piece = [0; 16 * 1024];
-        match self.stream.read(&mut piece) {
+        let read = loop {
+            match self.stream.read(&mut piece) {
+                // A process that was stopped and goes on hears so from a socket with a deadline.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        match read {
             Ok(0) => Err(Ended::Closed),
             Ok(count) => {
                 self.buffer.extend_from_slice(&piece[..count]);
