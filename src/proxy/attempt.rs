@@ -16,11 +16,16 @@ use http::{HeaderMap, Method};
 use crate::net::proxy_protocol::Addresses;
 use crate::record::Phase;
 use crate::upstream::balance::hash;
+use crate::upstream::h2::Session;
 use crate::upstream::{Balance, Lease, NoServer, ResponseBody, ResponseHead, SendError, Server, Tried, UpstreamError};
 
 use super::body::RequestBody;
 use super::failure::{BodyError, Failure};
 use super::forward::Trip;
+
+/// Connections of HTTP/2 that one attempt tries at a server which gives them up or refuses more on them, unprocessed: others
+/// may have filled the new one, too.
+const MOST_SESSIONS: usize = 4;
 
 /// A body that attempts share.
 pub(super) type SharedBody = Rc<RefCell<RequestBody>>;
@@ -94,30 +99,42 @@ impl Trip<'_> {
     /// nothing about the next.
     async fn visit_http2(&self, mut lease: Lease, head: &mut Parts, body: Option<&SharedBody>) -> Answer {
         let server = Rc::clone(lease.server());
-        if let Some(session) = server.session() {
-            self.exchange.attempt(&server.address, true);
+        let mut left = MOST_SESSIONS;
+        loop {
+            left -= 1;
+            let (session, reused) = self.session(&server).await;
+            let session = match session {
+                Ok(session) => session,
+                Err(error) => {
+                    let result = Err(SendError::Upstream(error));
+                    self.report(&server, &result, reused);
+                    return result;
+                }
+            };
             match self.send_http2(session.seat(lease), &server.host, head, AttemptBody(body.cloned())).await {
-                Err(SendError::Upstream(error)) if self.may_go_on(&error, &head.method, body) => {}
+                Err(SendError::Upstream(error)) if left > 0 && self.may_go_on(&error, &head.method, body) => {}
                 result => {
-                    self.report(&server, &result, true);
+                    self.report(&server, &result, reused);
                     return result;
                 }
             }
+            session.retire();
             lease = Lease::renew(&server);
         }
-        self.exchange.attempt(&server.address, false);
-        let result = match server
-            .open_session(self.upstream.settings.timeouts.connect, || self.exchange.securing())
-            .await
-        {
-            Ok(session) => self.send_http2(session.seat(lease), &server.host, head, AttemptBody(body.cloned())).await,
-            Err(error) => Err(SendError::Upstream(error)),
-        };
-        self.report(&server, &result, false);
-        result
     }
 
-    /// Whether a request that failed on a connection that was there may be sent once more on a new one.
+    /// A connection that is there, which is told beside it, or a new one.
+    async fn session(&self, server: &Rc<Server>) -> (Result<Rc<Session>, UpstreamError>, bool) {
+        let session = server.session();
+        self.exchange.attempt(&server.address, session.is_some());
+        let limit = self.upstream.settings.timeouts.connect;
+        match session {
+            Some(session) => (Ok(session), true),
+            None => (server.open_session(limit, || self.exchange.securing()).await, false),
+        }
+    }
+
+    /// Whether a request that failed on one connection may be sent once more on another.
     fn may_go_on(&self, error: &UpstreamError, method: &Method, body: Option<&SharedBody>) -> bool {
         error.is_stale() && self.is_repeatable(method, body) || error.is_before_sending() && is_whole(body)
     }

@@ -74,8 +74,8 @@ impl Session {
         !self.is_over.get() && self.streams.get() < self.sender.current_max_send_streams()
     }
 
-    /// Nobody new is to use it: it does not answer.
-    pub(super) fn retire(&self) {
+    /// Nobody new is to use it: it does not answer, or takes no more.
+    pub fn retire(&self) {
         self.is_over.set(true);
     }
 
