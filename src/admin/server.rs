@@ -2,9 +2,9 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ pub struct Sources {
 pub struct Admin {
     address: SocketAddr,
     stop: watch::Sender<Stage>,
+    /// Disconnected when the thread has ended: threads cannot be joined for a time only.
+    ended: Receiver<()>,
     thread: JoinHandle<()>,
 }
 
@@ -83,12 +85,14 @@ pub fn start(socket: TcpListener, access: Arc<Access>, sources: Sources) -> io::
     // Connections take it over from their listener.
     socket2::SockRef::from(&socket).set_tcp_nodelay(true)?;
     let (stop, stages) = watch::channel(Stage::Open);
+    let (alive, ended) = sync_channel(0);
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
+        let _alive: SyncSender<()> = alive;
         if let Err(error) = run(socket, Router::new(access, sources), stages) {
             tracing::error!(target: "gatelog.proxy", %error, "the admin listener has ended");
         }
     })?;
-    Ok(Admin { address, stop, thread })
+    Ok(Admin { address, stop, ended, thread })
 }
 
 impl Admin {
@@ -100,44 +104,27 @@ impl Admin {
     /// Ends it, answers that are under way within a moment.
     pub fn stop(self) {
         self.stop.send_replace(Stage::Draining);
-        let since = crate::time::monotonic();
-        while !self.thread.is_finished() && since.elapsed() < LAST_WORDS {
-            std::thread::sleep(POLL);
-        }
+        // Nothing is ever sent: it is over, or it takes too long.
+        let _ = self.ended.recv_timeout(LAST_WORDS);
         self.stop.send_replace(Stage::Closed);
         // A panic there was told when it happened; there is nothing else to hear.
         let _ = self.thread.join();
     }
 }
 
-/// Threads cannot be joined for a time only; this often it is looked whether it has ended.
-const POLL: Duration = Duration::from_millis(1);
-
 fn run(socket: TcpListener, router: Router, stages: watch::Receiver<Stage>) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     runtime.block_on(serve(socket, router, stages))
 }
 
-async fn serve(socket: TcpListener, router: Router, mut stages: watch::Receiver<Stage>) -> io::Result<()> {
+async fn serve(socket: TcpListener, router: Router, stages: watch::Receiver<Stage>) -> io::Result<()> {
     let (drain, outbox) = (Rc::new(Drain::default()), Rc::new(Outbox::default()));
     let pages = Rc::new(Pages { router });
     let serving = Serving::new(pages, limits(), Rc::clone(&drain), Rc::clone(&outbox), Arc::default());
     let sending = Rc::clone(&outbox);
     tokio::task::spawn_local(async move { sending.run().await });
     let listener = Listener { socket: Socket::Tcp(socket), entrance: Entrance::default() };
-    let mut serving = pin!(Rc::new(serving).run(vec![listener]));
-    loop {
-        tokio::select! {
-            served = &mut serving => return served,
-            changed = stages.changed() => {
-                let stage = if changed.is_ok() { *stages.borrow_and_update() } else { Stage::Closed };
-                drain.advance(stage);
-                if stage == Stage::Closed {
-                    return Ok(());
-                }
-            }
-        }
-    }
+    drain.follow(stages, Rc::new(serving).run(vec![listener])).await
 }
 
 /// The pages as the listener calls them.

@@ -2,7 +2,6 @@
 //! [`Generation`] says.
 
 use std::io;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -106,7 +105,7 @@ impl Core {
         if let Some(beat) = self.beat {
             runtime.spawn_local(beat.go_on());
         }
-        let served = runtime.block_on(serve(serving.run(self.listeners), &drain, self.stages));
+        let served = runtime.block_on(drain.follow(self.stages, serving.run(self.listeners)));
         exchanges.shut_down();
         // Whatever still runs is let go here, and writes how it ended.
         drop(runtime);
@@ -123,27 +122,6 @@ impl Drop for Told {
     fn drop(&mut self) {
         // Nobody listens any more once the process is ending anyway.
         let _ = self.0.try_send(());
-    }
-}
-
-async fn serve(
-    serving: impl Future<Output = io::Result<()>>,
-    drain: &Drain,
-    mut stages: watch::Receiver<Stage>,
-) -> io::Result<()> {
-    let mut serving = pin!(serving);
-    loop {
-        tokio::select! {
-            served = &mut serving => return served,
-            changed = stages.changed() => {
-                // Nobody to say how far it is means that the process is going.
-                let stage = if changed.is_ok() { *stages.borrow_and_update() } else { Stage::Closed };
-                drain.advance(stage);
-                if stage == Stage::Closed {
-                    return Ok(());
-                }
-            }
-        }
     }
 }
 

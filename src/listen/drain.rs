@@ -1,8 +1,10 @@
 //! The end of a core's serving: first nothing new begins, then nothing goes on.
 
 use std::cell::Cell;
+use std::io;
+use std::pin::pin;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// How far the end has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -34,6 +36,28 @@ impl Drain {
         if stage > self.stage.get() {
             self.stage.set(stage);
             self.changed.notify_waiters();
+        }
+    }
+
+    /// Serves, going through the stages as they are told, until the serving has ended or is cut off.
+    pub async fn follow(
+        &self,
+        mut stages: watch::Receiver<Stage>,
+        serving: impl Future<Output = io::Result<()>>,
+    ) -> io::Result<()> {
+        let mut serving = pin!(serving);
+        loop {
+            tokio::select! {
+                served = &mut serving => return served,
+                changed = stages.changed() => {
+                    // Nobody to say how far it is means that the process is going.
+                    let stage = if changed.is_ok() { *stages.borrow_and_update() } else { Stage::Closed };
+                    self.advance(stage);
+                    if stage == Stage::Closed {
+                        return Ok(());
+                    }
+                }
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::pipeline::{Health, Losses, Port, Queue, Reason};
 
 /// A queue that was closed so long ago is written no further: what still waits is lost and told as such.
 pub const DRAIN: Duration = Duration::from_secs(30);
-/// The longest wait between two looks at whether the writer before has ended.
+/// How often it is looked whether the queue was closed, while the writer before has not ended.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What a writer leaves to the next one at its place.
@@ -146,16 +146,14 @@ pub fn lose_all(lost: &mut Vec<(Reason, u64)>, losses: &Losses) {
 impl Predecessor {
     /// Waits for what it leaves; `None` when that takes too long.
     fn wait(&self, queue: &Queue, drain: Duration) -> Option<Handover> {
-        let mut look = Duration::from_micros(100);
         loop {
-            match self.left.try_recv() {
+            match self.left.recv_timeout(LOOK) {
                 Ok(handover) => return Some(handover),
                 // One that has panicked leaves nothing.
-                Err(TryRecvError::Disconnected) => return Some(Handover::default()),
-                Err(TryRecvError::Empty) if queue.is_closed_since(drain) => return None,
-                Err(TryRecvError::Empty) => std::thread::sleep(look),
+                Err(RecvTimeoutError::Disconnected) => return Some(Handover::default()),
+                Err(RecvTimeoutError::Timeout) if queue.is_closed_since(drain) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
             }
-            look = (look * 2).min(LOOK);
         }
     }
 }
