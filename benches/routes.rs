@@ -15,20 +15,8 @@ const ROUTES: usize = 1_000;
 
 fn table(pattern: impl Fn(usize) -> Pattern) -> Table {
     let route = |index: usize| RouteSettings {
-        origin: index,
         name: Some(format!("route-{index}")),
-        pattern: pattern(index),
-        namespace: None,
-        nested: Vec::new(),
-        kwargs: Vec::new(),
-        methods: Vec::new(),
-        slow: None,
-        level: None,
-        start: None,
-        sample: None,
-        log: true,
-        upstream: None,
-        labels: Vec::new(),
+        ..RouteSettings::new(index, pattern(index))
     };
     let settings = Settings { converters: Vec::new(), routes: (0..ROUTES).map(route).collect() };
     Table::compile(&settings).0.expect("the table is valid")

@@ -6,7 +6,6 @@ use gatelog::record::{Outcome, Phase, Progress, Timing};
 pub(crate) fn progress() -> Progress<'static> {
     Progress {
         user_id: Some(b"184467"),
-        request_size: 0,
         status_code: Some(200),
         response_size: Some(18_234),
         response_content_type: Some(b"text/html; charset=utf-8"),
@@ -19,7 +18,6 @@ pub(crate) fn progress() -> Progress<'static> {
             receive: Some(1_167),
             ..Timing::default()
         },
-        server_timing: &[],
         outcome: Some(Outcome::Success),
         phase: Phase::Done,
         responder: Some("upstream"),
@@ -27,13 +25,6 @@ pub(crate) fn progress() -> Progress<'static> {
         upstream_address: Some("127.0.0.1:8000"),
         attempts: Some(1),
         reused_connection: Some(true),
-        exception_type: None,
-        exception_message: None,
-        response_excerpt: None,
-        slow: false,
-        in_flight: false,
-        sample_rate: None,
-        closed_by: None,
-        grpc_status: None,
+        ..Progress::default()
     }
 }

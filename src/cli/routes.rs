@@ -160,20 +160,12 @@ mod tests {
 
     fn table() -> Table {
         let route = |name: &str, pattern, methods: &[&str]| RouteSettings {
-            origin: 0,
             name: Some(name.into()),
-            pattern,
-            namespace: None,
-            nested: Vec::new(),
             kwargs: vec![("extra".into(), serde_json::json!(true))],
             methods: methods.iter().map(|method| method.to_string()).collect(),
             slow: Some(None),
-            level: None,
-            start: None,
-            sample: None,
-            log: true,
-            upstream: None,
             labels: vec![("team".into(), "a".into())],
+            ..RouteSettings::new(0, pattern)
         };
         let routes = vec![
             route("post", Pattern::Path("posts/<int:pk>/<title>".into()), &["POST", "PUT"]),

@@ -358,24 +358,13 @@ impl Books {
 mod tests {
     use super::*;
     use crate::metrics::Format;
+    use crate::routes::{Pattern, RouteSettings};
     use proptest::prelude::*;
 
     fn table(names: &[&str]) -> Table {
-        let route = |name: &&str| crate::routes::RouteSettings {
-            origin: 0,
+        let route = |name: &&str| RouteSettings {
             name: Some((*name).to_owned()),
-            pattern: crate::routes::Pattern::Path(format!("{}/", name.len())),
-            namespace: None,
-            nested: Vec::new(),
-            kwargs: Vec::new(),
-            methods: Vec::new(),
-            slow: None,
-            level: None,
-            start: None,
-            sample: None,
-            log: true,
-            upstream: None,
-            labels: Vec::new(),
+            ..RouteSettings::new(0, Pattern::Path(format!("{}/", name.len())))
         };
         let settings = crate::routes::Settings { converters: Vec::new(), routes: names.iter().map(route).collect() };
         Table::compile(&settings).0.expect("a table")

@@ -199,13 +199,10 @@ impl Given {
             status_code: self.number(0).map(|number| number as u16),
             response_size: self.number(3),
             response_content_type: self.text(6),
-            cache_hit: None,
             duration: self.numbers[4],
             timing: Timing { queue: self.number(5), wait: self.number(6), ..Timing::default() },
-            server_timing: &[],
             outcome: self.has(16, Outcome::ALL[self.numbers[7] as usize % Outcome::ALL.len()]),
             phase: Phase::ALL[self.level],
-            responder: None,
             upstream: self.word(10),
             upstream_address: self.word(11),
             attempts: self.number(8).map(|number| number as u32),
@@ -216,8 +213,7 @@ impl Given {
             slow: self.level > 2,
             in_flight: self.level == 4,
             sample_rate: self.has(14, [0.5, 1.0, f64::INFINITY][self.level % 3]),
-            closed_by: None,
-            grpc_status: None,
+            ..Progress::default()
         }
     }
 

@@ -53,8 +53,6 @@ fn facts() -> Facts<'static> {
 
 fn progress() -> Progress<'static> {
     Progress {
-        user_id: None,
-        request_size: 0,
         status_code: Some(502),
         response_size: Some(1234),
         response_content_type: Some(b"text/html; charset=utf-8"),
@@ -71,12 +69,9 @@ fn progress() -> Progress<'static> {
         reused_connection: Some(false),
         exception_type: Some(b"connection_terminated"),
         exception_message: Some(b"Connection reset by peer"),
-        response_excerpt: None,
         slow: true,
-        in_flight: false,
         sample_rate: Some(0.1),
-        closed_by: None,
-        grpc_status: None,
+        ..Progress::default()
     }
 }
 

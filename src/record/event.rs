@@ -267,9 +267,10 @@ impl Closer {
 }
 
 /// Where a request is, or where it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// The request is still being read and nothing was sent on.
+    #[default]
     ReadRequest,
     /// Waiting for a server.
     Queue,

@@ -148,7 +148,7 @@ pub struct Tls<'a> {
 }
 
 /// How a request goes on, or how it went.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Progress<'a> {
     /// Who it was, where only the response told.
     pub user_id: Option<&'a [u8]>,

@@ -5,22 +5,7 @@ use proptest::prelude::*;
 use crate::routes::{Pattern, RouteSettings, Settings, Severity, Table};
 
 fn route(origin: usize, pattern: Pattern) -> RouteSettings {
-    RouteSettings {
-        origin,
-        name: Some(format!("r{origin}")),
-        pattern,
-        namespace: None,
-        nested: Vec::new(),
-        kwargs: Vec::new(),
-        methods: Vec::new(),
-        slow: None,
-        level: None,
-        start: None,
-        sample: None,
-        log: true,
-        upstream: None,
-        labels: Vec::new(),
-    }
+    RouteSettings { name: Some(format!("r{origin}")), ..RouteSettings::new(origin, pattern) }
 }
 
 fn written(text: &str) -> Pattern {

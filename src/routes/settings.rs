@@ -83,6 +83,28 @@ pub struct RouteSettings {
     pub labels: Vec<(String, String)>,
 }
 
+impl RouteSettings {
+    /// A route of which nothing is written but its pattern.
+    pub fn new(origin: usize, pattern: Pattern) -> RouteSettings {
+        RouteSettings {
+            origin,
+            name: None,
+            pattern,
+            namespace: None,
+            nested: Vec::new(),
+            kwargs: Vec::new(),
+            methods: Vec::new(),
+            slow: None,
+            level: None,
+            start: None,
+            sample: None,
+            log: true,
+            upstream: None,
+            labels: Vec::new(),
+        }
+    }
+}
+
 /// `log.start`: whether and when a started record is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartMode {

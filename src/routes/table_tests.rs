@@ -9,22 +9,7 @@ use crate::record::{Level, Value};
 use crate::routes::{ConverterSettings, ConverterType, Pattern, Problem, RouteSettings, Settings, Severity};
 
 fn route(name: &str, pattern: Pattern) -> RouteSettings {
-    RouteSettings {
-        origin: name.bytes().map(usize::from).sum(),
-        name: Some(name.into()),
-        pattern,
-        namespace: None,
-        nested: Vec::new(),
-        kwargs: Vec::new(),
-        methods: Vec::new(),
-        slow: None,
-        level: None,
-        start: None,
-        sample: None,
-        log: true,
-        upstream: None,
-        labels: Vec::new(),
-    }
+    RouteSettings { name: Some(name.into()), ..RouteSettings::new(name.bytes().map(usize::from).sum(), pattern) }
 }
 
 fn path(name: &str, pattern: &str) -> RouteSettings {

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
-use crate::support::{Client, DEADLINE, PARALLEL, Setup, TestProxy, Upstream, get, in_parallel, request};
+use crate::support::{Client, PARALLEL, Setup, TestProxy, Upstream, get, in_parallel, request, until, verified};
 
 /// A proxy whose log goes to stdout and, with these keys more, to a file.
 fn proxy(upstream: &Upstream, path: &Path, keys: &str) -> TestProxy {
@@ -30,23 +29,6 @@ fn files(path: &Path) -> Vec<PathBuf> {
     files.sort();
     files.push(path.to_owned());
     files
-}
-
-/// What `gatelog verify` says about files as one log, which has to be without a fault.
-fn verified(files: &[PathBuf], options: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_gatelog")).arg("verify").args(options).args(files).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    said
-}
-
-/// Waits for something to become so on the disk.
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what} does not come");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::log::{Log, Record};
-use crate::support::{Client, PARALLEL, Setup, Upstream, in_parallel, request};
+use crate::support::{Client, PARALLEL, Setup, Upstream, in_parallel, request, verified};
 
 /// Answers 500 where the path says so.
 fn app() -> Upstream {
@@ -35,11 +35,6 @@ fn load(addr: std::net::SocketAddr, each: usize) {
 
 fn read(path: &Path) -> Log {
     Log(std::fs::read_to_string(path).unwrap().lines().map(Record::parse).collect())
-}
-
-fn verify(path: &Path) {
-    let output = Command::new(env!("CARGO_BIN_EXE_gatelog")).arg("verify").arg(path).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 /// What a record is, whatever number an output gave it.
@@ -78,7 +73,7 @@ fn a_stuck_output_and_a_full_one_touch_neither_requests_nor_healthy_outputs() {
     assert!(child.wait().unwrap().success());
 
     let all = read(&path("all.jsonl"));
-    verify(&path("all.jsonl"));
+    verified(&[path("all.jsonl")], &[]);
     assert_eq!(all.count("request_completed"), 300 * PARALLEL);
     assert_eq!(all.count("log_loss"), 0);
     let unread = Log(unread.lines().map(Record::parse).collect());
@@ -102,7 +97,7 @@ fn assert_is_the_part(path: &Path, all: &Log, is_meant: &dyn Fn(&Record) -> bool
     assert_eq!(part.0.iter().map(key).collect::<BTreeSet<_>>(), meant);
     let numbers: Vec<u64> = part.0.iter().map(|record| record.number("seq")).collect();
     assert_eq!(numbers, (1..=meant.len() as u64).collect::<Vec<_>>());
-    verify(path);
+    verified(&[path.to_owned()], &[]);
 }
 
 #[test]

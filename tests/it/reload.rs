@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::collector::{Misbehaved, ndjson};
 use crate::support::log::{Log, Record};
-use crate::support::{Client, DEADLINE, PARALLEL, Setup, TestProxy, Upstream, get, in_parallel, request};
+use crate::support::{Client, PARALLEL, Setup, TestProxy, Upstream, get, in_parallel, request, until, verified};
 
 /// Outputs over a network.
 mod network;
@@ -75,21 +75,6 @@ fn file(name: &str, keys: &str) -> String {
 
 fn read(path: &Path) -> Vec<Record> {
     std::fs::read_to_string(path).unwrap().lines().map(Record::parse).collect()
-}
-
-fn verify(path: &Path) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_gatelog")).arg("verify").arg(path).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{}: {said}", path.display());
-    said
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what} does not come");
-        std::thread::yield_now();
-    }
 }
 
 /// The names in a list of a record.
@@ -170,7 +155,7 @@ fn fifty_reloads_under_load_lose_and_double_no_record_and_fail_no_request() {
         }
     });
     let [constant, changing, even, odd, x, y] = kept.map(|(path, _)| {
-        let said = verify(&path);
+        let said = verified(std::slice::from_ref(&path), &[]);
         let losses: Vec<_> = read(&path).into_iter().filter(|record| record.event() == "log_loss").collect();
         assert!(losses.is_empty(), "{}: {said}{losses:#?}", path.display());
         of_requests(&read(&path))
@@ -297,12 +282,12 @@ fn an_output_that_hangs_holds_neither_the_reload_that_takes_it_out_nor_requests(
     kill("TERM");
     stdout.read_to_string(&mut raw).unwrap();
     assert!(child.wait().unwrap().success());
-    verify(&seen_path);
+    verified(std::slice::from_ref(&seen_path), &[]);
     let seen = Log(read(&seen_path));
     assert_eq!((seen.count("request_completed"), seen.count("log_loss")), (4 * 100 * PARALLEL, 0));
     let stdout_path = setup.dir().join("stdout.jsonl");
     std::fs::write(&stdout_path, &raw).unwrap();
-    verify(&stdout_path);
+    verified(&[stdout_path], &[]);
     let stdout: Vec<_> = raw.lines().map(Record::parse).collect();
     let of = |name: &str| stdout.iter().filter(|record| record.text("request_id").starts_with(name)).count();
     assert_eq!((of("before-"), of("after-0-"), of("after-1-"), of("after-2-")), (1600, 0, 1600, 0));
@@ -329,7 +314,7 @@ fn an_output_that_is_the_same_keeps_its_numbers_and_one_that_comes_back_goes_on(
     reloading.proxy.signal("TERM");
     reloading.proxy.wait_keeping(|| {
         for path in [&a, &b] {
-            verify(path);
+            verified(std::slice::from_ref(path), &[]);
             texts.insert(path.clone(), read(path));
         }
     });

@@ -4,9 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::record::json::{self, Encoder, Renamed};
-use crate::record::{
-    self, Body, Event, Facts, Head, Level, Loss, Outcome, Phase, Progress, Record, Schema, Timing, Value,
-};
+use crate::record::{self, Body, Event, Facts, Head, Level, Loss, Outcome, Phase, Progress, Record, Schema, Value};
 
 mod stories;
 
@@ -89,32 +87,7 @@ impl Log {
 }
 
 fn progress() -> Progress<'static> {
-    Progress {
-        user_id: None,
-        request_size: 0,
-        status_code: Some(200),
-        response_size: Some(0),
-        response_content_type: None,
-        cache_hit: None,
-        duration: 1,
-        timing: Timing::default(),
-        server_timing: &[],
-        outcome: None,
-        phase: Phase::Done,
-        responder: None,
-        upstream: None,
-        upstream_address: None,
-        attempts: None,
-        reused_connection: None,
-        exception_type: None,
-        exception_message: None,
-        response_excerpt: None,
-        slow: false,
-        in_flight: false,
-        sample_rate: None,
-        closed_by: None,
-        grpc_status: None,
-    }
+    Progress { status_code: Some(200), response_size: Some(0), duration: 1, phase: Phase::Done, ..Progress::default() }
 }
 
 /// What is found in these bytes as one file.

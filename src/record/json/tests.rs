@@ -107,8 +107,6 @@ fn plain() -> Facts<'static> {
 
 fn done() -> Progress<'static> {
     Progress {
-        user_id: None,
-        request_size: 0,
         status_code: Some(200),
         response_size: Some(1234),
         response_content_type: Some(b"text/html"),
@@ -129,14 +127,7 @@ fn done() -> Progress<'static> {
         upstream_address: Some("127.0.0.1:8000"),
         attempts: Some(1),
         reused_connection: Some(true),
-        exception_type: None,
-        exception_message: None,
-        response_excerpt: None,
-        slow: false,
-        in_flight: false,
-        sample_rate: None,
-        closed_by: None,
-        grpc_status: None,
+        ..Progress::default()
     }
 }
 

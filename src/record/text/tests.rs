@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::{Phase, Timing};
+use crate::record::Phase;
 
 fn head(event: Event, level: Level) -> Head<'static> {
     Head { timestamp: 1_795_345_356_000_123, level, event, message: event.message(), logger: "gatelog.request" }
@@ -23,30 +23,12 @@ fn facts() -> Facts<'static> {
 
 fn progress() -> Progress<'static> {
     Progress {
-        user_id: None,
-        request_size: 0,
         status_code: Some(200),
         response_size: Some(1234),
-        response_content_type: None,
-        cache_hit: None,
         duration: 53_210,
-        timing: Timing::default(),
-        server_timing: &[],
         outcome: Some(Outcome::Success),
         phase: Phase::Done,
-        responder: None,
-        upstream: None,
-        upstream_address: None,
-        attempts: None,
-        reused_connection: None,
-        exception_type: None,
-        exception_message: None,
-        response_excerpt: None,
-        slow: false,
-        in_flight: false,
-        sample_rate: None,
-        closed_by: None,
-        grpc_status: None,
+        ..Progress::default()
     }
 }
 

@@ -64,27 +64,19 @@ fn close(open: &mut Vec<RouteSettings>, settings: &mut Settings) {
 fn route(origin: usize, kind: &str, methods: &str, pattern: &str) -> RouteSettings {
     let pattern = pattern.to_owned();
     let methods = methods.split(',').filter(|method| *method != "*" && !method.is_empty());
+    let pattern = match kind {
+        "p" => Pattern::Path(pattern),
+        "r" => Pattern::Regex(pattern),
+        "P" => Pattern::Prefix(pattern),
+        _ => Pattern::RegexPrefix(pattern),
+    };
     RouteSettings {
-        origin,
         name: matches!(kind, "p" | "r").then(|| format!("r{origin}")),
         namespace: matches!(kind, "P" | "R").then(|| format!("n{origin}")),
         // Extra arguments on some, so that they meet the captured ones.
         kwargs: if origin % 3 == 2 { vec![("a".to_owned(), "extra".into())] } else { Vec::new() },
         methods: methods.map(str::to_owned).collect(),
-        pattern: match kind {
-            "p" => Pattern::Path(pattern),
-            "r" => Pattern::Regex(pattern),
-            "P" => Pattern::Prefix(pattern),
-            _ => Pattern::RegexPrefix(pattern),
-        },
-        nested: Vec::new(),
-        slow: None,
-        level: None,
-        start: None,
-        sample: None,
-        log: true,
-        upstream: None,
-        labels: Vec::new(),
+        ..RouteSettings::new(origin, pattern)
     }
 }
 

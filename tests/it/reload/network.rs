@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{LONGEST_LOAD, Reloading, names, until, verify};
+use super::{LONGEST_LOAD, Reloading, names};
 use crate::support::collector::{Accepted, Misbehaved, lines, ndjson, told_as_lost};
-use crate::support::{Client, PARALLEL, Upstream, in_parallel, otlp, request, syslog};
+use crate::support::{Client, PARALLEL, Upstream, in_parallel, otlp, request, syslog, until, verified};
 
 const RELOADS: usize = 12;
 /// What the load is bounded by: each request makes ten records on the way to receivers.
@@ -224,6 +224,6 @@ fn check_whole(receiver: &Receiver, asked: &BTreeSet<Key>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("whole.jsonl");
     std::fs::write(&path, stream.iter().map(|record| format!("{record}\n")).collect::<String>()).unwrap();
-    let said = verify(&path);
+    let said = verified(&[path], &[]);
     assert!(said.contains("lost and told"), "{said}");
 }

@@ -18,7 +18,9 @@ pub(crate) mod tls;
 pub(crate) mod upstream;
 pub(crate) mod wire;
 
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 pub(crate) use client::{Answer, Client, get, request};
 pub(crate) use fault::Fault;
@@ -45,4 +47,21 @@ pub(crate) fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Syn
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     })
+}
+
+/// Waits for something to become so.
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what} does not come");
+        std::thread::yield_now();
+    }
+}
+
+/// What `gatelog verify` says of these logs, in which it has to find nothing.
+pub(crate) fn verified(files: &[PathBuf], options: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_gatelog")).arg("verify").args(options).args(files).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{files:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    said
 }
