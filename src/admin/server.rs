@@ -123,8 +123,10 @@ async fn serve(socket: TcpListener, router: Router, stages: watch::Receiver<Stag
     let serving = Serving::new(pages, limits(), Rc::clone(&drain), Rc::clone(&outbox), Arc::default());
     let sending = Rc::clone(&outbox);
     tokio::task::spawn_local(async move { sending.run().await });
-    let listener = Listener { socket: Socket::Tcp(socket), entrance: Entrance::default() };
-    drain.follow(stages, Rc::new(serving).run(vec![listener])).await
+    let serving = Rc::new(serving);
+    let listener = Listener::new(0, Entrance::default(), vec![vec![Socket::Tcp(socket)]]);
+    serving.follow(&[Arc::new(listener)], 0)?;
+    drain.follow(stages, serving.run()).await
 }
 
 /// The pages as the listener calls them.

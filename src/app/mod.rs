@@ -5,6 +5,7 @@ mod certificates;
 mod core;
 pub mod diagnostics;
 mod difference;
+mod listeners;
 pub mod operate;
 pub mod preflight;
 pub mod reload;
@@ -26,24 +27,22 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{self, Access, Admin, ReloadRequest};
 use crate::config::Config;
-use crate::exchange::{self, Tally};
+use crate::exchange::Tally;
 use crate::listen::{Crowd, Stage};
 use crate::net::server_tls::ServerTlsError;
 use crate::net::tls::TlsFileError;
-use crate::net::unix_socket::SocketFile;
 use crate::pipeline::announce::Announcer;
 use crate::pipeline::{Format, HttpBody, OutputKind, OutputSettings, Stamp};
 use crate::record::{Event, Level, Value};
 use crate::sinks::{self, Outputs};
 use crate::upstream::{self, Clusters};
 
-use self::certificates::Watch;
 use self::core::Core;
+use self::listeners::Listeners;
 use self::operate::{Socket, View};
 use self::preflight::Ready;
 pub use self::reload::{Control, Reloaded};
 use self::service::Service;
-use self::sockets::Bound;
 use self::systemd::{Beats, Watchdog};
 
 /// How long the outputs may take to write what waits once everything else has ended.
@@ -79,28 +78,13 @@ pub enum StartError {
 
 /// A proxy that serves.
 pub struct App {
-    addresses: Vec<(SocketAddr, bool)>,
     cores: Vec<JoinHandle<io::Result<()>>>,
     ended: mpsc::Receiver<()>,
     stage: watch::Sender<Stage>,
     control: Arc<Control>,
-    /// What requests left behind beside their records.
-    tally: Arc<Tally>,
     admin: Option<Admin>,
     /// Reloads that the admin listener is asked for.
     reloads: Option<mpsc::Receiver<ReloadRequest>>,
-    edges: Edges,
-    grace: Duration,
-}
-
-/// What belongs to the listeners as a whole, beside their cores.
-struct Edges {
-    /// Where it listens, as it is told.
-    urls: Vec<String>,
-    /// Looks after certificates until it is dropped.
-    watch: Option<Watch>,
-    /// Unix sockets, removed when they are dropped.
-    files: Vec<SocketFile>,
     /// The service manager's watchdog, and what quiets it.
     watched: Option<(Watchdog, Beats)>,
 }
@@ -124,54 +108,46 @@ impl App {
     pub fn start(ready: Ready) -> Result<App, StartError> {
         let Ready { config, table } = ready;
         let config = &config;
-        let bound = Bound::all(config, worker_count(config))?;
+        let workers = worker_count(config);
+        let listeners = Listeners::default().follow(config, workers)?;
+        let urls = listeners.urls();
         let service = Arc::new(Service::new(config, table)?);
-        let exchange::Shared { tally, traffic, .. } = &service.exchange;
-        let (tally, traffic) = (Arc::clone(tally), Arc::clone(traffic));
-        let control = Arc::new(start_outputs(config, &service)?);
+        let traffic = Arc::clone(&service.exchange.traffic);
+        let control = Arc::new(start_outputs(config, (&service, listeners, workers))?);
         let crowd = Arc::new(Crowd::default());
         let (stage, stages) = watch::channel(Stage::Open);
         let (end, ended) = mpsc::channel(1);
         let socket = Socket::bind(&config.admin);
-        announce_start(control.announcer(), config, &bound, socket.url());
+        announce_start(control.announcer(), config, (&urls, workers), socket.url());
         socket.tell(control.announcer());
         control.supervise().map_err(StartError::System)?;
-        let watched =
-            Watchdog::from_environment().map(|watchdog| (watchdog, Beats::new(bound.per_core.len(), &watchdog)));
-        let Bound { addresses, urls, per_core, tls, files } = bound;
-        let (lines, ends): (Vec<_>, Vec<_>) = per_core.iter().map(|_| admin::cores::line()).unzip();
-        let cores = per_core.into_iter().zip(ends).enumerate().map(|(index, (listeners, line))| {
+        let watched = Watchdog::from_environment().map(|watchdog| (watchdog, Beats::new(workers, &watchdog)));
+        control.watch().map_err(StartError::System)?;
+        let (lines, ends): (Vec<_>, Vec<_>) = (0..workers).map(|_| admin::cores::line()).unzip();
+        let cores = ends.into_iter().enumerate().map(|(index, line)| {
             let (stages, generations) = (stages.clone(), control.generations());
             let (crowd, ended) = (Arc::clone(&crowd), end.clone());
             let beat = watched.as_ref().map(|(_, beats)| beats.of(index));
-            let core = Core { crowd, listeners, stages, generations, line, ended, beat };
-            core.spawn(index).map_err(StartError::System)
+            let core = Core { index, crowd, stages, generations, line, ended, beat };
+            core.spawn().map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
         let view = View {
             control: &control,
             traffic: &traffic,
             upstreams: control.upstreams(),
-            tally: &tally,
             crowd: &crowd,
-            tls: &tls,
+            tls: control.tls().clone(),
             cores: lines,
             stages,
         };
         let (admin, reloads) = operate::start(socket, view).map_err(StartError::System)?;
-        let edges = Edges { urls, watch: Watch::start(tls).map_err(StartError::System)?, files, watched };
-        let grace = config.shutdown_grace;
-        Ok(App { addresses, cores, ended, stage, control, tally, admin, reloads, edges, grace })
+        Ok(App { cores, ended, stage, control, admin, reloads, watched })
     }
 
     /// Where it listens, and whether TLS is spoken there.
-    pub fn addresses(&self) -> &[(SocketAddr, bool)] {
-        &self.addresses
-    }
-
-    /// What a service manager shows of it.
-    pub fn status(&self) -> String {
-        format!("listening on {}", self.edges.urls.join(", "))
+    pub fn addresses(&self) -> Vec<(SocketAddr, bool)> {
+        self.control.addresses()
     }
 
     /// Says something about gatelog itself, through all outputs.
@@ -195,8 +171,8 @@ impl App {
     }
 
     /// What is counted beside the records: requests that sampling left out, fields that business events lacked.
-    pub fn tally(&self) -> &Arc<Tally> {
-        &self.tally
+    pub fn tally(&self) -> Arc<Tally> {
+        self.control.tally()
     }
 
     /// The upstreams as they are now, each with its servers and what is counted about them.
@@ -207,12 +183,11 @@ impl App {
     /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
     /// `shutdown_grace` or until `hurry` is done, then what still runs is cut off; each of them has its record.
     pub async fn serve(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Ending {
-        let account = account::Account { tally: &self.tally, announcer: self.control.announcer() };
         let failed = tokio::select! {
             () = stop => false,
             _ = self.ended.recv() => true,
-            () = account.tell_often() => false,
-            () = systemd::keep_alive(self.edges.watched.as_ref(), Stage::Open) => false,
+            () = account::tell_often(&self.control) => false,
+            () = systemd::keep_alive(self.watched.as_ref(), Stage::Open) => false,
         };
         systemd::stopping();
         self.control.close();
@@ -221,9 +196,9 @@ impl App {
         let drained = tokio::select! {
             biased;
             () = all_ended(&mut self.ended, self.cores.len() - usize::from(failed)) => true,
-            () = tokio::time::sleep(self.grace) => false,
+            () = tokio::time::sleep(self.control.grace()) => false,
             () = hurry => false,
-            () = systemd::keep_alive(self.edges.watched.as_ref(), Stage::Draining) => false,
+            () = systemd::keep_alive(self.watched.as_ref(), Stage::Draining) => false,
         };
         self.stage.send_replace(Stage::Closed);
         let ending = match (failed, drained) {
@@ -241,8 +216,8 @@ impl App {
             failed |= !matches!(core.join(), Ok(Ok(())));
         }
         self.control.look_away();
-        drop((self.edges.watch, self.edges.files));
-        account::Account { tally: &self.tally, announcer: self.control.announcer() }.tell();
+        self.control.leave_listeners();
+        account::tell(&self.control.tally(), self.control.announcer());
         announce_stop(self.control.announcer(), "stopped");
         self.control.finish(crate::time::monotonic() + LAST_WORDS);
         if let Some(admin) = self.admin.take() {
@@ -270,11 +245,11 @@ fn worker_count(config: &Config) -> usize {
 }
 
 /// The outputs, and the way to each of them.
-fn start_outputs(config: &Config, service: &Arc<Service>) -> Result<Control, StartError> {
+fn start_outputs(config: &Config, served: (&Arc<Service>, Listeners, usize)) -> Result<Control, StartError> {
     let access = Arc::new(Access::new(&config.admin).map_err(StartError::System)?);
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
     let outputs = Outputs::start(&settled(&config.pipeline.outputs), &stamp)?;
-    Ok(Control::new(config.clone(), outputs, stamp, access, service))
+    Ok(Control::new(config.clone(), outputs, stamp, access, served))
 }
 
 /// Outputs whose formats are what `Auto` stands for where they are.
@@ -303,12 +278,12 @@ fn system_error(what: &str) -> StartError {
     StartError::System(io::Error::other(what))
 }
 
-fn announce_start(announcer: &Announcer, config: &Config, listeners: &Bound, admin: Option<String>) {
-    let listen: Vec<&str> = listeners.urls.iter().map(String::as_str).collect();
+fn announce_start(announcer: &Announcer, config: &Config, (urls, workers): (&[String], usize), admin: Option<String>) {
+    let listen: Vec<&str> = urls.iter().map(String::as_str).collect();
     let mut fields = vec![
         ("version", Value::Text(env!("CARGO_PKG_VERSION").as_bytes())),
         ("listen", Value::List(&listen)),
-        ("workers", Value::Unsigned(listeners.per_core.len() as u64)),
+        ("workers", Value::Unsigned(workers as u64)),
         ("upstreams", Value::Unsigned(config.upstreams.len() as u64)),
         ("pid", Value::Unsigned(u64::from(std::process::id()))),
     ];

@@ -9,17 +9,17 @@ use tokio::sync::{mpsc, watch};
 pub use crate::admin::ReloadRequest;
 use crate::admin::{self, Admin, CoreLine, ReloadOutcome, ReloadProblem, ReloadReport, Sources};
 use crate::config::{Problem, Severity};
-use crate::exchange::{Tally, Traffic};
+use crate::exchange::Traffic;
 use crate::listen::{Crowd, Stage};
 use crate::metrics::Collect;
-use crate::net::ServerTls;
 use crate::pipeline::Announcer;
 use crate::pipeline::announce::PROXY_LOGGER;
 use crate::record::{Body, Event, Head, Level, Record, Value};
 use crate::time;
 use crate::upstream::Clusters;
 
-use super::shown::{Certificates, Connections, Process, Unwritten};
+use super::listeners::SpokenTls;
+use super::shown::{Certificates, Connections, Process};
 use super::{Control, Reloaded};
 
 /// Reloads that may wait for their turn.
@@ -61,9 +61,8 @@ pub(super) struct View<'a> {
     pub(super) control: &'a Arc<Control>,
     pub(super) traffic: &'a Arc<Traffic>,
     pub(super) upstreams: &'a Clusters,
-    pub(super) tally: &'a Arc<Tally>,
     pub(super) crowd: &'a Arc<Crowd>,
-    pub(super) tls: &'a [Arc<ServerTls>],
+    pub(super) tls: SpokenTls,
     pub(super) cores: Vec<CoreLine>,
     pub(super) stages: watch::Receiver<Stage>,
 }
@@ -82,10 +81,9 @@ pub(super) fn start(
     let collectors: Vec<Arc<dyn Collect>> = vec![
         Arc::new(process),
         Arc::new(Connections(Arc::clone(view.crowd))),
-        Arc::new(Certificates(view.tls.to_vec())),
+        Arc::new(Certificates(view.tls)),
         Arc::clone(view.traffic) as Arc<dyn Collect>,
         Arc::new(view.upstreams.clone()),
-        Arc::new(Unwritten(Arc::clone(view.tally))),
         Arc::clone(view.control) as Arc<dyn Collect>,
     ];
     let upstreams = view.upstreams.clone();

@@ -47,12 +47,12 @@ pub fn serve(ready: Ready, read: Option<Arc<Read>>, started: impl FnOnce(&App)) 
         let mut app = App::start(ready)?;
         tokio::spawn(reopen(reopens, Arc::clone(app.control())));
         diagnostics::install(Arc::clone(app.announcer()));
-        let status = app.status();
+        let status = app.control().status();
         let asked = app.take_reload_requests();
         match reloads {
             Some((signals, read)) => {
                 let (wishes, control) = (Wishes { signals, asked }, Arc::clone(app.control()));
-                drop(tokio::spawn(reload(wishes, read, control, status.clone())));
+                drop(tokio::spawn(reload(wishes, read, control)));
             }
             // Whoever asks is told that there is nothing to read again.
             None => drop(asked),
@@ -77,7 +77,7 @@ async fn reopen(mut requests: Requests, control: Arc<Control>) {
 }
 
 /// Reads the configuration again whenever it is asked for, one time after the other.
-async fn reload(mut wishes: Wishes, read: Arc<Read>, control: Arc<Control>, status: String) {
+async fn reload(mut wishes: Wishes, read: Arc<Read>, control: Arc<Control>) {
     loop {
         let asked = wishes.next().await;
         systemd::reloading();
@@ -85,7 +85,7 @@ async fn reload(mut wishes: Wishes, read: Arc<Read>, control: Arc<Control>, stat
         let reloaded = control.reload(ready, &problems).await;
         // Once the end has begun, it stays told.
         if reloaded != Reloaded::Ignored {
-            systemd::ready(&status);
+            systemd::ready(&control.status());
         }
         if let Some(asked) = asked {
             asked.answer(report(&control, reloaded, &problems));
