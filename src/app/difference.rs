@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_the_next_start_is_named() {
-        let socket = "[[listen]]\naddress = \"unix:a.sock\"\n";
+        let socket = "[[listen]]\naddress = \"unix:/a.sock\"\n";
         let access = format!("workers = 3\n{socket}mode = \"0660\"\ngroup = \"root\"");
         assert_eq!(later(socket, &access), ["workers", "listen.mode", "listen.group"]);
         assert!(now(socket, &access).is_empty() && later("", &access) == ["workers"]);
