@@ -5,6 +5,7 @@ mod certificates;
 mod core;
 pub mod diagnostics;
 mod difference;
+pub mod handover;
 pub mod operate;
 pub mod preflight;
 pub mod reload;
@@ -34,11 +35,12 @@ use crate::net::unix_socket::SocketFile;
 use crate::pipeline::announce::Announcer;
 use crate::pipeline::{Format, HttpBody, OutputKind, OutputSettings, Stamp};
 use crate::record::{Event, Level, Value};
-use crate::sinks::{self, Outputs};
+use crate::sinks::{self, Neighbour, Outputs};
 use crate::upstream::{self, Clusters};
 
 use self::certificates::Watch;
 use self::core::Core;
+use self::handover::{Estate, Handed, Handover, Image, Successor};
 use self::operate::{Socket, View};
 use self::preflight::Ready;
 pub use self::reload::{Control, Reloaded};
@@ -90,6 +92,8 @@ pub struct App {
     /// Reloads that the admin listener is asked for.
     reloads: Option<mpsc::Receiver<ReloadRequest>>,
     edges: Edges,
+    /// What another process may go on with.
+    estate: Arc<Estate>,
     grace: Duration,
 }
 
@@ -105,6 +109,24 @@ struct Edges {
     watched: Option<(Watchdog, Beats)>,
 }
 
+/// Why it is to end.
+#[derive(Debug)]
+pub enum Stop {
+    /// It is told to.
+    Asked,
+    /// Another process serves in its place.
+    HandedOver(Successor),
+}
+
+impl Stop {
+    fn successor(&self) -> Option<&Successor> {
+        match self {
+            Stop::Asked => None,
+            Stop::HandedOver(successor) => Some(successor),
+        }
+    }
+}
+
 /// How a proxy ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -117,28 +139,31 @@ pub enum Ending {
 }
 
 impl App {
-    /// Starts serving. Everything that can fail fails before the first connection is accepted.
+    /// Starts serving, with the sockets of the process before where there is one. Everything that can fail fails before the
+    /// first connection is accepted.
     ///
     /// # Errors
     /// What is in the way.
-    pub fn start(ready: Ready) -> Result<App, StartError> {
+    pub fn start(ready: Ready, handed: Option<&Handed>) -> Result<App, StartError> {
         let Ready { config, table } = ready;
         let config = &config;
-        let bound = Bound::all(config, worker_count(config))?;
+        let none = Estate::default();
+        let estate = handed.map_or(&none, Handed::estate);
+        let bound = Bound::all(config, worker_count(config), estate)?;
         let service = Arc::new(Service::new(config, table)?);
         let exchange::Shared { tally, traffic, .. } = &service.exchange;
         let (tally, traffic) = (Arc::clone(tally), Arc::clone(traffic));
-        let control = Arc::new(start_outputs(config, &service)?);
+        let control = Arc::new(start_outputs(config, &service, handed.is_some())?);
         let crowd = Arc::new(Crowd::default());
         let (stage, stages) = watch::channel(Stage::Open);
         let (end, ended) = mpsc::channel(1);
-        let socket = Socket::bind(&config.admin);
-        announce_start(control.announcer(), config, &bound, socket.url());
+        let socket = Socket::bind(&config.admin, estate, &bound.estate);
+        announce_start(control.announcer(), config, &bound, socket.url(), handed.map(Handed::from));
         socket.tell(control.announcer());
         control.supervise().map_err(StartError::System)?;
         let watched =
             Watchdog::from_environment().map(|watchdog| (watchdog, Beats::new(bound.per_core.len(), &watchdog)));
-        let Bound { addresses, urls, per_core, tls, files } = bound;
+        let Bound { addresses, urls, per_core, tls, files, estate } = bound;
         let (lines, ends): (Vec<_>, Vec<_>) = per_core.iter().map(|_| admin::cores::line()).unzip();
         let cores = per_core.into_iter().zip(ends).enumerate().map(|(index, (listeners, line))| {
             let (stages, generations) = (stages.clone(), control.generations());
@@ -161,7 +186,8 @@ impl App {
         let (admin, reloads) = operate::start(socket, view).map_err(StartError::System)?;
         let edges = Edges { urls, watch: Watch::start(tls).map_err(StartError::System)?, files, watched };
         let grace = config.shutdown_grace;
-        Ok(App { addresses, cores, ended, stage, control, tally, admin, reloads, edges, grace })
+        let estate = Arc::new(estate);
+        Ok(App { addresses, cores, ended, stage, control, tally, admin, reloads, edges, estate, grace })
     }
 
     /// Where it listens, and whether TLS is spoken there.
@@ -194,6 +220,11 @@ impl App {
         &self.control
     }
 
+    /// What hands its sockets over to a new process of this program.
+    pub fn handover(&self, image: Image) -> Handover {
+        Handover::new(image, Arc::clone(&self.estate), Arc::clone(&self.control))
+    }
+
     /// What is counted beside the records: requests that sampling left out, fields that business events lacked.
     pub fn tally(&self) -> &Arc<Tally> {
         &self.tally
@@ -206,22 +237,21 @@ impl App {
 
     /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
     /// `shutdown_grace` or until `hurry` is done, then what still runs is cut off; each of them has its record.
-    pub async fn serve(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Ending {
+    pub async fn serve(mut self, stop: impl Future<Output = Stop>, hurry: impl Future<Output = ()>) -> Ending {
         let account = account::Account { tally: &self.tally, announcer: self.control.announcer() };
-        let failed = tokio::select! {
-            () = stop => false,
-            _ = self.ended.recv() => true,
-            () = account.tell_often() => false,
-            () = systemd::keep_alive(self.edges.watched.as_ref(), Stage::Open) => false,
+        let stop = tokio::select! {
+            stop = stop => Some(stop),
+            _ = self.ended.recv() => None,
+            () = account.tell_often() => None,
+            () = systemd::keep_alive(self.edges.watched.as_ref(), Stage::Open) => None,
         };
-        systemd::stopping();
-        self.control.close();
-        announce_stop(self.control.announcer(), "draining");
-        self.stage.send_replace(Stage::Draining);
+        let failed = stop.is_none();
+        let successor = stop.as_ref().and_then(Stop::successor);
+        self.let_go(successor);
         let drained = tokio::select! {
             biased;
             () = all_ended(&mut self.ended, self.cores.len() - usize::from(failed)) => true,
-            () = tokio::time::sleep(self.grace) => false,
+            () = drain(&self.stage, self.admin.as_ref(), self.grace, successor.is_some()) => false,
             () = hurry => false,
             () = systemd::keep_alive(self.edges.watched.as_ref(), Stage::Draining) => false,
         };
@@ -231,11 +261,26 @@ impl App {
             (false, true) => Ending::Drained,
             (false, false) => Ending::CutOff,
         };
-        self.finish(ending)
+        self.finish(ending, successor)
+    }
+
+    /// Nothing changes any more, and what belongs to whoever comes next is that one's.
+    fn let_go(&mut self, successor: Option<&Successor>) {
+        match successor {
+            Some(successor) => {
+                systemd::handed_over(successor.pid(), &self.status());
+                self.edges.files.drain(..).for_each(SocketFile::leave);
+                self.control.cede();
+            }
+            None => systemd::stopping(),
+        }
+        self.estate.close();
+        self.control.close();
+        announce_stop(self.control.announcer(), "draining", successor);
     }
 
     /// Waits for the serving threads, then for the outputs: nothing that was said is left unwritten if it can be helped.
-    fn finish(mut self, ending: Ending) -> Ending {
+    fn finish(mut self, ending: Ending, successor: Option<&Successor>) -> Ending {
         let mut failed = ending == Ending::Failed;
         for core in self.cores.drain(..) {
             failed |= !matches!(core.join(), Ok(Ok(())));
@@ -243,7 +288,7 @@ impl App {
         self.control.look_away();
         drop((self.edges.watch, self.edges.files));
         account::Account { tally: &self.tally, announcer: self.control.announcer() }.tell();
-        announce_stop(self.control.announcer(), "stopped");
+        announce_stop(self.control.announcer(), "stopped", successor);
         self.control.finish(crate::time::monotonic() + LAST_WORDS);
         if let Some(admin) = self.admin.take() {
             admin.stop();
@@ -252,8 +297,27 @@ impl App {
     }
 }
 
-fn announce_stop(announcer: &Announcer, stage: &str) {
-    let fields = [("stage", Value::Text(stage.as_bytes()))];
+/// Goes through the stages of the end, as long as `grace` lets it. Where another process accepts, connections have half of
+/// that to end by an answer that says so; the others are closed then.
+async fn drain(stage: &watch::Sender<Stage>, admin: Option<&Admin>, grace: Duration, is_handed_over: bool) {
+    let mut rest = grace;
+    if is_handed_over {
+        stage.send_replace(Stage::Leaving);
+        admin.inspect(|admin| admin.follow(Stage::Leaving));
+        rest = grace / 2;
+        tokio::time::sleep(rest).await;
+        admin.inspect(|admin| admin.follow(Stage::Draining));
+    }
+    stage.send_replace(Stage::Draining);
+    tokio::time::sleep(rest).await;
+}
+
+fn announce_stop(announcer: &Announcer, stage: &str, successor: Option<&Successor>) {
+    let mut fields = vec![("stage", Value::Text(stage.as_bytes()))];
+    if let Some(successor) = successor {
+        fields.push(("reason", Value::Text(b"handover")));
+        fields.push(("successor", Value::Unsigned(u64::from(successor.pid()))));
+    }
     announcer.announce(Event::ServerStopping, Level::Info, &fields);
 }
 
@@ -269,11 +333,12 @@ fn worker_count(config: &Config) -> usize {
     config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
 }
 
-/// The outputs, and the way to each of them.
-fn start_outputs(config: &Config, service: &Arc<Service>) -> Result<Control, StartError> {
+/// The outputs, and the way to each of them; `beside` those of a process that has not ended.
+fn start_outputs(config: &Config, service: &Arc<Service>, beside: bool) -> Result<Control, StartError> {
     let access = Arc::new(Access::new(&config.admin).map_err(StartError::System)?);
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
-    let outputs = Outputs::start(&settled(&config.pipeline.outputs), &stamp)?;
+    let neighbour = if beside { Neighbour::present() } else { Neighbour::default() };
+    let outputs = Outputs::start(&settled(&config.pipeline.outputs), &stamp, neighbour)?;
     Ok(Control::new(config.clone(), outputs, stamp, access, service))
 }
 
@@ -303,7 +368,13 @@ fn system_error(what: &str) -> StartError {
     StartError::System(io::Error::other(what))
 }
 
-fn announce_start(announcer: &Announcer, config: &Config, listeners: &Bound, admin: Option<String>) {
+fn announce_start(
+    announcer: &Announcer,
+    config: &Config,
+    listeners: &Bound,
+    admin: Option<String>,
+    predecessor: Option<u32>,
+) {
     let listen: Vec<&str> = listeners.urls.iter().map(String::as_str).collect();
     let mut fields = vec![
         ("version", Value::Text(env!("CARGO_PKG_VERSION").as_bytes())),
@@ -312,6 +383,7 @@ fn announce_start(announcer: &Announcer, config: &Config, listeners: &Bound, adm
         ("upstreams", Value::Unsigned(config.upstreams.len() as u64)),
         ("pid", Value::Unsigned(u64::from(std::process::id()))),
     ];
+    fields.extend(predecessor.map(|pid| ("predecessor", Value::Unsigned(u64::from(pid)))));
     fields.extend(admin.as_deref().map(|url| ("admin", Value::Text(url.as_bytes()))));
     announcer.announce(Event::ServerStarted, Level::Info, &fields);
 }

@@ -228,6 +228,27 @@ impl Control {
         self.state().closed = true;
     }
 
+    /// Waits until every core serves, or has not for too long.
+    pub(super) async fn all_serve(&self) {
+        let generation = Arc::clone(&self.generations.borrow());
+        self.all_have(&generation).await;
+    }
+
+    /// Another process is about to write to the same places, or might.
+    pub(super) fn expect_neighbour(&self) {
+        self.state().outputs.expect_neighbour();
+    }
+
+    /// Another process writes there from now on.
+    pub(super) fn cede(&self) {
+        self.state().outputs.cede();
+    }
+
+    /// No other process writes there any more, or ever will.
+    pub(super) fn be_alone(&self) {
+        self.state().outputs.be_alone();
+    }
+
     /// Lets all outputs write what waits, at most until then.
     pub(super) fn finish(&self, until: Instant) {
         self.state().outputs.finish(until);

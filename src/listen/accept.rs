@@ -98,7 +98,7 @@ impl<H: Handler> Serving<H> {
         self.shared.replace(Rc::new(Shared { handler, limits, drain, outbox }));
     }
 
-    /// Takes connections from all listeners until the drain, then waits for those that are open. Dropped, it drops them.
+    /// Takes connections from all listeners until the drain or until others take them, then waits for those that are open. Dropped, it drops them.
     pub async fn run(self: Rc<Self>, listeners: Vec<Listener>) -> io::Result<()> {
         let mut tasks = JoinSet::new();
         for listener in listeners {
@@ -115,7 +115,7 @@ impl<H: Handler> Serving<H> {
         loop {
             tokio::select! {
                 biased;
-                () = self.drain.reached(Stage::Draining) => break,
+                () = self.drain.reached(Stage::Leaving) => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = acceptor.accept() => match accepted {
                     Ok((stream, peer)) => {

@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
@@ -161,7 +162,8 @@ async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
         Poll::Ready(served)
     });
     let close_soon = |_: Pin<&mut _>| Pin::new(&mut *connection.borrow_mut()).graceful_shutdown();
-    let end = drive(shared, client, None, pin!(served), close_soon).await;
+    let ending = Ending { resets: None, close_at: Stage::Draining };
+    let end = drive(shared, client, ending, pin!(served), close_soon).await;
     let Some(successor) = client.wire.take_successor().filter(|_| is_done) else { return end };
     // For as long as the tunnel lasts, nothing of hyper's is held.
     let raw = Raw::new(Rc::clone(&client.wire), &connection.into_inner().into_parts().read_buf);
@@ -193,7 +195,17 @@ async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
         .enable_connect_protocol()
         .serve_connection(io, calls(shared, client));
     let resets = shared.limits.resets_per_connection;
-    drive(shared, client, resets, pin!(connection), |connection| connection.graceful_shutdown()).await
+    // A client is told which of its requests are still answered: none is lost.
+    let ending = Ending { resets, close_at: Stage::Leaving };
+    drive(shared, client, ending, pin!(connection), |connection| connection.graceful_shutdown()).await
+}
+
+/// What ends a connection beside its client.
+struct Ending {
+    /// Requests that its client may give up.
+    resets: Option<u64>,
+    /// When it is told to end with what runs.
+    close_at: Stage,
 }
 
 /// Polls hyper, and beside it what hyper does not know of: refusals, the drain, time, and a client that gives up more
@@ -201,7 +213,7 @@ async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
 async fn drive<H: Handler, C>(
     shared: &Shared<H>,
     client: &Connection,
-    resets: Option<u64>,
+    ending: Ending,
     mut connection: Pin<&mut C>,
     graceful_shutdown: impl Fn(Pin<&mut C>),
 ) -> End
@@ -210,16 +222,20 @@ where
 {
     let wire = &client.wire;
     let mut patience = Patience::new(&shared.limits);
-    let mut drained = pin!(shared.drain.reached(Stage::Draining));
-    let (mut watching, mut closing) = (false, false);
+    let Ending { resets, close_at } = ending;
+    let mut drained = pin!(shared.drain.reached(close_at));
+    let (mut watched, mut closing) = (None, false);
     poll_fn(|cx| {
         if wire.poll_behind(cx).is_err() {
             return Poll::Ready(End::Served);
         }
-        // Polled once: its waker stays that of this task.
-        let drain = shared.drain.stage() > Stage::Open || !watching && drained.as_mut().poll(cx).is_ready();
-        watching = true;
-        if drain && !closing {
+        let stage = shared.drain.stage();
+        if stage < close_at && watched != Some(stage) {
+            watched = Some(stage);
+            // Polled once a stage: its waker stays that of this task.
+            let _ = drained.as_mut().poll(cx);
+        }
+        if stage >= close_at && !closing {
             closing = true;
             graceful_shutdown(connection.as_mut());
         }
@@ -365,7 +381,7 @@ async fn close<H: Handler>(shared: &Shared<H>, client: &Connection, end: End) {
     let wire = &client.wire;
     // What was answered before goes first, whatever comes now.
     within(LINGER, async { drop(poll_fn(|cx| wire.poll_sent(cx)).await) }).await;
-    let cut_head = shared.drain.stage() > Stage::Open && wire.gate().is_mid_head();
+    let cut_head = shared.drain.stage() >= Stage::Draining && wire.gate().is_mid_head();
     if cut_head {
         wire.gate().refuse(None, "shutdown", "the head was not whole when the server stopped");
     }
@@ -433,11 +449,23 @@ fn calls<H: Handler>(
 ) -> impl Service<Request<Incoming>, Response = Response<H::Body>, Error = Infallible, Future = Answering<H::Body>> + use<H>
 {
     let handler = Rc::clone(&shared.handler);
+    let drain = Rc::clone(&shared.drain);
     let (peer, wire) = (Rc::clone(&connection.peer), Rc::clone(&connection.wire));
     service_fn(move |request| {
         let client = Client { peer: Rc::clone(&peer), wire: Rc::clone(&wire), running: wire.begin() };
-        Rc::clone(&handler).call(client, request)
+        let is_last = drain.stage() > Stage::Open && request.version() < Version::HTTP_2;
+        let answering = Rc::clone(&handler).call(client, request);
+        if is_last { Box::pin(last(answering)) } else { answering }
     })
+}
+
+/// Says in the answer that no other one comes on this connection.
+async fn last<B>(answering: Answering<B>) -> Result<Response<B>, Infallible> {
+    let mut response = answering.await?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 /// Runs hyper's HTTP/2 tasks on this thread.
