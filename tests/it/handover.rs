@@ -1,7 +1,7 @@
 //! SIGUSR2 with the real process: another one serves the same sockets, and no client notices.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 

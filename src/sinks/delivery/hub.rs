@@ -17,9 +17,9 @@ use crate::sinks::trouble::Trouble;
 use crate::time;
 
 use super::gaps::Gaps;
-use super::{LAST_ATTEMPTS, LAST_ATTEMPTS_WITH_SPOOL};
 use super::parcel::Parcel;
 use super::shelf::Shelf;
+use super::{LAST_ATTEMPTS, LAST_ATTEMPTS_WITH_SPOOL};
 
 /// How often a spool is synced while it is written to, and the longest sleep without a look around.
 const TICK: Duration = Duration::from_secs(1);

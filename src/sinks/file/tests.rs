@@ -24,12 +24,19 @@ impl Bed {
     fn new(rotate: Option<Rotate>) -> Bed {
         let folder = tempfile::tempdir().unwrap();
         let settings = FileSettings { rotate, ..FileSettings::new(folder.path().join("a.log")) };
-        Bed { folder, now: Arc::new(AtomicU64::new(NOON)), reopen: Arc::default(), neighbour: Neighbour::default(), settings }
+        Bed {
+            folder,
+            now: Arc::new(AtomicU64::new(NOON)),
+            reopen: Arc::default(),
+            neighbour: Neighbour::default(),
+            settings,
+        }
     }
 
     fn open(&self) -> LogFile {
         let port = Port::new(&OutputSettings::default(), Format::Json);
-        let mut file = LogFile::open(&self.settings, &port, Arc::clone(&self.reopen), None, self.neighbour.clone()).unwrap();
+        let mut file =
+            LogFile::open(&self.settings, &port, Arc::clone(&self.reopen), None, self.neighbour.clone()).unwrap();
         let now = Arc::clone(&self.now);
         file.now = Box::new(move || now.load(Ordering::Relaxed));
         // What was opened by the clock of the machine belongs to the held one's period.
