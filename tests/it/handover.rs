@@ -77,7 +77,9 @@ fn both_processes_say_who_the_other_one_is_and_the_new_one_serves() {
 #[test]
 fn handovers_under_load_fail_no_request() {
     let upstream = Upstream::ok();
-    let proxy = Setup::before(&upstream).start();
+    // Who reads the log here is slow.
+    let stdout = "[[log.output]]\ntype = \"stdout\"\nwhen_full = \"block\"\nblock_at_most = \"20s\"\n";
+    let proxy = Setup::before(&upstream).routes(stdout).start();
     let (over, addr) = (AtomicBool::new(false), proxy.addr());
     let load = |index: usize| {
         let (mut client, mut count) = (Client::connect(addr), 0);
