@@ -101,6 +101,11 @@ impl Admin {
         self.address
     }
 
+    /// Goes on to a later stage of its end, as the process does: another one may serve the socket.
+    pub fn follow(&self, stage: Stage) {
+        self.stop.send_replace(stage);
+    }
+
     /// Ends it, answers that are under way within a moment.
     pub fn stop(self) {
         self.stop.send_replace(Stage::Draining);

@@ -1,16 +1,18 @@
 //! The listeners of a configuration, and what the next one makes of them: those that stay keep their sockets and the
 //! connections that are open, new ones are bound before anything of it is in force.
 
+use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
 use super::StartError;
-use super::sockets::{Bound, entrance};
+use super::handover::Estate;
+use super::sockets::{Bound, Origins, entrance};
 use super::systemd::Inherited;
 use crate::config::Config;
-use crate::listen::{ListenAddress, ListenSettings, Listener, SocketAccess};
+use crate::listen::{ListenAddress, ListenSettings, Listener, Socket, SocketAccess};
 use crate::net::unix_socket::SocketFile;
 use crate::net::{ServerTls, TrustedPeers};
 
@@ -39,8 +41,23 @@ struct Standing {
 struct Place {
     addresses: Vec<SocketAddr>,
     names: Vec<String>,
-    /// Removed with it.
-    _file: Option<SocketFile>,
+    held: Mutex<Held>,
+}
+
+/// What lasts as long as nobody else listens there.
+#[derive(Debug)]
+struct Held {
+    /// Removed with it, unless it is another process's by then.
+    file: Option<SocketFile>,
+    /// Every socket once more, for the process after this one.
+    sockets: Vec<Socket>,
+}
+
+/// What is there when listeners are made.
+struct Around<'a> {
+    cores: usize,
+    handed: &'a Estate,
+    given_up: Vec<SocketAddr>,
 }
 
 impl Listeners {
@@ -49,18 +66,26 @@ impl Listeners {
     /// # Errors
     /// An address that cannot be listened on, or a file that cannot be used. What was bound is let go.
     pub(super) fn follow(&self, config: &Config, cores: usize) -> Result<Listeners, StartError> {
+        self.follow_with(config, cores, &Estate::default())
+    }
+
+    /// The same where the process before has handed sockets over.
+    ///
+    /// # Errors
+    /// As [`Listeners::follow`].
+    pub(super) fn follow_with(&self, config: &Config, cores: usize, handed: &Estate) -> Result<Listeners, StartError> {
         let trusted = &config.exchange.trusted_proxies;
         let trusted = if *trusted == *self.trusted { Arc::clone(&self.trusted) } else { Arc::new(trusted.clone()) };
         let mut next = Listeners { standing: Vec::new(), trusted, ..self.clone() };
         let mut left: Vec<&Standing> = self.standing.iter().collect();
-        let given_up = self.given_up(config);
+        let around = Around { cores, handed, given_up: self.given_up(config) };
         for written in &config.listeners {
             let settings = essence(written);
             // Of those without a port of their own there may be several: they are told apart by their order.
             let known = left.iter().position(|standing| standing.settings.address == settings.address);
             let standing = match known.map(|at| left.remove(at)) {
                 Some(known) => known.follow(settings, &next.trusted, &self.trusted)?,
-                None => next.bind(settings, written, cores, &given_up)?,
+                None => next.bind(settings, written, &around)?,
             };
             next.standing.push(standing);
         }
@@ -71,8 +96,7 @@ impl Listeners {
         &mut self,
         settings: ListenSettings,
         written: &ListenSettings,
-        cores: usize,
-        given_up: &[SocketAddr],
+        around: &Around<'_>,
     ) -> Result<Standing, StartError> {
         let entrance = entrance(&settings, &self.trusted, None)?;
         let mut inherited = self.inherited.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,11 +105,48 @@ impl Listeners {
             None if !is_inherited => &Inherited::default(),
             passed_on => &*passed_on.get_or_insert_with(Inherited::from_environment),
         };
-        let bound = Bound::bind(written, cores, passed_on, given_up)?;
-        let Bound { addresses, names, per_core, file } = bound;
+        let handed = around.handed.take(&self.name(&settings.address, self.standing.len()));
+        let origins = Origins { handed, inherited: passed_on, given_up: &around.given_up };
+        let Bound { addresses, names, per_core, file, kept } = Bound::bind(written, around.cores, origins)?;
         let listener = Arc::new(Listener::new(self.numbers, entrance, per_core));
         self.numbers += 1;
-        Ok(Standing { settings, place: Arc::new(Place { addresses, names, _file: file }), listener })
+        let place = Place { addresses, names, held: Mutex::new(Held { file, sockets: kept }) };
+        Ok(Standing { settings, place: Arc::new(place), listener })
+    }
+
+    /// What the sockets of the listener at this place are handed over as: its address; where several have the same one
+    /// (port 0 is any), with its number among them.
+    fn name(&self, address: &ListenAddress, at: usize) -> String {
+        match self.standing[..at].iter().filter(|earlier| earlier.settings.address == *address).count() {
+            0 => address.to_string(),
+            earlier => format!("{address} {earlier}"),
+        }
+    }
+
+    /// Every socket once more, by name, for the process after this one.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn sockets(&self) -> io::Result<Vec<(String, Socket)>> {
+        let mut sockets = Vec::new();
+        for (at, standing) in self.standing.iter().enumerate() {
+            let name = self.name(&standing.settings.address, at);
+            for socket in &standing.place.held().sockets {
+                sockets.push((name.clone(), socket.share()?));
+            }
+        }
+        Ok(sockets)
+    }
+
+    /// Nobody is let in any more, but by another process if it was `handed_over`: then socket files are that one's.
+    pub(super) fn let_go(&self, is_handed_over: bool) {
+        for standing in &self.standing {
+            let mut held = standing.place.held();
+            held.sockets.clear();
+            if is_handed_over && let Some(file) = held.file.take() {
+                file.leave();
+            }
+        }
     }
 
     /// They are in force: sockets of the service manager belong to their listeners, and close with them.
@@ -132,6 +193,13 @@ impl Listeners {
         let stays = |standing: &&Standing| config.listeners.iter().any(|one| one.address == standing.settings.address);
         let gone = self.standing.iter().filter(|standing| !stays(standing));
         gone.flat_map(|standing| standing.place.addresses.clone()).collect()
+    }
+}
+
+impl Place {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Nothing panics while it is locked.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

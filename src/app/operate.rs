@@ -10,7 +10,7 @@ pub use crate::admin::ReloadRequest;
 use crate::admin::{self, Admin, CoreLine, ReloadOutcome, ReloadProblem, ReloadReport, Sources};
 use crate::config::{Problem, Severity};
 use crate::exchange::Traffic;
-use crate::listen::{Crowd, Stage};
+use crate::listen::{self, Crowd, Stage};
 use crate::metrics::Collect;
 use crate::pipeline::Announcer;
 use crate::pipeline::announce::PROXY_LOGGER;
@@ -18,6 +18,7 @@ use crate::record::{Body, Event, Head, Level, Record, Value};
 use crate::time;
 use crate::upstream::Clusters;
 
+use super::handover::Estate;
 use super::listeners::SpokenTls;
 use super::shown::{Certificates, Connections, Process};
 use super::{Control, Reloaded};
@@ -33,9 +34,19 @@ pub(super) enum Socket {
 }
 
 impl Socket {
-    pub(super) fn bind(settings: &admin::Settings) -> Socket {
+    /// Takes it from what was handed over, or binds it; leaves it to the process after this one.
+    pub(super) fn bind(settings: &admin::Settings, handed: &Estate, estate: &Estate) -> Socket {
         let Some(address) = settings.address else { return Socket::Off };
-        TcpListener::bind(address).map_or_else(|error| Socket::Refused(address, error), Socket::Open)
+        let name = format!("admin {address}");
+        let bound = match handed.take(&name).pop() {
+            Some(listen::Socket::Tcp(socket)) => Ok(socket),
+            _ => TcpListener::bind(address),
+        };
+        let shared = bound.and_then(|socket| {
+            let shared = listen::Socket::Tcp(socket.try_clone()?);
+            estate.add(&name, &shared).map(|()| socket)
+        });
+        shared.map_or_else(|error| Socket::Refused(address, error), Socket::Open)
     }
 
     /// As the record of the start has it.

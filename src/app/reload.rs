@@ -21,7 +21,7 @@ use super::{StartError, account, settled, upstreams};
 use crate::admin::{self, Access};
 use crate::config::{Config, Problem, Severity};
 use crate::exchange::Tally;
-use crate::listen::ListenSettings;
+use crate::listen::{ListenSettings, Socket};
 use crate::net::ServerTls;
 use crate::pipeline::{Announcer, Levels, Port, Routing, Stamp};
 use crate::record::{Event, Level, Value};
@@ -169,6 +169,19 @@ impl Control {
         drop(left);
     }
 
+    /// Every socket that is listened on, once more, under the name that the process after this one knows it by.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn sockets(&self) -> io::Result<Vec<(String, Socket)>> {
+        self.state().listeners.sockets()
+    }
+
+    /// Nobody is let in here any more. Where another process does, socket files are that one's.
+    pub(super) fn stop_listening(&self, is_handed_over: bool) {
+        self.state().listeners.let_go(is_handed_over);
+    }
+
     /// Where it listens over TCP, and whether TLS is spoken there.
     pub(super) fn addresses(&self) -> Vec<(SocketAddr, bool)> {
         self.state().listeners.tcp()
@@ -296,6 +309,27 @@ impl Control {
     /// From now on nothing changes.
     pub(super) fn close(&self) {
         self.state().closed = true;
+    }
+
+    /// Waits until every core serves, or has not for too long.
+    pub(super) async fn all_serve(&self) {
+        let generation = Arc::clone(&self.generations.borrow());
+        self.all_have(&generation).await;
+    }
+
+    /// Another process is about to write to the same places, or might.
+    pub(super) fn expect_neighbour(&self) {
+        self.state().outputs.expect_neighbour();
+    }
+
+    /// Another process writes there from now on.
+    pub(super) fn cede(&self) {
+        self.state().outputs.cede();
+    }
+
+    /// No other process writes there any more, or ever will.
+    pub(super) fn be_alone(&self) {
+        self.state().outputs.be_alone();
     }
 
     /// Lets all outputs write what waits, at most until then.

@@ -1,4 +1,5 @@
-//! The listening sockets of a listener, for all cores: bound here, or opened by the service manager; and its way in.
+//! The listening sockets of a listener, for all cores: bound here, handed over by the process before, or opened by the
+//! service manager; and its way in.
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,41 +31,69 @@ pub(super) struct Bound {
     pub(super) per_core: Vec<Vec<Socket>>,
     /// A unix socket that goes when this does.
     pub(super) file: Option<SocketFile>,
+    /// Every socket once more, for the process after this one.
+    pub(super) kept: Vec<Socket>,
+}
+
+/// Where the sockets of a listener may come from.
+pub(super) struct Origins<'a> {
+    /// Those that the process before has handed over.
+    pub(super) handed: Vec<Socket>,
+    /// What the service manager has opened.
+    pub(super) inherited: &'a Inherited,
+    /// Where we still listen ourselves, and will not when this one does.
+    pub(super) given_up: &'a [SocketAddr],
 }
 
 impl Bound {
-    /// Listens for so many cores. What is `given_up` for it is still listened on by ourselves.
+    /// Listens for so many cores.
     ///
     /// # Errors
     /// Those of the system, by address.
-    pub(super) fn bind(
-        listener: &ListenSettings,
-        cores: usize,
-        inherited: &Inherited,
-        given_up: &[SocketAddr],
-    ) -> Result<Bound, StartError> {
+    pub(super) fn bind(listener: &ListenSettings, cores: usize, origins: Origins<'_>) -> Result<Bound, StartError> {
         let (addresses, names, per_core) = (Vec::new(), Vec::new(), (0..cores).map(|_| Vec::new()).collect());
-        let mut bound = Bound { addresses, names, per_core, file: None };
-        bound.add(listener, inherited, given_up).map_err(|source| {
+        let mut bound = Bound { addresses, names, per_core, file: None, kept: Vec::new() };
+        bound.add(listener, origins).map_err(|source| {
             let address = listener.address.to_string();
             StartError::Listen { address, source }
         })?;
         Ok(bound)
     }
 
-    fn add(&mut self, listener: &ListenSettings, inherited: &Inherited, given_up: &[SocketAddr]) -> io::Result<()> {
+    fn add(&mut self, listener: &ListenSettings, origins: Origins<'_>) -> io::Result<()> {
+        let Origins { mut handed, inherited, given_up } = origins;
         match &listener.address {
+            ListenAddress::Tcp(_) if !handed.is_empty() => self.add_handed(handed),
             ListenAddress::Tcp(address) => self.add_tcp(*address, given_up),
             ListenAddress::Unix(path) => {
-                let (socket, file) = unix_socket::bind(path, &permissions(&listener.access)?)?;
+                let permissions = permissions(&listener.access)?;
+                let adopted = handed.pop().zip(unix_socket::adopt(path, &permissions)?);
+                let (socket, file) = match adopted {
+                    Some(adopted) => adopted,
+                    None => unix_socket::bind(path, &permissions).map(|(socket, file)| (Socket::Unix(socket), file))?,
+                };
                 self.file = Some(file);
-                self.add_shared(Socket::Unix(socket))
+                self.add_shared(socket)
             }
             ListenAddress::Inherited(name) => {
-                let sockets = inherited.share(name)?;
+                let sockets = if handed.is_empty() { inherited.share(name)? } else { handed };
                 sockets.into_iter().try_for_each(|socket| self.add_shared(socket))
             }
         }
+    }
+
+    /// Every socket has a core that accepts from it, and every core has a socket: where their numbers differ, some share
+    /// one. Another one at the same address would be lost, with what waits in it, if this process did not come to serve.
+    fn add_handed(&mut self, sockets: Vec<Socket>) -> io::Result<()> {
+        let cores = self.per_core.len();
+        for at in 0..cores.max(sockets.len()) {
+            self.per_core[at % cores].push(sockets[at % sockets.len()].share()?);
+        }
+        if let Some(Socket::Tcp(socket)) = sockets.first() {
+            self.note_tcp(socket.local_addr()?);
+        }
+        self.kept.extend(sockets);
+        Ok(())
     }
 
     /// The first core's socket settles which port it is, where any will do.
@@ -75,7 +104,9 @@ impl Bound {
         for core in &mut self.per_core {
             let socket = bind(address)?;
             address = socket.local_addr()?;
-            core.push(Socket::Tcp(socket));
+            let socket = Socket::Tcp(socket);
+            self.kept.push(socket.share()?);
+            core.push(socket);
         }
         self.note_tcp(address);
         Ok(())
@@ -96,6 +127,7 @@ impl Bound {
                 self.names.push(format!("unix:{}", path.display()));
             }
         }
+        self.kept.push(socket);
         Ok(())
     }
 

@@ -80,12 +80,17 @@ pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
-/// Tells it that the configuration is read again; [`ready`] ends that.
-pub fn reloading() {
+/// Tells it that something changes, such as the configuration; [`ready`] ends that.
+pub fn reloading(status: &str) {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now, NotifyState::Status("reading the configuration again")]),
+        Ok(now) => tell(&[NotifyState::Reloading, now, NotifyState::Status(status)]),
         Err(error) => tracing::warn!(target: PROXY_LOGGER, %error, "the service manager cannot be told of the reload"),
     }
+}
+
+/// Tells it that another process is the service from now on, and serves.
+pub(super) fn handed_over(pid: u32, status: &str) {
+    tell(&[NotifyState::MainPid(pid), NotifyState::Ready, NotifyState::Status(status)]);
 }
 
 /// Tells it that the end has begun.
