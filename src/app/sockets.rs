@@ -66,12 +66,7 @@ impl Bound {
             ListenAddress::Tcp(_) if !handed.is_empty() => self.add_handed(handed),
             ListenAddress::Tcp(address) => self.add_tcp(*address, given_up),
             ListenAddress::Unix(path) => {
-                let permissions = permissions(&listener.access)?;
-                let adopted = handed.pop().zip(unix_socket::adopt(path, &permissions)?);
-                let (socket, file) = match adopted {
-                    Some(adopted) => adopted,
-                    None => unix_socket::bind(path, &permissions).map(|(socket, file)| (Socket::Unix(socket), file))?,
-                };
+                let (socket, file) = unix_socket_at(path, &permissions(&listener.access)?, handed.pop())?;
                 self.file = Some(file);
                 self.add_shared(socket)
             }
@@ -135,6 +130,16 @@ impl Bound {
         self.names.push(address.to_string());
         self.addresses.push(address);
     }
+}
+
+/// The socket of a file: the one that was handed over, as long as the file is still its, or one that is bound now.
+fn unix_socket_at(path: &Path, permissions: &Permissions, handed: Option<Socket>) -> io::Result<(Socket, SocketFile)> {
+    if let Some(socket) = handed
+        && let Some(file) = unix_socket::adopt(path, permissions)?
+    {
+        return Ok((socket, file));
+    }
+    unix_socket::bind(path, permissions).map(|(socket, file)| (Socket::Unix(socket), file))
 }
 
 /// Whether a socket on one of them keeps others from the other.

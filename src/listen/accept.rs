@@ -133,7 +133,7 @@ impl<H: Handler> Serving<H> {
         Ok(())
     }
 
-    /// Takes connections from all listeners until the drain, then waits for those that are open. Dropped, it drops them.
+    /// Takes connections from all listeners until others do or nobody does, then waits for those that are open. Dropped, it drops them.
     ///
     /// # Errors
     /// When the work for a listener has panicked.
@@ -141,7 +141,7 @@ impl<H: Handler> Serving<H> {
         loop {
             tokio::select! {
                 biased;
-                () = self.drain.reached(Stage::Draining) => break,
+                () = self.drain.reached(Stage::Leaving) => break,
                 ended = poll_fn(|cx| self.acceptors.borrow_mut().poll_join_next(cx)) => match ended {
                     Some(ended) => ended.map_err(io::Error::other)?,
                     None => self.opened.notified().await,
@@ -155,9 +155,11 @@ impl<H: Handler> Serving<H> {
 
     async fn accept_all(self: Rc<Self>, acceptor: Acceptor, doorway: Rc<Doorway>) {
         let mut connections = JoinSet::new();
+        // None of them is waited for: they last as long as there is somebody to take through the stages.
+        let mut keepers = JoinSet::new();
         let pause = Cell::new(FIRST_PAUSE);
         let mut door = doorway.door();
-        connections.spawn_local(Rc::clone(&door).keep(Rc::clone(&self.drain)));
+        keepers.spawn_local(Rc::clone(&door).keep(Rc::clone(&self.drain)));
         loop {
             tokio::select! {
                 biased;
@@ -166,7 +168,7 @@ impl<H: Handler> Serving<H> {
                         break;
                     }
                     door = doorway.door();
-                    connections.spawn_local(Rc::clone(&door).keep(Rc::clone(&self.drain)));
+                    keepers.spawn_local(Rc::clone(&door).keep(Rc::clone(&self.drain)));
                 }
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = acceptor.accept() => match accepted {
