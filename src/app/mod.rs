@@ -243,6 +243,7 @@ impl App {
         self.control.look_away();
         drop((self.edges.watch, self.edges.files));
         account::Account { tally: &self.tally, announcer: self.control.announcer() }.tell();
+        self.admin.iter().for_each(Admin::tell_suppressed);
         announce_stop(self.control.announcer(), "stopped");
         self.control.finish(crate::time::monotonic() + LAST_WORDS);
         if let Some(admin) = self.admin.take() {
