@@ -211,7 +211,9 @@ mod tests {
 
     use super::*;
 
-    fn guard() -> (Guard, Arc<Mutex<Vec<(&'static str, u64)>>>) {
+    type Told = Arc<Mutex<Vec<(&'static str, u64)>>>;
+
+    fn guard() -> (Guard, Told) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let tell = Arc::clone(&told);
         let tell: Tell = Box::new(move |intrusion| {
