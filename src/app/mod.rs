@@ -263,6 +263,7 @@ impl App {
         self.control.look_away();
         self.control.leave_listeners();
         account::tell(&self.control.tally(), self.control.announcer());
+        self.admin.iter().for_each(Admin::tell_suppressed);
         announce_stop(self.control.announcer(), "stopped", successor);
         self.control.finish(crate::time::monotonic() + LAST_WORDS);
         if let Some(admin) = self.admin.take() {

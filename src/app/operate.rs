@@ -7,14 +7,14 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 pub use crate::admin::ReloadRequest;
-use crate::admin::{self, Admin, CoreLine, ReloadOutcome, ReloadProblem, ReloadReport, Sources};
+use crate::admin::{self, Admin, CoreLine, Intrusion, ReloadOutcome, ReloadProblem, ReloadReport, Sources};
 use crate::config::{Problem, Severity};
-use crate::exchange::Traffic;
+use crate::exchange::{SECURITY_LOGGER, Traffic};
 use crate::listen::{self, Crowd, Stage};
 use crate::metrics::Collect;
 use crate::pipeline::Announcer;
 use crate::pipeline::announce::PROXY_LOGGER;
-use crate::record::{Body, Event, Head, Level, Record, Value};
+use crate::record::{Body, Event, Head, Level, Record, Rejected, Value};
 use crate::time;
 use crate::upstream::Clusters;
 
@@ -99,8 +99,29 @@ pub(super) fn start(
     ];
     let upstreams = view.upstreams.clone();
     let sources = Sources { cores: view.cores, stages: view.stages, collectors, upstreams, reloads };
-    let admin = admin::start(socket, Arc::clone(view.control.access()), sources)?;
+    let control = Arc::clone(view.control);
+    let tell = Box::new(move |intrusion: &Intrusion<'_>| tell_intrusion(&control, intrusion));
+    let admin = admin::start(socket, Arc::clone(view.control.access()), sources, tell)?;
     Ok((Some(admin), Some(asked)))
+}
+
+/// Who was refused at the admin listener, with the address as the policy in force lets it be written.
+fn tell_intrusion(control: &Control, intrusion: &Intrusion<'_>) {
+    let shown = intrusion.peer.map(|peer| control.shown(peer));
+    let (ip, peer) = shown.as_ref().map_or((None, None), |(ip, peer)| (ip.as_deref(), Some(peer.as_str())));
+    let rejected = Rejected {
+        peer_address: peer,
+        ip_address: ip,
+        status_code: intrusion.status,
+        reason: intrusion.reason,
+        detail: intrusion.detail,
+        excerpt: &[],
+        request_id: None,
+        suppressed: intrusion.suppressed,
+    };
+    let (timestamp, level, event) = (time::wall_now(), Level::Warning, Event::SecurityEvent);
+    let head = Head { timestamp, level, event, message: event.message(), logger: SECURITY_LOGGER };
+    control.announcer().record(&Record { head, body: Body::Rejected(&rejected) });
 }
 
 /// What came of a reload, for whoever asked for it there.

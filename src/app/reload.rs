@@ -22,7 +22,7 @@ use crate::admin::{self, Access};
 use crate::config::{Config, Problem, Severity};
 use crate::exchange::Tally;
 use crate::listen::{ListenSettings, Socket};
-use crate::net::ServerTls;
+use crate::net::{Peer, ServerTls};
 use crate::pipeline::{Announcer, Levels, Port, Routing, Stamp};
 use crate::record::{Event, Level, Value};
 use crate::sinks::{self, Changes, Outputs, Prepared};
@@ -114,6 +114,11 @@ impl Control {
     /// Says something about gatelog itself, through all outputs.
     pub fn announcer(&self) -> &Arc<Announcer> {
         &self.announcer
+    }
+
+    /// A peer's addresses as the configuration in force lets them be written: the client's, and the socket's.
+    pub(super) fn shown(&self, peer: &Peer) -> (Option<String>, String) {
+        self.generations.borrow().service.exchange.shown(peer)
     }
 
     /// Which configuration is in force, counted from 1.

@@ -38,6 +38,8 @@ const LINGER_BYTES: usize = 1 << 20;
 const HYPER_HEADERS: usize = 100;
 /// How far over the limit an HTTP/2 head may be and still be read, so that its refusal is recorded.
 const H2_HEAD_ROOM: u32 = 4;
+/// What of each HTTP/2 stream may wait for its client, in bytes; a piece more may be on its way there.
+const SEND_BUFFER: usize = 64 * 1024;
 /// Smallest read buffer that hyper accepts.
 const MIN_BUFFER: usize = 8192;
 
@@ -195,6 +197,7 @@ async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
         .timer(TokioTimer::new())
         .max_concurrent_streams(shared.limits.streams_per_connection)
         .max_header_list_size(header_bytes)
+        .max_send_buf_size(SEND_BUFFER)
         .enable_connect_protocol()
         .serve_connection(io, calls(shared, client));
     let resets = shared.limits.resets_per_connection;
