@@ -39,11 +39,14 @@ fn latest(log: &Log) -> Heir {
 
 /// Waits until another process has said that it serves, and the one before that it does not any more.
 fn taken_over(proxy: &TestProxy, before: &Log) -> Heir {
-    let (started, stopping) = (before.count("server_started"), before.count("server_stopping"));
-    let log = proxy.wait_for("a hand-over", |log| {
-        log.count("server_started") > started && log.count("server_stopping") > stopping
-    });
+    let (started, left) = (before.count("server_started"), left(before));
+    let log = proxy.wait_for("a hand-over", |log| log.count("server_started") > started && self::left(log) > left);
     latest(&log)
+}
+
+/// How many processes have handed over: each says later that it has stopped, too.
+fn left(log: &Log) -> usize {
+    log.events("server_stopping").iter().filter(|record| record.text("stage") == "draining").count()
 }
 
 fn hand_over(proxy: &TestProxy) -> Heir {
