@@ -246,8 +246,11 @@ where
             graceful_shutdown(connection.as_mut());
         }
         let served = connection.as_mut().poll(cx);
-        if let Some(refused) = wire.take_refused() {
-            client.offended(shared, Offence::Http2, &refused.to_string());
+        while let Some(fault) = wire.take_fault() {
+            client.offended(shared, Offence::Http2, &fault.to_string());
+            if fault.is_final() {
+                return Poll::Ready(End::Served);
+            }
         }
         if let Poll::Ready(served) = served {
             served

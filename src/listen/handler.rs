@@ -44,7 +44,7 @@ pub enum Offence {
     ConnectionsPerIp,
     /// More streams reset than `limits.resets_per_connection`.
     Resets,
-    /// HTTP/2 that the library refuses: frames that break the protocol, or too many of a kind.
+    /// HTTP/2 that is refused: frames that break the protocol, or too many of a kind.
     Http2,
 }
 

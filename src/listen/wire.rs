@@ -20,7 +20,7 @@ use crate::net::{Outbox, Peer, Stream};
 
 use super::door::Door;
 use super::entrance::Entrance;
-use super::frames::{Outgoing, Refused};
+use super::frames::{Fault, Frames};
 use super::gate::{Gate, Refusal, give};
 use super::head::HeadLimits;
 
@@ -73,8 +73,8 @@ pub struct Wire {
     successor: RefCell<Option<Successor>>,
     /// Small answers that go out with those of others.
     posted: Posted,
-    /// What goes out, where that is HTTP/2.
-    frames: RefCell<Option<Box<Outgoing>>>,
+    /// What comes and goes, where that is HTTP/2.
+    frames: RefCell<Option<Box<Frames>>>,
 }
 
 impl Wire {
@@ -213,23 +213,19 @@ impl Wire {
         self.driver.replace(Some(driver));
     }
 
-    /// The connection speaks HTTP/2, whose streams may be refused by the library alone.
+    /// The connection speaks HTTP/2, of whose frames the library tells too little.
     pub(super) fn follow_frames(&self) {
         self.frames.replace(Some(Box::default()));
     }
 
-    /// Streams that were refused since this was asked last.
-    pub(super) fn take_refused(&self) -> Option<Refused> {
-        self.frames.borrow_mut().as_mut()?.take_refused()
+    /// What the client has done within HTTP/2, and nobody has told of.
+    pub(super) fn take_fault(&self) -> Option<Fault> {
+        self.frames.borrow_mut().as_mut()?.take_fault()
     }
 
-    fn note_frames(&self, pieces: &[&[u8]], mut written: usize) {
-        let mut frames = self.frames.borrow_mut();
-        let Some(frames) = frames.as_mut() else { return };
-        for piece in pieces {
-            let taken = written.min(piece.len());
-            frames.follow(&piece[..taken]);
-            written -= taken;
+    fn note_sent(&self, pieces: &[&[u8]], written: usize) {
+        if let Some(frames) = self.frames.borrow_mut().as_mut() {
+            frames.sent(pieces, written);
         }
     }
 
@@ -306,6 +302,13 @@ impl Wire {
     }
 
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.frames.borrow_mut().as_mut() {
+            Some(frames) => frames.poll_read(buf, |buf| self.poll_read_judged(cx, buf)),
+            None => self.poll_read_judged(cx, buf),
+        }
+    }
+
+    fn poll_read_judged(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             if self.give_passed(buf) {
                 return Poll::Ready(Ok(()));
@@ -392,7 +395,7 @@ impl Wire {
         let written = write(Pin::new(&mut *self.stream.borrow_mut()), cx);
         if let Poll::Ready(Ok(written)) = written {
             self.moved.set(self.moved.get() + written as u64);
-            self.note_frames(pieces, written);
+            self.note_sent(pieces, written);
         }
         self.set_blocked(written.is_pending());
         written
@@ -409,7 +412,7 @@ impl Wire {
             self.posted.post(&[&interim], self, cx);
         }
         self.posted.post(pieces, self, cx);
-        self.note_frames(pieces, length);
+        self.note_sent(pieces, length);
         Some(length)
     }
 

@@ -4,7 +4,8 @@
 use super::{Arena, Seen, check_upstream, got, posted, seen};
 use crate::support::Frames;
 use crate::support::frames::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, Field, GOAWAY, HEADERS, PREFACE, RST_STREAM, block, frame, settings,
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Field, GOAWAY, HEADERS, PING, PREFACE, PRIORITY, RST_STREAM,
+    WINDOW_UPDATE, block, frame, settings,
 };
 
 /// One request on stream 1.
@@ -241,4 +242,42 @@ fn rapid_resets_are_told_and_end_the_connection_or_are_borne() {
     arena.still_serves();
     let log = arena.proxy.stop();
     assert_eq!(log.count("request_started"), log.count("request_completed"));
+}
+
+#[test]
+fn a_flood_of_frames_that_carry_nothing_is_told_of_and_ends_its_connection() {
+    let floods = [
+        ("PING", frame(PING, 0, 0, *b"12345678")),
+        ("SETTINGS", settings(&[])),
+        ("PRIORITY", frame(PRIORITY, 0, 7, [0, 0, 0, 0, 1])),
+        ("WINDOW_UPDATE", frame(WINDOW_UPDATE, 0, 0, 1u32.to_be_bytes())),
+        ("type 42", frame(42, 0, 0, [])),
+    ];
+    for (name, one) in floods {
+        let arena = Arena::open();
+        let mut frames = connect(&arena);
+        let some = one.repeat(100);
+        let taken = (0..10_000).take_while(|_| frames.send(&some)).count();
+        assert!(taken < 10_000, "{name}: the proxy reads on");
+        drop(frames);
+        arena.still_serves();
+        let log = arena.proxy.stop();
+        let event = log.only("security_event");
+        assert_eq!((event.text("reason"), event.get("status_code")), ("http2", None));
+        assert!(event.text("detail").ends_with(&format!("the last: {name}")), "{event:?}");
+    }
+}
+
+#[test]
+fn frames_that_carry_nothing_are_borne_within_reason() {
+    let arena = Arena::open();
+    let mut frames = connect(&arena);
+    for index in 0..200 {
+        let many = frame(WINDOW_UPDATE, 0, 0, 1u32.to_be_bytes()).repeat(10);
+        let request = frame(HEADERS, END_HEADERS | END_STREAM, 2 * index + 1, block(GET));
+        assert!(frames.send(&[request, many].concat()));
+        assert!(frames.next_that(|frame| frame.kind == HEADERS).is_some(), "request {index} is answered");
+    }
+    drop(frames);
+    assert_eq!(arena.proxy.stop().count("security_event"), 0);
 }

@@ -1,17 +1,15 @@
-//! Reads along in the frames that go out over HTTP/2: a stream that breaks the protocol is reset by the library, which
-//! tells nobody. Only heads of frames are looked at, and RST_STREAM (RFC 9113 §4.1, §6.4).
+//! Frames that go out: a stream that breaks the protocol is reset by the library, which tells nobody. Beside heads of
+//! frames RST_STREAM is looked at (RFC 9113 §6.4), and DATA is counted.
 
 use std::fmt;
 
 use arrayvec::ArrayVec;
 use h2::Reason;
 
-/// Bytes of a frame's head.
-const HEAD: usize = 9;
+use super::{DATA, HEAD, RST_STREAM, length};
+
 /// Bytes of a whole RST_STREAM.
 const RESET: usize = HEAD + 4;
-/// The type of RST_STREAM.
-const RST_STREAM: u8 = 3;
 
 /// Follows the frames of one connection, however they are cut.
 #[derive(Debug, Default)]
@@ -21,13 +19,15 @@ pub(super) struct Outgoing {
     /// A frame that has begun and is not understood yet.
     start: ArrayVec<u8, RESET>,
     refused: Option<Refused>,
+    /// DATA frames since somebody asked.
+    data: u32,
     /// This side has given up a stream; its client may go on sending, and be told STREAM_CLOSED, before it knows.
     has_given_up: bool,
 }
 
 /// Streams that were reset because of what the client did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(in crate::listen) struct Refused {
     /// How many.
     count: u64,
     /// The last of them.
@@ -39,6 +39,11 @@ impl Outgoing {
     /// What was refused since this was asked last.
     pub(super) fn take_refused(&mut self) -> Option<Refused> {
         self.refused.take()
+    }
+
+    /// How many DATA frames have begun since this was asked last.
+    pub(super) fn take_data(&mut self) -> u32 {
+        std::mem::take(&mut self.data)
     }
 
     /// Takes note of bytes that went out.
@@ -56,7 +61,7 @@ impl Outgoing {
         }
         match bytes.split_first_chunk::<HEAD>() {
             Some((head, rest)) if self.start.is_empty() && head[3] != RST_STREAM => {
-                self.left = length(head);
+                self.enter(head);
                 rest
             }
             _ => self.gather(bytes),
@@ -85,9 +90,14 @@ impl Outgoing {
                 let code = code.try_into().map_or(0, u32::from_be_bytes);
                 self.note(u32::from_be_bytes([*a, *b, *c, *d]), Reason::from(code));
             }
-            _ => self.left = length(&self.start),
+            head => self.enter(&head.iter().copied().collect::<ArrayVec<u8, HEAD>>()),
         }
         self.start.clear();
+    }
+
+    fn enter(&mut self, head: &[u8]) {
+        self.left = length(head);
+        self.data += u32::from(head.get(3) == Some(&DATA));
     }
 
     fn note(&mut self, stream: u32, reason: Reason) {
@@ -110,10 +120,6 @@ impl fmt::Display for Refused {
     }
 }
 
-fn length(head: &[u8]) -> usize {
-    head.iter().take(3).fold(0, |length, byte| length << 8 | usize::from(*byte))
-}
-
 /// Whether a stream is reset for what the client did. The others say that nobody wants it any more, or that this side has
 /// failed; those have a record of their own.
 fn is_about_client(reason: Reason) -> bool {
@@ -134,15 +140,11 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
+    use super::super::frame;
     use super::*;
 
-    fn frame(kind: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        [&length[1..], &[kind, 0], &stream.to_be_bytes(), payload].concat()
-    }
-
     fn reset(stream: u32, reason: Reason) -> Vec<u8> {
-        frame(RST_STREAM, stream, &u32::from(reason).to_be_bytes())
+        frame(RST_STREAM, 0, stream, &u32::from(reason).to_be_bytes())
     }
 
     #[test]
@@ -171,7 +173,7 @@ mod tests {
     #[test]
     fn what_looks_like_a_reset_within_a_payload_is_none() {
         let mut frames = Outgoing::default();
-        frames.follow(&frame(0, 1, &reset(1, Reason::PROTOCOL_ERROR)));
+        frames.follow(&frame(DATA, 0, 1, &reset(1, Reason::PROTOCOL_ERROR)));
         assert_eq!(frames.take_refused(), None);
     }
 
@@ -188,7 +190,7 @@ mod tests {
                     bytes.extend(reset(*stream, Reason::STREAM_CLOSED));
                     resets.push(*stream);
                 } else {
-                    bytes.extend(frame(*kind, *stream, payload));
+                    bytes.extend(frame(*kind, 0, *stream, payload));
                 }
             }
             let mut frames = Outgoing::default();
