@@ -1,4 +1,4 @@
-"""Attackers with raw sockets. Each is a process of its own that yields to everybody else on its core, and stops when told.
+"""Attackers with raw sockets. Each is a process of its own that is nicer than those it attacks, and stops when told.
 
 An attack is a generator: what it does up to its first `yield` is its preparation; each step after that is one burst, and
 what it yields is how long it rests then. All of them are bounded: so many connections, so many bytes a burst.
@@ -28,14 +28,13 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 class Attack(multiprocessing.get_context("fork").Process):
     """A running attack; `with` waits until it is prepared, and ends it."""
 
-    def __init__(self, name, steps, cores):
+    def __init__(self, name, steps, nicer):
         super().__init__(name=name, daemon=True)
-        self.steps, self.cores = steps, cores
+        self.steps, self.nicer = steps, nicer
         self.prepared = multiprocessing.get_context("fork").Event()
 
     def run(self):
-        os.sched_setaffinity(0, self.cores)
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        os.nice(self.nicer)
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         try:
             for rest in self.steps:
@@ -146,9 +145,13 @@ def idle_tls(port, count):
 
 
 def idle_h2(port, count):
-    held = [h2(port) for _ in range(count)]
-    for stream in held:
-        stream.sendall(frame(HEADERS, END_HEADERS | END_STREAM, 1, fields()))
+    held = []
+    for _ in range(count):
+        stream = start(h2(port), frame(HEADERS, END_HEADERS | END_STREAM, 1, fields()))
+        answer = b""
+        while b"hello" not in answer:
+            answer += received(stream)
+        held.append(stream)
     while True:
         yield 0.2
 
@@ -165,6 +168,13 @@ def slow_head(port, count):
 def start(stream, what):
     stream.sendall(what)
     return stream
+
+
+def received(stream):
+    """Some bytes; an error where there are no more."""
+    if some := stream.recv(1 << 16):
+        return some
+    raise ConnectionResetError(errno.ECONNRESET, "closed")
 
 
 def slow_body(port, count, length=1_000_000):
@@ -207,22 +217,6 @@ def slow_read_h2(port, count, streams=100):
         held = [stream for stream in held if said(stream, more)]
 
 
-def stalled_read_h2(port, count, streams=100):
-    """Streams that are read quickly until their answers flow in large pieces, and then not at all."""
-    held = []
-    for _ in range(count):
-        stream = h2(port, window=2_000_000)
-        stream.sendall(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 2**31 - 1 - 65535)))
-        for number in range(streams):
-            stream.sendall(frame(HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, fields("/big")))
-        left = streams * 300_000
-        while left > 0:
-            left -= len(stream.recv(1 << 20))
-        held.append(stream)
-    while held:
-        yield 0.2
-
-
 def stalled_tls(port, count):
     """The first bytes of a handshake."""
     held = []
@@ -254,7 +248,7 @@ def comers_and_goers(port, count):
         for number, stream in enumerate(some):
             if number % 2:
                 said(stream, b"GET / HTTP/1.1\r\nHo")
-            reset(stream)
+            stream.close()
         yield 0.01
 
 
@@ -290,9 +284,8 @@ def drain(stream):
     """Reads what is there; an error where the connection is over."""
     stream.setblocking(False)
     with contextlib.suppress(BlockingIOError):
-        while stream.recv(1 << 16):
+        while received(stream):
             pass
-        raise ConnectionResetError(errno.ECONNRESET, "closed")
     stream.settimeout(1)
 
 
@@ -304,13 +297,13 @@ def rapid_reset(port, each):
         one = lambda stream: frame(HEADERS, END_HEADERS | END_STREAM, stream, fields("/sleep/")) + frame(RST_STREAM, 0, stream, cancel)
         return b"".join(one(number + 2 * at) for at in range(each)), number + 2 * each
 
-    return again(port, lambda _: b"", burst, 0.005)
+    return again(port, lambda _: b"", burst, 0.01)
 
 
 def repeated(port, one, count, first=b""):
     """One frame, so many times a burst."""
     many = one * count
-    return again(port, lambda _: first, lambda number: (many, number), 0.005)
+    return again(port, lambda _: first, lambda number: (many, number), 0.01)
 
 
 def pings(port, count):
@@ -334,11 +327,6 @@ def window_updates(port, count):
 def empty_data(port, count):
     open_stream = frame(HEADERS, END_HEADERS, 1, fields("/sleep/", method=0x83))
     return repeated(port, frame(DATA, 0, 1), count, open_stream)
-
-
-def one_byte_data(port, count):
-    open_stream = frame(HEADERS, END_HEADERS, 1, fields("/sleep/", method=0x83))
-    return repeated(port, frame(DATA, 0, 1, b"x"), count, open_stream)
 
 
 def continuations(port, count):
