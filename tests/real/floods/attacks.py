@@ -249,7 +249,7 @@ def comers_and_goers(port, count):
             if number % 2:
                 said(stream, b"GET / HTTP/1.1\r\nHo")
             stream.close()
-        yield 0.01
+        yield 0.005
 
 
 def handshakes(port, count):
@@ -297,13 +297,13 @@ def rapid_reset(port, each):
         one = lambda stream: frame(HEADERS, END_HEADERS | END_STREAM, stream, fields("/sleep/")) + frame(RST_STREAM, 0, stream, cancel)
         return b"".join(one(number + 2 * at) for at in range(each)), number + 2 * each
 
-    return again(port, lambda _: b"", burst, 0.01)
+    return again(port, lambda _: b"", burst, 0.005)
 
 
 def repeated(port, one, count, first=b""):
     """One frame, so many times a burst."""
     many = one * count
-    return again(port, lambda _: first, lambda number: (many, number), 0.01)
+    return again(port, lambda _: first, lambda number: (many, number), 0.005)
 
 
 def pings(port, count):
