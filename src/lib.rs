@@ -115,6 +115,7 @@ pub mod record;
 pub mod filter;
 pub mod pipeline;
 pub mod sinks;
+pub mod store;
 pub mod admin;
 pub mod config;
 pub mod net;
