@@ -116,6 +116,7 @@ pub mod filter;
 pub mod pipeline;
 pub mod sinks;
 pub mod store;
+pub mod search;
 pub mod admin;
 pub mod config;
 pub mod net;

@@ -3,7 +3,6 @@
 pub mod arguments;
 pub mod check;
 pub mod demo;
-pub mod log_file;
 pub mod routes;
 pub mod run;
 pub mod verify;
