@@ -5,6 +5,8 @@ pub mod check;
 pub mod demo;
 pub mod routes;
 pub mod run;
+pub mod search;
+pub mod tail;
 pub mod verify;
 
 use std::io::{self, Write};
@@ -38,6 +40,8 @@ pub fn main() -> anyhow::Result<ExitCode> {
                 .or_else(closed_output)
         }
         Command::Routes { config, command } => routes_command(&config, command, &environment),
+        Command::Search(arguments) => search::search(&arguments),
+        Command::Tail(arguments) => tail::tail(&arguments),
         Command::Verify(arguments) => {
             let report = verify::verify(&arguments.files, arguments.options, &mut io::stdout().lock());
             report.map(|report| ExitCode::from(report.exit_code())).context("the log cannot be verified")
