@@ -11,7 +11,7 @@ use super::zone::Zone;
 const WIDEST: usize = 32;
 
 /// What is left for the last column; for less, others are left out.
-const LAST: usize = 40;
+const LAST: usize = 36;
 
 /// The columns, in order.
 const COLUMNS: [&str; 8] = ["TIME", "LEVEL", "EVENT", "STATUS", "DURATION", "ROUTE", "CLIENT", "WHAT"];
@@ -195,7 +195,7 @@ TIME          LEVEL     EVENT           STATUS  DURATION  ROUTE          CLIENT 
             "
 TIME          EVENT      STATUS  DURATION  WHAT
 11:02:36.000  completed     200   53.2 ms  GET /posts/42/?page=2
-11:02:37.500  failed        502    1.50 s  POST /checkout/\\u{1b}[2J  upstream_re…
+11:02:37.500  failed        502    1.50 s  POST /checkout/\\u{1b}[2J  upstream_r…
 "
         );
         for columns in 60..200 {

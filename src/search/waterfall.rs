@@ -237,8 +237,8 @@ POST shop.example/checkout/?a=1 → 502  upstream_reset  1.50 s
 
   queue    ▏                                                     100 µs
   connect  ███                                                 100.0 ms
-  send        ██████                                           200.0 ms
-  wait              ███████████████████████████████████████      1.20 s
+  send        ███████                                          200.0 ms
+  wait               ████████████████████████████████████████    1.20 s
 
     +0 µs  INFO      request_started
   +1.00 s  WARNING   request_slow       in wait

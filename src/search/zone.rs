@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(zone.date_and_time(NOW), "2026-11-22 13:02:36.000");
         assert_eq!((zone.time_of_day(NOW), zone.date(NOW)), ("13:02:36.000".to_owned(), "2026-11-22".to_owned()));
         assert_eq!((zone.offset(NOW), Zone::utc().offset(NOW)), ("+02:00".to_owned(), "UTC".to_owned()));
-        assert_eq!(zone.date(u64::MAX), Zone::utc().date(u64::MAX));
+        assert!(zone.date(u64::MAX).starts_with("9999-12-3"));
     }
 
     /// Clocks are set forward at 02:00 and back at 03:00.

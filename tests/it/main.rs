@@ -103,6 +103,9 @@ mod metrics;
 /// SIGTERM with requests in flight.
 mod shutdown;
 
+/// `gatelog search` and `gatelog tail`: on the log of a real proxy, in a pipe.
+mod search;
+
 /// `gatelog verify`: clean on a whole log, not on one that was tampered with.
 mod verify;
 
