@@ -30,7 +30,7 @@ enum Test {
     /// This text is in it.
     Contains(Finder),
     /// A member is in it with a value as asked.
-    Member(Member),
+    Member(Box<Member>),
 }
 
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ fn of_field(name: &Name, condition: &Condition) -> Test {
 
 fn member(key: &str, field: &Field, condition: &Condition) -> Test {
     let name = memmem::Finder::new(&format!("\"{key}\"")).into_owned();
-    Test::Member(Member { name, kind: field.kind, condition: condition.clone() })
+    Test::Member(Box::new(Member { name, kind: field.kind, condition: condition.clone() }))
 }
 
 impl Test {

@@ -26,7 +26,7 @@ pub(super) fn of_line(line: &[u8]) -> Option<u64> {
 
 /// Days since the Unix epoch in the Gregorian calendar, years counted from March.
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let last = match month {
         2 => 28 + u64::from(leap),
         4 | 6 | 9 | 11 => 30,
