@@ -36,6 +36,9 @@
 //! ([`listen::Switch`]), which goes on with the requests that it has; an output that is not in it any more writes what it
 //! has and ends by itself, and who writes to the same place goes on with its numbers ([`sinks::handover`]).
 //!
+//! On SIGUSR2 the program is started again and given the listening sockets themselves ([`app::handover`]); once the new process
+//! serves, the old one accepts no more and drains, and both write to the same outputs until it has ended ([`sinks::neighbour`]).
+//!
 //! # A person asks
 //!
 //! ```text

@@ -29,7 +29,7 @@ pub(super) fn health(sources: &Sources, now: Instant) -> Answer {
 
 /// 200 as long as requests are welcome, and each upstream has a server for them.
 pub(super) fn readiness(sources: &Sources) -> Answer {
-    if *sources.stages.borrow() > Stage::Open {
+    if *sources.stages.borrow() >= Stage::Draining {
         return problem_with(StatusCode::SERVICE_UNAVAILABLE, "draining", json!({}));
     }
     let dead = sources.upstreams.dead();

@@ -11,6 +11,9 @@ pub enum Refused {
     /// The token is missing, or is another one.
     #[error("show the token of [admin]: Authorization: Bearer …")]
     NoToken,
+    /// The client was refused too often; it has to wait so many seconds.
+    #[error("too many requests without the token of [admin]; try again in {0} s")]
+    HeldOff(u64),
     /// There is no token, and what is asked for is none of our names.
     #[error("ask by address or as localhost, set admin.token, or name this host in admin.hosts")]
     ForeignHost,
@@ -36,6 +39,7 @@ impl Refused {
     pub fn status(&self) -> StatusCode {
         match self {
             Refused::NoToken => StatusCode::UNAUTHORIZED,
+            Refused::HeldOff(_) => StatusCode::TOO_MANY_REQUESTS,
             Refused::ForeignHost | Refused::CrossSite => StatusCode::FORBIDDEN,
             Refused::NoPage(_) => StatusCode::NOT_FOUND,
             Refused::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -49,6 +53,7 @@ impl Refused {
         let answer = problem(self.status(), &self.to_string());
         match self {
             Refused::NoToken => answer.with(header::WWW_AUTHENTICATE, CHALLENGE),
+            Refused::HeldOff(seconds) => answer.with(header::RETRY_AFTER, HeaderValue::from(*seconds)),
             Refused::Method(offered) => answer.with(header::ALLOW, HeaderValue::from_static(offered)),
             _ => answer,
         }

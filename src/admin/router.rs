@@ -7,10 +7,12 @@ use http::{HeaderMap, Method, StatusCode, header};
 use tokio::sync::Semaphore;
 
 use crate::metrics::{Exposition, Format};
+use crate::net::Peer;
 use crate::time::monotonic;
 
 use super::access::Access;
 use super::answer::Answer;
+use super::guard::Guard;
 use super::query::Query;
 use super::refused::Refused;
 use super::server::Sources;
@@ -63,23 +65,24 @@ impl Page {
 /// The pages, and who may see them.
 pub(super) struct Router {
     access: Arc<Access>,
+    guard: Arc<Guard>,
     sources: Sources,
     expositions: Arc<Semaphore>,
 }
 
 impl Router {
-    pub(super) fn new(access: Arc<Access>, sources: Sources) -> Router {
-        Router { access, sources, expositions: Arc::new(Semaphore::new(EXPOSITIONS)) }
+    pub(super) fn new(access: Arc<Access>, guard: Arc<Guard>, sources: Sources) -> Router {
+        Router { access, guard, sources, expositions: Arc::new(Semaphore::new(EXPOSITIONS)) }
     }
 
     /// The answer to a request without a body.
-    pub(super) async fn answer(&self, head: &Parts) -> Answer {
-        self.try_answer(head).await.unwrap_or_else(|refused| refused.answer())
+    pub(super) async fn answer(&self, peer: &Peer, head: &Parts) -> Answer {
+        self.try_answer(peer, head).await.unwrap_or_else(|refused| refused.answer())
     }
 
-    async fn try_answer(&self, head: &Parts) -> Result<Answer, Refused> {
+    async fn try_answer(&self, peer: &Peer, head: &Parts) -> Result<Answer, Refused> {
         let page = Page::of(head.uri.path());
-        self.access.check(head, page.is_some_and(Page::is_open))?;
+        self.admit(peer, head, page.is_some_and(Page::is_open))?;
         let page = page.ok_or_else(not_found)?;
         if !is_offered(page, &head.method) {
             return Err(Refused::Method(page.methods()));
@@ -96,6 +99,15 @@ impl Router {
                 Ok(reload::reload(&self.sources).await)
             }
         }
+    }
+
+    /// Lets in whoever may ask. What is `open` is so for those, too, who have to wait.
+    fn admit(&self, peer: &Peer, head: &Parts, open: bool) -> Result<(), Refused> {
+        let now = monotonic();
+        if !open {
+            self.guard.hold_off(peer, now)?;
+        }
+        self.access.check(head, open).inspect_err(|refused| self.guard.note(peer, refused, now))
     }
 
     async fn metrics(&self, head: &Parts) -> Result<Answer, Refused> {

@@ -1,7 +1,7 @@
 //! The listener's thread: served as traffic is, by [`crate::listen`], but with nothing in common with it.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use ipnet::{IpNet, Ipv4Net};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
@@ -25,6 +26,7 @@ use super::access::Access;
 use super::answer::{Answer, problem};
 use super::body::Body;
 use super::cores::CoreLine;
+use super::guard::{Guard, Tell};
 use super::reload::ReloadRequest;
 use super::router::Router;
 
@@ -46,6 +48,12 @@ fn limits() -> Limits {
         body_idle_timeout: Some(Duration::from_secs(10)),
         keep_alive: Some(Duration::from_secs(75)),
         connections: Some(64),
+        // Who asks from afar leaves room for others.
+        connections_per_ip: Some(32),
+        exempt: vec![
+            Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8).into(),
+            IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        ],
         streams_per_connection: 16,
         ..Limits::default()
     }
@@ -66,39 +74,52 @@ pub struct Sources {
 }
 
 /// The listener while it runs.
-#[derive(Debug)]
 pub struct Admin {
     address: SocketAddr,
+    guard: Arc<Guard>,
     stop: watch::Sender<Stage>,
     /// Disconnected when the thread has ended: threads cannot be joined for a time only.
     ended: Receiver<()>,
     thread: JoinHandle<()>,
 }
 
-/// Serves a socket on a thread of its own.
+/// Serves a socket on a thread of its own; `tell` writes down who was refused.
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn start(socket: TcpListener, access: Arc<Access>, sources: Sources) -> io::Result<Admin> {
+pub fn start(socket: TcpListener, access: Arc<Access>, mut sources: Sources, tell: Tell) -> io::Result<Admin> {
     let address = socket.local_addr()?;
     socket.set_nonblocking(true)?;
     // Connections take it over from their listener.
     socket2::SockRef::from(&socket).set_tcp_nodelay(true)?;
     let (stop, stages) = watch::channel(Stage::Open);
     let (alive, ended) = sync_channel(0);
+    let guard = Arc::new(Guard::new(tell));
+    sources.collectors.push(Arc::clone(&guard) as Arc<dyn Collect>);
+    let running = Arc::clone(&guard);
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
         let _alive: SyncSender<()> = alive;
-        if let Err(error) = run(socket, Router::new(access, sources), stages) {
+        if let Err(error) = run(socket, Router::new(access, Arc::clone(&running), sources), running, stages) {
             tracing::error!(target: "gatelog.proxy", %error, "the admin listener has ended");
         }
     })?;
-    Ok(Admin { address, stop, ended, thread })
+    Ok(Admin { address, guard, stop, ended, thread })
 }
 
 impl Admin {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Goes on to a later stage of its end, as the process does: another one may serve the socket.
+    pub fn follow(&self, stage: Stage) {
+        self.stop.send_replace(stage);
+    }
+
+    /// Tells of refused requests that no record has told of, while there are outputs to tell it to.
+    pub fn tell_suppressed(&self) {
+        self.guard.tell_suppressed();
     }
 
     /// Ends it, answers that are under way within a moment.
@@ -112,8 +133,9 @@ impl Admin {
     }
 }
 
-fn run(socket: TcpListener, router: Router, stages: watch::Receiver<Stage>) -> io::Result<()> {
+fn run(socket: TcpListener, router: Router, guard: Arc<Guard>, stages: watch::Receiver<Stage>) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.spawn_local(async move { guard.go_on().await });
     runtime.block_on(serve(socket, router, stages))
 }
 
@@ -123,8 +145,10 @@ async fn serve(socket: TcpListener, router: Router, stages: watch::Receiver<Stag
     let serving = Serving::new(pages, limits(), Rc::clone(&drain), Rc::clone(&outbox), Arc::default());
     let sending = Rc::clone(&outbox);
     tokio::task::spawn_local(async move { sending.run().await });
-    let listener = Listener { socket: Socket::Tcp(socket), entrance: Entrance::default() };
-    drain.follow(stages, Rc::new(serving).run(vec![listener])).await
+    let serving = Rc::new(serving);
+    let listener = Listener::new(0, Entrance::default(), vec![vec![Socket::Tcp(socket)]]);
+    serving.follow(&[Arc::new(listener)], 0)?;
+    drain.follow(stages, serving.run()).await
 }
 
 /// The pages as the listener calls them.
@@ -137,7 +161,7 @@ impl Handler for Pages {
 
     fn call(self: Rc<Self>, client: Client, request: Request<Incoming>) -> Answering<Body> {
         Box::pin(async move {
-            let answered = tokio::time::timeout(PATIENCE, self.answer(request)).await;
+            let answered = tokio::time::timeout(PATIENCE, self.answer(&client.peer, request)).await;
             client.answered();
             let slow = |_| problem(StatusCode::SERVICE_UNAVAILABLE, "this took too long");
             Ok(response(answered.unwrap_or_else(slow), &client.wire))
@@ -155,10 +179,10 @@ impl Handler for Pages {
 }
 
 impl Pages {
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();
         match discard(body).await {
-            Ok(()) => self.router.answer(&head).await,
+            Ok(()) => self.router.answer(peer, &head).await,
             Err(status) => problem(status, "no page takes a body"),
         }
     }

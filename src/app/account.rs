@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::Control;
 use crate::exchange::Tally;
 use crate::exchange::tally::Missing;
 use crate::pipeline::Announcer;
@@ -12,30 +13,22 @@ use crate::record::{Event, Level, Value};
 /// How often it is told.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Counters, and who tells them.
-pub(super) struct Account<'a> {
-    pub(super) tally: &'a Tally,
-    pub(super) announcer: &'a Announcer,
+/// Tells it once a minute, as it is under the configuration in force; never returns.
+pub(super) async fn tell_often(control: &Control) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        tell(&control.tally(), control.announcer());
+    }
 }
 
-impl Account<'_> {
-    /// Tells it once a minute; never returns.
-    pub(super) async fn tell_often(&self) {
-        loop {
-            tokio::time::sleep(EVERY).await;
-            self.tell();
-        }
+/// Tells what has come to the account since this was last called, if anything has.
+pub(super) fn tell(tally: &Tally, announcer: &Announcer) {
+    let count = tally.take_left_out();
+    if count > 0 {
+        let fields = [("count", Value::Unsigned(count)), ("total", Value::Unsigned(tally.left_out()))];
+        announcer.announce(Event::LogSampled, Level::Info, &fields);
     }
-
-    /// Tells what has come to the account since this was last called, if anything has.
-    pub(super) fn tell(&self) {
-        let count = self.tally.take_left_out();
-        if count > 0 {
-            let fields = [("count", Value::Unsigned(count)), ("total", Value::Unsigned(self.tally.left_out()))];
-            self.announcer.announce(Event::LogSampled, Level::Info, &fields);
-        }
-        for Missing { event, field, count } in self.tally.take_missing() {
-            tracing::info!(target: PROXY_LOGGER, business_event = event, field, count, "a business event lacked a field");
-        }
+    for Missing { event, field, count } in tally.take_missing() {
+        tracing::info!(target: PROXY_LOGGER, business_event = event, field, count, "a business event lacked a field");
     }
 }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::listeners::SpokenTls;
 use crate::net::ServerTls;
 use crate::net::server_tls::{Change, InForce};
 use crate::pipeline::announce::PROXY_LOGGER;
@@ -19,21 +20,19 @@ use crate::time;
 const EVERY: Duration = Duration::from_secs(2);
 
 /// The thread that looks, until this is dropped.
+#[derive(Debug)]
 pub(super) struct Watch {
     stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watch {
-    /// Looks after the TLS of these listeners; `None` where there is none.
-    pub(super) fn start(tls: Vec<Arc<ServerTls>>) -> io::Result<Option<Watch>> {
-        if tls.is_empty() {
-            return Ok(None);
-        }
+    /// Looks after the TLS of the listeners there are.
+    pub(super) fn start(tls: SpokenTls) -> io::Result<Watch> {
         let (stop, stopped) = sync_channel(0);
         let work = move || look_often(&tls, &stopped);
         let thread = std::thread::Builder::new().name("certificates".into()).spawn(work)?;
-        Ok(Some(Watch { stop: Some(stop), thread: Some(thread) }))
+        Ok(Watch { stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -47,10 +46,15 @@ impl Drop for Watch {
     }
 }
 
-fn look_often(tls: &[Arc<ServerTls>], stopped: &Receiver<()>) {
+fn look_often(tls: &SpokenTls, stopped: &Receiver<()>) {
     while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-        tls.iter().flat_map(|tls| tls.look()).for_each(|change| tell(&change));
+        look(&tls.all());
     }
+}
+
+/// Puts in force what was renewed, and tells of it. Reads files.
+pub(super) fn look(tls: &[Arc<ServerTls>]) {
+    tls.iter().flat_map(|tls| tls.look()).for_each(|change| tell(&change));
 }
 
 fn tell(change: &Change) {

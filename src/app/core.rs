@@ -38,20 +38,27 @@ pub(super) struct Generation {
     pub(super) number: u64,
     pub(super) routing: Routing,
     pub(super) service: Arc<Service>,
+    pub(super) listeners: Arc<[Arc<Listener>]>,
     /// Cores that go by it.
     pub(super) taken: AtomicUsize,
 }
 
 impl Generation {
-    pub(super) fn new(number: u64, routing: Routing, service: Arc<Service>) -> Generation {
-        Generation { number, routing, service, taken: AtomicUsize::new(0) }
+    pub(super) fn new(
+        number: u64,
+        routing: Routing,
+        service: Arc<Service>,
+        listeners: Arc<[Arc<Listener>]>,
+    ) -> Generation {
+        Generation { number, routing, service, listeners, taken: AtomicUsize::new(0) }
     }
 }
 
 /// A core before it runs.
 pub(super) struct Core {
+    /// Which one it is, counted from 0.
+    pub(super) index: usize,
     pub(super) crowd: Arc<Crowd>,
-    pub(super) listeners: Vec<Listener>,
     pub(super) stages: watch::Receiver<Stage>,
     pub(super) generations: watch::Receiver<Arc<Generation>>,
     /// Where it is asked what runs, and shows that it is alive.
@@ -67,8 +74,8 @@ pub(super) struct Core {
 const EVENT_INTERVAL: u32 = 256;
 
 impl Core {
-    pub(super) fn spawn(self, index: usize) -> io::Result<JoinHandle<io::Result<()>>> {
-        std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
+    pub(super) fn spawn(self) -> io::Result<JoinHandle<io::Result<()>>> {
+        std::thread::Builder::new().name(format!("core-{}", self.index)).spawn(move || {
             let _told = Told(self.ended.clone());
             self.run()
         })
@@ -79,7 +86,7 @@ impl Core {
             .enable_all()
             .event_interval(EVENT_INTERVAL)
             .build_local(LocalOptions::default())?;
-        let (service, intake) = first(&mut self.generations);
+        let (service, intake, listeners) = first(&mut self.generations);
         let exchanges = Exchanges::new(&service.exchange, Rc::clone(&intake), Clock::system());
         let outbox = Rc::new(Outbox::default());
         let upstreams = Upstreams::new(&service.upstreams, &outbox);
@@ -94,6 +101,7 @@ impl Core {
             serving: Rc::clone(&serving),
             outbox: Rc::clone(&outbox),
             service: Arc::clone(&service),
+            index: self.index,
         };
         runtime.spawn_local(send_posted(outbox));
         runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
@@ -105,7 +113,12 @@ impl Core {
         if let Some(beat) = self.beat {
             runtime.spawn_local(beat.go_on());
         }
-        let served = runtime.block_on(drain.follow(self.stages, serving.run(self.listeners)));
+        let served = runtime.block_on(async {
+            serving.follow(&listeners, self.index)?;
+            // Those that are closed later are nobody's then.
+            drop(listeners);
+            drain.follow(self.stages, serving.run()).await
+        });
         exchanges.shut_down();
         // Whatever still runs is let go here, and writes how it ended.
         drop(runtime);
@@ -127,10 +140,11 @@ impl Drop for Told {
 
 /// What is in force when the core begins, which may be after a reload. The generation itself is not held on to: outputs
 /// that are no more end when nobody has it any more.
-fn first(generations: &mut watch::Receiver<Arc<Generation>>) -> (Arc<Service>, Rc<Intake>) {
+fn first(generations: &mut watch::Receiver<Arc<Generation>>) -> (Arc<Service>, Rc<Intake>, Arc<[Arc<Listener>]>) {
     let generation = generations.borrow_and_update();
     generation.taken.fetch_add(1, Ordering::Release);
-    (Arc::clone(&generation.service), Rc::new(Intake::new(&generation.routing)))
+    let intake = Rc::new(Intake::new(&generation.routing));
+    (Arc::clone(&generation.service), intake, Arc::clone(&generation.listeners))
 }
 
 /// What of a core goes by another generation when there is one.
@@ -140,6 +154,8 @@ struct Follower {
     serving: Rc<Serving<Switch<Proxy>>>,
     outbox: Rc<Outbox>,
     service: Arc<Service>,
+    /// Which core it is.
+    index: usize,
 }
 
 impl Follower {
@@ -150,6 +166,9 @@ impl Follower {
             self.intake.swap(&generation.routing);
             if !Arc::ptr_eq(&self.service, &generation.service) {
                 self.take(&generation.service);
+            }
+            if let Err(error) = self.serving.follow(&generation.listeners, self.index) {
+                tracing::error!(target: "gatelog.proxy", core = self.index, %error, "a core cannot listen on a new socket");
             }
             generation.taken.fetch_add(1, Ordering::Release);
         }

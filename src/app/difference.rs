@@ -1,26 +1,17 @@
 //! What differs between two configurations: what a reload puts in force at once, and what waits for the next start.
 
+use super::listeners::essence;
 use crate::config::Config;
 use crate::exchange;
-use crate::listen::ListenSettings;
+use crate::listen::{ListenSettings, SocketAccess};
 use crate::routes;
 use crate::upstream;
 
 /// The keys whose new values are in force after a reload, beside the outputs.
 pub(super) fn changed_now(before: &Config, after: &Config) -> Vec<&'static str> {
     // Taken apart as a whole: a setting that is added must be asked for here, or below.
-    let Config {
-        workers: _,
-        shutdown_grace: _,
-        listeners: _,
-        limits,
-        exchange,
-        upstreams,
-        routes,
-        record,
-        admin,
-        pipeline,
-    } = after;
+    let Config { workers: _, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, admin, pipeline } =
+        after;
     let (one, other) = (&before.record, record);
     differing([
         ("log.level", before.pipeline.level != pipeline.level),
@@ -29,6 +20,8 @@ pub(super) fn changed_now(before: &Config, after: &Config) -> Vec<&'static str> 
         ("log.environment", one.environment != other.environment),
         ("log.schema", one.schema != other.schema),
         ("log.nulls", one.nulls != other.nulls),
+        ("shutdown_grace", before.shutdown_grace != *shutdown_grace),
+        ("listen", !before.listeners.iter().map(essence).eq(listeners.iter().map(essence))),
         ("limits", before.limits != *limits),
         ("identity", before.exchange != identity(&before.exchange, exchange)),
         ("log.start", before.exchange.start != exchange.start),
@@ -40,6 +33,7 @@ pub(super) fn changed_now(before: &Config, after: &Config) -> Vec<&'static str> 
         ("log.redact", one.redact != other.redact),
         ("upstream", unplaced_upstreams(&before.upstreams) != unplaced_upstreams(upstreams)),
         ("route", unplaced_routes(&before.routes) != unplaced_routes(routes)),
+        ("event", before.exchange.events != exchange.events),
         ("admin.token", before.admin.token != admin.token),
         ("admin.hosts", before.admin.hosts != admin.hosts),
     ])
@@ -49,9 +43,9 @@ pub(super) fn changed_now(before: &Config, after: &Config) -> Vec<&'static str> 
 pub(super) fn changed_later(before: &Config, after: &Config) -> Vec<&'static str> {
     differing([
         ("workers", before.workers != after.workers),
-        ("shutdown_grace", before.shutdown_grace != after.shutdown_grace),
-        ("listen", unplaced_listeners(&before.listeners) != unplaced_listeners(&after.listeners)),
-        ("event", before.exchange.events != after.exchange.events),
+        ("listen.mode", access_differs(before, after, |access| access.mode)),
+        ("listen.owner", access_differs(before, after, |access| access.owner.clone())),
+        ("listen.group", access_differs(before, after, |access| access.group.clone())),
         ("admin.address", before.admin.address != after.admin.address),
     ])
 }
@@ -74,16 +68,18 @@ fn differing<const COUNT: usize>(keys: [(&'static str, bool); COUNT]) -> Vec<&'s
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }
 
-/// Settings without what says where they stand in the file: lines that moved are no change.
-fn unplaced_listeners(listeners: &[ListenSettings]) -> Vec<ListenSettings> {
-    let unplaced = |listener: &ListenSettings| {
-        let mut listener = ListenSettings { origin: 0, ..listener.clone() };
-        listener.tls.iter_mut().flat_map(|tls| &mut tls.certificates).for_each(|pair| pair.origin.0 = 0);
-        listener
-    };
-    listeners.iter().map(unplaced).collect()
+/// Whether a socket file that stays is to be another's.
+fn access_differs<T: PartialEq>(before: &Config, after: &Config, of: impl Fn(&SocketAccess) -> T) -> bool {
+    let access = |listener: &ListenSettings| of(&listener.access);
+    after.listeners.iter().any(|listener| standing(before, listener).is_some_and(|it| access(it) != access(listener)))
 }
 
+/// The listener that this one goes on from.
+pub(super) fn standing<'a>(before: &'a Config, listener: &ListenSettings) -> Option<&'a ListenSettings> {
+    before.listeners.iter().find(|other| other.address == listener.address)
+}
+
+/// Settings without what says where they stand in the file: lines that moved are no change.
 fn unplaced_upstreams(upstreams: &[upstream::Settings]) -> Vec<upstream::Settings> {
     upstreams.iter().map(|upstream| upstream::Settings { origin: 0, ..upstream.clone() }).collect()
 }
@@ -130,8 +126,10 @@ mod tests {
 
     #[test]
     fn what_waits_for_the_next_start_is_named() {
-        assert_eq!(later("", "workers = 3\n[[listen]]\naddress = \"127.0.0.1:7\""), ["workers", "listen"]);
-        assert_eq!(later("", "[[event]]\nname = \"e\"\nwhen = \"path:/e\""), ["event"]);
+        let socket = "[[listen]]\naddress = \"unix:/a.sock\"\n";
+        let access = format!("workers = 3\n{socket}mode = \"0660\"\ngroup = \"root\"");
+        assert_eq!(later(socket, &access), ["workers", "listen.mode", "listen.group"]);
+        assert!(now(socket, &access).is_empty() && later("", &access) == ["workers"]);
         assert_eq!(later("", "admin = \"off\""), ["admin.address"]);
     }
 
@@ -139,6 +137,9 @@ mod tests {
     fn what_is_in_force_at_once_is_named() {
         let log = ["log.level", "log.service", "log.nulls"];
         assert_eq!(now("[log]\nlevel = \"debug\"", "[log]\nservice = \"s\"\nnulls = true"), log);
+        let listen = "shutdown_grace = \"3s\"\n[[listen]]\naddress = \"127.0.0.1:7\"";
+        assert_eq!(now("", listen), ["shutdown_grace", "listen"]);
+        assert_eq!(now("", "[[event]]\nname = \"e\"\nwhen = \"path:/e\""), ["event"]);
         let admin = "[admin]\ntoken = \"0123456789abcdef\"\nhosts = [\"a.example\"]";
         assert_eq!(now("", admin), ["admin.token", "admin.hosts"]);
         assert_eq!(now("[identity]\ntrace = false", "[log]\nslow = \"3s\""), ["identity", "log.slow"]);

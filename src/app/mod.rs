@@ -5,6 +5,8 @@ mod certificates;
 mod core;
 pub mod diagnostics;
 mod difference;
+pub mod handover;
+mod listeners;
 pub mod operate;
 pub mod preflight;
 pub mod reload;
@@ -26,24 +28,23 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{self, Access, Admin, ReloadRequest};
 use crate::config::Config;
-use crate::exchange::{self, Tally};
+use crate::exchange::Tally;
 use crate::listen::{Crowd, Stage};
 use crate::net::server_tls::ServerTlsError;
 use crate::net::tls::TlsFileError;
-use crate::net::unix_socket::SocketFile;
 use crate::pipeline::announce::Announcer;
 use crate::pipeline::{Format, HttpBody, OutputKind, OutputSettings, Stamp};
 use crate::record::{Event, Level, Value};
-use crate::sinks::{self, Outputs};
+use crate::sinks::{self, Neighbour, Outputs};
 use crate::upstream::{self, Clusters};
 
-use self::certificates::Watch;
 use self::core::Core;
+use self::handover::{Estate, Handed, Handover, Image, Successor};
+use self::listeners::Listeners;
 use self::operate::{Socket, View};
 use self::preflight::Ready;
 pub use self::reload::{Control, Reloaded};
 use self::service::Service;
-use self::sockets::Bound;
 use self::systemd::{Beats, Watchdog};
 
 /// How long the outputs may take to write what waits once everything else has ended.
@@ -79,30 +80,35 @@ pub enum StartError {
 
 /// A proxy that serves.
 pub struct App {
-    addresses: Vec<(SocketAddr, bool)>,
     cores: Vec<JoinHandle<io::Result<()>>>,
     ended: mpsc::Receiver<()>,
     stage: watch::Sender<Stage>,
     control: Arc<Control>,
-    /// What requests left behind beside their records.
-    tally: Arc<Tally>,
     admin: Option<Admin>,
     /// Reloads that the admin listener is asked for.
     reloads: Option<mpsc::Receiver<ReloadRequest>>,
-    edges: Edges,
-    grace: Duration,
-}
-
-/// What belongs to the listeners as a whole, beside their cores.
-struct Edges {
-    /// Where it listens, as it is told.
-    urls: Vec<String>,
-    /// Looks after certificates until it is dropped.
-    watch: Option<Watch>,
-    /// Unix sockets, removed when they are dropped.
-    files: Vec<SocketFile>,
+    /// What another process may go on with, beside the listeners.
+    estate: Arc<Estate>,
     /// The service manager's watchdog, and what quiets it.
     watched: Option<(Watchdog, Beats)>,
+}
+
+/// Why it is to end.
+#[derive(Debug)]
+pub enum Stop {
+    /// It is told to.
+    Asked,
+    /// Another process serves in its place.
+    HandedOver(Successor),
+}
+
+impl Stop {
+    fn successor(&self) -> Option<&Successor> {
+        match self {
+            Stop::Asked => None,
+            Stop::HandedOver(successor) => Some(successor),
+        }
+    }
 }
 
 /// How a proxy ended.
@@ -117,61 +123,57 @@ pub enum Ending {
 }
 
 impl App {
-    /// Starts serving. Everything that can fail fails before the first connection is accepted.
+    /// Starts serving, with the sockets of the process before where there is one. Everything that can fail fails before the
+    /// first connection is accepted.
     ///
     /// # Errors
     /// What is in the way.
-    pub fn start(ready: Ready) -> Result<App, StartError> {
+    pub fn start(ready: Ready, handed: Option<&Handed>) -> Result<App, StartError> {
         let Ready { config, table } = ready;
         let config = &config;
-        let bound = Bound::all(config, worker_count(config))?;
+        let workers = worker_count(config);
+        let (none, estate) = (Estate::default(), Arc::new(Estate::default()));
+        let found = handed.map_or(&none, Handed::estate);
+        let listeners = Listeners::default().follow_with(config, workers, found)?;
+        let urls = listeners.urls();
         let service = Arc::new(Service::new(config, table)?);
-        let exchange::Shared { tally, traffic, .. } = &service.exchange;
-        let (tally, traffic) = (Arc::clone(tally), Arc::clone(traffic));
-        let control = Arc::new(start_outputs(config, &service)?);
+        let traffic = Arc::clone(&service.exchange.traffic);
+        let control = Arc::new(start_outputs(config, (&service, listeners, workers), handed.is_some())?);
         let crowd = Arc::new(Crowd::default());
         let (stage, stages) = watch::channel(Stage::Open);
         let (end, ended) = mpsc::channel(1);
-        let socket = Socket::bind(&config.admin);
-        announce_start(control.announcer(), config, &bound, socket.url());
+        let socket = Socket::bind(&config.admin, found, &estate);
+        let start = Start { urls: &urls, workers, admin: socket.url(), predecessor: handed.map(Handed::from) };
+        start.announce(control.announcer(), config);
         socket.tell(control.announcer());
         control.supervise().map_err(StartError::System)?;
-        let watched =
-            Watchdog::from_environment().map(|watchdog| (watchdog, Beats::new(bound.per_core.len(), &watchdog)));
-        let Bound { addresses, urls, per_core, tls, files } = bound;
-        let (lines, ends): (Vec<_>, Vec<_>) = per_core.iter().map(|_| admin::cores::line()).unzip();
-        let cores = per_core.into_iter().zip(ends).enumerate().map(|(index, (listeners, line))| {
+        let watched = Watchdog::from_environment().map(|watchdog| (watchdog, Beats::new(workers, &watchdog)));
+        control.watch().map_err(StartError::System)?;
+        let (lines, ends): (Vec<_>, Vec<_>) = (0..workers).map(|_| admin::cores::line()).unzip();
+        let cores = ends.into_iter().enumerate().map(|(index, line)| {
             let (stages, generations) = (stages.clone(), control.generations());
             let (crowd, ended) = (Arc::clone(&crowd), end.clone());
             let beat = watched.as_ref().map(|(_, beats)| beats.of(index));
-            let core = Core { crowd, listeners, stages, generations, line, ended, beat };
-            core.spawn(index).map_err(StartError::System)
+            let core = Core { index, crowd, stages, generations, line, ended, beat };
+            core.spawn().map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
         let view = View {
             control: &control,
             traffic: &traffic,
             upstreams: control.upstreams(),
-            tally: &tally,
             crowd: &crowd,
-            tls: &tls,
+            tls: control.tls().clone(),
             cores: lines,
             stages,
         };
         let (admin, reloads) = operate::start(socket, view).map_err(StartError::System)?;
-        let edges = Edges { urls, watch: Watch::start(tls).map_err(StartError::System)?, files, watched };
-        let grace = config.shutdown_grace;
-        Ok(App { addresses, cores, ended, stage, control, tally, admin, reloads, edges, grace })
+        Ok(App { cores, ended, stage, control, admin, reloads, estate, watched })
     }
 
     /// Where it listens, and whether TLS is spoken there.
-    pub fn addresses(&self) -> &[(SocketAddr, bool)] {
-        &self.addresses
-    }
-
-    /// What a service manager shows of it.
-    pub fn status(&self) -> String {
-        format!("listening on {}", self.edges.urls.join(", "))
+    pub fn addresses(&self) -> Vec<(SocketAddr, bool)> {
+        self.control.addresses()
     }
 
     /// Says something about gatelog itself, through all outputs.
@@ -194,9 +196,14 @@ impl App {
         &self.control
     }
 
+    /// What hands its sockets over to a new process of this program.
+    pub fn handover(&self, image: Image) -> Handover {
+        Handover::new(image, Arc::clone(&self.estate), Arc::clone(&self.control))
+    }
+
     /// What is counted beside the records: requests that sampling left out, fields that business events lacked.
-    pub fn tally(&self) -> &Arc<Tally> {
-        &self.tally
+    pub fn tally(&self) -> Arc<Tally> {
+        self.control.tally()
     }
 
     /// The upstreams as they are now, each with its servers and what is counted about them.
@@ -206,24 +213,22 @@ impl App {
 
     /// Serves until `stop` is done, then drains: no new connections, requests that run may finish within
     /// `shutdown_grace` or until `hurry` is done, then what still runs is cut off; each of them has its record.
-    pub async fn serve(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Ending {
-        let account = account::Account { tally: &self.tally, announcer: self.control.announcer() };
-        let failed = tokio::select! {
-            () = stop => false,
-            _ = self.ended.recv() => true,
-            () = account.tell_often() => false,
-            () = systemd::keep_alive(self.edges.watched.as_ref(), Stage::Open) => false,
+    pub async fn serve(mut self, stop: impl Future<Output = Stop>, hurry: impl Future<Output = ()>) -> Ending {
+        let stop = tokio::select! {
+            stop = stop => Some(stop),
+            _ = self.ended.recv() => None,
+            () = account::tell_often(&self.control) => None,
+            () = systemd::keep_alive(self.watched.as_ref(), Stage::Open) => None,
         };
-        systemd::stopping();
-        self.control.close();
-        announce_stop(self.control.announcer(), "draining");
-        self.stage.send_replace(Stage::Draining);
+        let failed = stop.is_none();
+        let successor = stop.as_ref().and_then(Stop::successor);
+        self.let_go(successor);
         let drained = tokio::select! {
             biased;
             () = all_ended(&mut self.ended, self.cores.len() - usize::from(failed)) => true,
-            () = tokio::time::sleep(self.grace) => false,
+            () = drain(&self.stage, self.admin.as_ref(), self.control.grace(), successor.is_some()) => false,
             () = hurry => false,
-            () = systemd::keep_alive(self.edges.watched.as_ref(), Stage::Draining) => false,
+            () = systemd::keep_alive(self.watched.as_ref(), Stage::Draining) => false,
         };
         self.stage.send_replace(Stage::Closed);
         let ending = match (failed, drained) {
@@ -231,19 +236,35 @@ impl App {
             (false, true) => Ending::Drained,
             (false, false) => Ending::CutOff,
         };
-        self.finish(ending)
+        self.finish(ending, successor)
+    }
+
+    /// Nothing changes any more, and what belongs to whoever comes next is that one's.
+    fn let_go(&self, successor: Option<&Successor>) {
+        match successor {
+            Some(successor) => {
+                systemd::handed_over(successor.pid(), &self.control.status());
+                self.control.cede();
+            }
+            None => systemd::stopping(),
+        }
+        self.control.close();
+        self.control.stop_listening(successor.is_some());
+        self.estate.close();
+        announce_stop(self.control.announcer(), "draining", successor);
     }
 
     /// Waits for the serving threads, then for the outputs: nothing that was said is left unwritten if it can be helped.
-    fn finish(mut self, ending: Ending) -> Ending {
+    fn finish(mut self, ending: Ending, successor: Option<&Successor>) -> Ending {
         let mut failed = ending == Ending::Failed;
         for core in self.cores.drain(..) {
             failed |= !matches!(core.join(), Ok(Ok(())));
         }
         self.control.look_away();
-        drop((self.edges.watch, self.edges.files));
-        account::Account { tally: &self.tally, announcer: self.control.announcer() }.tell();
-        announce_stop(self.control.announcer(), "stopped");
+        self.control.leave_listeners();
+        account::tell(&self.control.tally(), self.control.announcer());
+        self.admin.iter().for_each(Admin::tell_suppressed);
+        announce_stop(self.control.announcer(), "stopped", successor);
         self.control.finish(crate::time::monotonic() + LAST_WORDS);
         if let Some(admin) = self.admin.take() {
             admin.stop();
@@ -252,8 +273,27 @@ impl App {
     }
 }
 
-fn announce_stop(announcer: &Announcer, stage: &str) {
-    let fields = [("stage", Value::Text(stage.as_bytes()))];
+/// Goes through the stages of the end, as long as `grace` lets it. Where another process accepts, connections have half of
+/// that to end by an answer that says so; the others are closed then.
+async fn drain(stage: &watch::Sender<Stage>, admin: Option<&Admin>, grace: Duration, is_handed_over: bool) {
+    let mut rest = grace;
+    if is_handed_over {
+        stage.send_replace(Stage::Leaving);
+        admin.inspect(|admin| admin.follow(Stage::Leaving));
+        rest = grace / 2;
+        tokio::time::sleep(rest).await;
+        admin.inspect(|admin| admin.follow(Stage::Draining));
+    }
+    stage.send_replace(Stage::Draining);
+    tokio::time::sleep(rest).await;
+}
+
+fn announce_stop(announcer: &Announcer, stage: &str, successor: Option<&Successor>) {
+    let mut fields = vec![("stage", Value::Text(stage.as_bytes()))];
+    if let Some(successor) = successor {
+        fields.push(("reason", Value::Text(b"handover")));
+        fields.push(("successor", Value::Unsigned(u64::from(successor.pid()))));
+    }
     announcer.announce(Event::ServerStopping, Level::Info, &fields);
 }
 
@@ -269,12 +309,17 @@ fn worker_count(config: &Config) -> usize {
     config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
 }
 
-/// The outputs, and the way to each of them.
-fn start_outputs(config: &Config, service: &Arc<Service>) -> Result<Control, StartError> {
+/// The outputs, and the way to each of them; `beside` those of a process that has not ended.
+fn start_outputs(
+    config: &Config,
+    served: (&Arc<Service>, Listeners, usize),
+    beside: bool,
+) -> Result<Control, StartError> {
     let access = Arc::new(Access::new(&config.admin).map_err(StartError::System)?);
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
-    let outputs = Outputs::start(&settled(&config.pipeline.outputs), &stamp)?;
-    Ok(Control::new(config.clone(), outputs, stamp, access, service))
+    let neighbour = if beside { Neighbour::present() } else { Neighbour::default() };
+    let outputs = Outputs::start(&settled(&config.pipeline.outputs), &stamp, neighbour)?;
+    Ok(Control::new(config.clone(), outputs, stamp, access, served))
 }
 
 /// Outputs whose formats are what `Auto` stands for where they are.
@@ -303,15 +348,28 @@ fn system_error(what: &str) -> StartError {
     StartError::System(io::Error::other(what))
 }
 
-fn announce_start(announcer: &Announcer, config: &Config, listeners: &Bound, admin: Option<String>) {
-    let listen: Vec<&str> = listeners.urls.iter().map(String::as_str).collect();
-    let mut fields = vec![
-        ("version", Value::Text(env!("CARGO_PKG_VERSION").as_bytes())),
-        ("listen", Value::List(&listen)),
-        ("workers", Value::Unsigned(listeners.per_core.len() as u64)),
-        ("upstreams", Value::Unsigned(config.upstreams.len() as u64)),
-        ("pid", Value::Unsigned(u64::from(std::process::id()))),
-    ];
-    fields.extend(admin.as_deref().map(|url| ("admin", Value::Text(url.as_bytes()))));
-    announcer.announce(Event::ServerStarted, Level::Info, &fields);
+/// What the record of a start says beside the configuration.
+struct Start<'a> {
+    urls: &'a [String],
+    workers: usize,
+    admin: Option<String>,
+    /// The process whose sockets were taken over.
+    predecessor: Option<u32>,
+}
+
+impl Start<'_> {
+    fn announce(&self, announcer: &Announcer, config: &Config) {
+        let Start { urls, workers, admin, predecessor } = self;
+        let listen: Vec<&str> = urls.iter().map(String::as_str).collect();
+        let mut fields = vec![
+            ("version", Value::Text(env!("CARGO_PKG_VERSION").as_bytes())),
+            ("listen", Value::List(&listen)),
+            ("workers", Value::Unsigned(*workers as u64)),
+            ("upstreams", Value::Unsigned(config.upstreams.len() as u64)),
+            ("pid", Value::Unsigned(u64::from(std::process::id()))),
+        ];
+        fields.extend(predecessor.map(|pid| ("predecessor", Value::Unsigned(u64::from(pid)))));
+        fields.extend(admin.as_deref().map(|url| ("admin", Value::Text(url.as_bytes()))));
+        announcer.announce(Event::ServerStarted, Level::Info, &fields);
+    }
 }

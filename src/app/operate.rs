@@ -7,19 +7,20 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 pub use crate::admin::ReloadRequest;
-use crate::admin::{self, Admin, CoreLine, ReloadOutcome, ReloadProblem, ReloadReport, Sources};
+use crate::admin::{self, Admin, CoreLine, Intrusion, ReloadOutcome, ReloadProblem, ReloadReport, Sources};
 use crate::config::{Problem, Severity};
-use crate::exchange::{Tally, Traffic};
-use crate::listen::{Crowd, Stage};
+use crate::exchange::{SECURITY_LOGGER, Traffic};
+use crate::listen::{self, Crowd, Stage};
 use crate::metrics::Collect;
-use crate::net::ServerTls;
 use crate::pipeline::Announcer;
 use crate::pipeline::announce::PROXY_LOGGER;
-use crate::record::{Body, Event, Head, Level, Record, Value};
+use crate::record::{Body, Event, Head, Level, Record, Rejected, Value};
 use crate::time;
 use crate::upstream::Clusters;
 
-use super::shown::{Certificates, Connections, Process, Unwritten};
+use super::handover::Estate;
+use super::listeners::SpokenTls;
+use super::shown::{Certificates, Connections, Process};
 use super::{Control, Reloaded};
 
 /// Reloads that may wait for their turn.
@@ -33,9 +34,19 @@ pub(super) enum Socket {
 }
 
 impl Socket {
-    pub(super) fn bind(settings: &admin::Settings) -> Socket {
+    /// Takes it from what was handed over, or binds it; leaves it to the process after this one.
+    pub(super) fn bind(settings: &admin::Settings, handed: &Estate, estate: &Estate) -> Socket {
         let Some(address) = settings.address else { return Socket::Off };
-        TcpListener::bind(address).map_or_else(|error| Socket::Refused(address, error), Socket::Open)
+        let name = format!("admin {address}");
+        let bound = match handed.take(&name).pop() {
+            Some(listen::Socket::Tcp(socket)) => Ok(socket),
+            _ => TcpListener::bind(address),
+        };
+        let shared = bound.and_then(|socket| {
+            let shared = listen::Socket::Tcp(socket.try_clone()?);
+            estate.add(&name, &shared).map(|()| socket)
+        });
+        shared.map_or_else(|error| Socket::Refused(address, error), Socket::Open)
     }
 
     /// As the record of the start has it.
@@ -61,9 +72,8 @@ pub(super) struct View<'a> {
     pub(super) control: &'a Arc<Control>,
     pub(super) traffic: &'a Arc<Traffic>,
     pub(super) upstreams: &'a Clusters,
-    pub(super) tally: &'a Arc<Tally>,
     pub(super) crowd: &'a Arc<Crowd>,
-    pub(super) tls: &'a [Arc<ServerTls>],
+    pub(super) tls: SpokenTls,
     pub(super) cores: Vec<CoreLine>,
     pub(super) stages: watch::Receiver<Stage>,
 }
@@ -82,16 +92,36 @@ pub(super) fn start(
     let collectors: Vec<Arc<dyn Collect>> = vec![
         Arc::new(process),
         Arc::new(Connections(Arc::clone(view.crowd))),
-        Arc::new(Certificates(view.tls.to_vec())),
+        Arc::new(Certificates(view.tls)),
         Arc::clone(view.traffic) as Arc<dyn Collect>,
         Arc::new(view.upstreams.clone()),
-        Arc::new(Unwritten(Arc::clone(view.tally))),
         Arc::clone(view.control) as Arc<dyn Collect>,
     ];
     let upstreams = view.upstreams.clone();
     let sources = Sources { cores: view.cores, stages: view.stages, collectors, upstreams, reloads };
-    let admin = admin::start(socket, Arc::clone(view.control.access()), sources)?;
+    let control = Arc::clone(view.control);
+    let tell = Box::new(move |intrusion: &Intrusion<'_>| tell_intrusion(&control, intrusion));
+    let admin = admin::start(socket, Arc::clone(view.control.access()), sources, tell)?;
     Ok((Some(admin), Some(asked)))
+}
+
+/// Who was refused at the admin listener, with the address as the policy in force lets it be written.
+fn tell_intrusion(control: &Control, intrusion: &Intrusion<'_>) {
+    let shown = intrusion.peer.map(|peer| control.shown(peer));
+    let (ip, peer) = shown.as_ref().map_or((None, None), |(ip, peer)| (ip.as_deref(), Some(peer.as_str())));
+    let rejected = Rejected {
+        peer_address: peer,
+        ip_address: ip,
+        status_code: intrusion.status,
+        reason: intrusion.reason,
+        detail: intrusion.detail,
+        excerpt: &[],
+        request_id: None,
+        suppressed: intrusion.suppressed,
+    };
+    let (timestamp, level, event) = (time::wall_now(), Level::Warning, Event::SecurityEvent);
+    let head = Head { timestamp, level, event, message: event.message(), logger: SECURITY_LOGGER };
+    control.announcer().record(&Record { head, body: Body::Rejected(&rejected) });
 }
 
 /// What came of a reload, for whoever asked for it there.

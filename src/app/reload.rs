@@ -4,19 +4,25 @@
 //! any of this: outputs are opened and left here and on their own threads.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::certificates::{self, Watch};
 use super::core::Generation;
-use super::difference::{changed_later, changed_now};
+use super::difference::{changed_later, changed_now, standing};
+use super::listeners::{Listeners, SpokenTls};
 use super::preflight::Ready;
 use super::service::Service;
-use super::{StartError, settled, upstreams};
+use super::{StartError, account, settled, upstreams};
 use crate::admin::{self, Access};
 use crate::config::{Config, Problem, Severity};
+use crate::exchange::Tally;
+use crate::listen::{ListenSettings, Socket};
+use crate::net::{Peer, ServerTls};
 use crate::pipeline::{Announcer, Levels, Port, Routing, Stamp};
 use crate::record::{Event, Level, Value};
 use crate::sinks::{self, Changes, Outputs, Prepared};
@@ -39,6 +45,8 @@ pub struct Control {
     generations: watch::Sender<Arc<Generation>>,
     access: Arc<Access>,
     upstreams: Clusters,
+    tls: SpokenTls,
+    cores: usize,
     account: Mutex<Reloads>,
     state: Mutex<State>,
 }
@@ -60,6 +68,9 @@ pub(super) struct Reloads {
 struct State {
     /// What is in force.
     config: Config,
+    listeners: Listeners,
+    /// Looks after their certificates, once there are any.
+    watch: Option<Watch>,
     outputs: Outputs,
     /// Who looks after the upstreams: one for each configuration that brought new ones.
     supervisors: Vec<Supervisor>,
@@ -85,20 +96,29 @@ impl Control {
         outputs: Outputs,
         stamp: Stamp,
         access: Arc<Access>,
-        service: &Arc<Service>,
+        (service, listeners, cores): (&Arc<Service>, Listeners, usize),
     ) -> Control {
         let routing = Routing { levels: Levels::new(&config.pipeline), ports: outputs.ports(), stamp };
         let announcer = Arc::new(Announcer::new(&routing));
-        let generations = watch::Sender::new(Arc::new(Generation::new(1, routing, Arc::clone(service))));
+        let generations =
+            watch::Sender::new(Arc::new(Generation::new(1, routing, Arc::clone(service), listeners.shared())));
+        listeners.settle();
+        let tls = SpokenTls::default();
         let upstreams = Clusters::new(&service.upstreams);
         let account = Reloads { taken: 0, refused: 0, last_was_taken: true, last_taken: time::wall_now() };
-        let state = Mutex::new(State { config, outputs, supervisors: Vec::new(), closed: false });
-        Control { announcer, generations, access, upstreams, account: Mutex::new(account), state }
+        let (watch, supervisors) = Default::default();
+        let state = Mutex::new(State { config, listeners, watch, outputs, supervisors, closed: false });
+        Control { announcer, generations, access, upstreams, tls, cores, account: Mutex::new(account), state }
     }
 
     /// Says something about gatelog itself, through all outputs.
     pub fn announcer(&self) -> &Arc<Announcer> {
         &self.announcer
+    }
+
+    /// A peer's addresses as the configuration in force lets them be written: the client's, and the socket's.
+    pub(super) fn shown(&self, peer: &Peer) -> (Option<String>, String) {
+        self.generations.borrow().service.exchange.shown(peer)
     }
 
     /// Which configuration is in force, counted from 1.
@@ -123,6 +143,68 @@ impl Control {
         let supervisors = std::mem::take(&mut self.state().supervisors);
         // Each is waited for, and may have something to say until then.
         drop(supervisors);
+    }
+
+    /// Has the certificates of the first listeners looked after.
+    pub(super) fn watch(&self) -> io::Result<()> {
+        let mut state = self.state();
+        let tls = state.listeners.tls();
+        self.look_after(&mut state.watch, tls)
+    }
+
+    fn look_after(&self, watch: &mut Option<Watch>, tls: Vec<Arc<ServerTls>>) -> io::Result<()> {
+        if watch.is_none() && !tls.is_empty() {
+            *watch = Some(Watch::start(self.tls.clone())?);
+        }
+        self.tls.change(tls);
+        Ok(())
+    }
+
+    /// The TLS that is spoken.
+    pub(super) fn tls(&self) -> &SpokenTls {
+        &self.tls
+    }
+
+    /// Nobody listens any more: socket files go, and certificates are nobody's concern.
+    pub(super) fn leave_listeners(&self) {
+        let mut state = self.state();
+        let left = (std::mem::take(&mut state.listeners), state.watch.take());
+        drop(state);
+        // The thread is waited for.
+        drop(left);
+    }
+
+    /// Every socket that is listened on, once more, under the name that the process after this one knows it by.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn sockets(&self) -> io::Result<Vec<(String, Socket)>> {
+        self.state().listeners.sockets()
+    }
+
+    /// Nobody is let in here any more. Where another process does, socket files are that one's.
+    pub(super) fn stop_listening(&self, is_handed_over: bool) {
+        self.state().listeners.let_go(is_handed_over);
+    }
+
+    /// Where it listens over TCP, and whether TLS is spoken there.
+    pub(super) fn addresses(&self) -> Vec<(SocketAddr, bool)> {
+        self.state().listeners.tcp()
+    }
+
+    /// What a service manager shows of it.
+    pub fn status(&self) -> String {
+        format!("listening on {}", self.state().listeners.urls().join(", "))
+    }
+
+    /// How long requests that run may take to finish when the process ends.
+    pub(super) fn grace(&self) -> Duration {
+        self.state().config.shutdown_grace
+    }
+
+    /// What requests left behind beside their records.
+    pub(super) fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.generations.borrow().service.exchange.tally)
     }
 
     /// Who may ask the admin listener.
@@ -165,6 +247,10 @@ impl Control {
         self.all_have(&generation).await;
         let is_new = |port: &Port| report.changes.begin.iter().any(|name| **name == *port.name);
         report.announce(&announcer_of(&generation.routing, |port| !is_new(port)), None);
+        if !report.later.is_empty() {
+            let keys = report.later.join(" ");
+            tracing::warn!(target: "gatelog.proxy", keys, "the configuration has changes that only a restart puts in force");
+        }
         Reloaded::Taken
     }
 
@@ -176,15 +262,17 @@ impl Control {
     }
 
     fn next(&self, ready: Ready) -> Result<Next, ReloadError> {
-        let Ready { mut config, table } = ready;
+        let Ready { config, table } = ready;
         let before = Arc::clone(&self.generations.borrow().service);
-        // What is counted of them is laid out for those there were.
-        config.exchange.events.clone_from(&before.exchange.settings.events);
+        let known = self.state().listeners.clone();
+        // Who renews a certificate and asks for a reload means both.
+        certificates::look(&known.tls());
+        let listeners = known.follow(&config, self.cores)?;
         let service = before.follow(&config, table)?;
         let is_new = |cluster: &&Arc<Cluster>| !before.upstreams.iter().any(|known| Arc::ptr_eq(known, cluster));
         let new: Vec<_> = service.upstreams.iter().filter(is_new).cloned().collect();
         let supervisor = upstreams::supervise(&new, &self.announcer).map_err(StartError::System)?;
-        Ok(Next { config, service: Arc::new(service), supervisor })
+        Ok(Next { config, service: Arc::new(service), listeners, supervisor })
     }
 
     fn try_take(&self, next: Option<Result<Next, ReloadError>>, problems: &[Problem]) -> Result<Report, Reloaded> {
@@ -228,6 +316,27 @@ impl Control {
         self.state().closed = true;
     }
 
+    /// Waits until every core serves, or has not for too long.
+    pub(super) async fn all_serve(&self) {
+        let generation = Arc::clone(&self.generations.borrow());
+        self.all_have(&generation).await;
+    }
+
+    /// Another process is about to write to the same places, or might.
+    pub(super) fn expect_neighbour(&self) {
+        self.state().outputs.expect_neighbour();
+    }
+
+    /// Another process writes there from now on.
+    pub(super) fn cede(&self) {
+        self.state().outputs.cede();
+    }
+
+    /// No other process writes there any more, or ever will.
+    pub(super) fn be_alone(&self) {
+        self.state().outputs.be_alone();
+    }
+
     /// Lets all outputs write what waits, at most until then.
     pub(super) fn finish(&self, until: Instant) {
         self.state().outputs.finish(until);
@@ -239,7 +348,7 @@ impl Control {
     }
 
     fn take(&self, state: &mut State, next: Next) -> Result<Report, sinks::StartError> {
-        let Next { config, service, supervisor } = next;
+        let Next { config, service, listeners, supervisor } = next;
         let before = Arc::clone(&self.generations.borrow());
         let (now, later) = (changed_now(&state.config, &config), changed_later(&state.config, &config));
         let stamp = Stamp { instance: before.routing.stamp.instance.clone(), record: config.record.clone() };
@@ -248,7 +357,8 @@ impl Control {
         let ports = prepared.ports(&state.outputs);
         let next = Routing { levels: Levels::new(&config.pipeline), ports, stamp };
         self.take_admin(&mut state.config.admin, config.admin.clone());
-        let report = Report { number: before.number + 1, now, later, changes: prepared.changes().clone() };
+        let listen = if now.contains(&"listen") { listeners.urls() } else { Vec::new() };
+        let report = Report { number: before.number + 1, now, later, listen, changes: prepared.changes().clone() };
         report.announce_streams(&before.routing, &next);
         state.config = in_force(&state.config, config);
         state.supervisors.retain(|supervisor| !supervisor.is_over());
@@ -257,7 +367,11 @@ impl Control {
         for gone in before.service.upstreams.iter().filter(|known| !is_among(known, &service.upstreams)) {
             gone.retire();
         }
-        self.swap(&mut state.outputs, prepared, Generation::new(report.number, next, service));
+        account::tell(&before.service.exchange.tally, &self.announcer);
+        listeners.settle();
+        let generation = Generation::new(report.number, next, service, listeners.shared());
+        self.swap(&mut state.outputs, prepared, generation);
+        state.listeners = listeners;
         Ok(report)
     }
 
@@ -290,6 +404,7 @@ impl Control {
 struct Next {
     config: Config,
     service: Arc<Service>,
+    listeners: Listeners,
     supervisor: Supervisor,
 }
 
@@ -302,13 +417,12 @@ fn is_among(cluster: &Arc<Cluster>, all: &[Arc<Cluster>]) -> bool {
 
 /// What is in force after a reload: the new configuration, but for what waits for the next start.
 fn in_force(before: &Config, after: Config) -> Config {
-    Config {
-        workers: before.workers,
-        shutdown_grace: before.shutdown_grace,
-        listeners: before.listeners.clone(),
-        admin: before.admin.clone(),
-        ..after
-    }
+    let access = |listener: ListenSettings| {
+        let before = standing(before, &listener).map(|before| before.access.clone());
+        ListenSettings { access: before.unwrap_or(listener.access), ..listener }
+    };
+    let listeners = after.listeners.into_iter().map(access).collect();
+    Config { workers: before.workers, listeners, admin: before.admin.clone(), ..after }
 }
 
 impl Reloads {
@@ -326,6 +440,8 @@ struct Report {
     number: u64,
     now: Vec<&'static str>,
     later: Vec<&'static str>,
+    /// Where it listens now, if that or how has changed.
+    listen: Vec<String>,
     changes: Changes,
 }
 
@@ -339,16 +455,18 @@ impl Report {
 
     fn announce(&self, announcer: &Announcer, stream: Option<&str>) {
         let Changes { added, removed, changed, .. } = &self.changes;
-        let names = [added, removed, changed].map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
-        let [added, removed, changed] = &names;
+        let names = [added, removed, changed, &self.listen];
+        let names = names.map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
+        let [added, removed, changed, listen] = &names;
         let mut fields = vec![("generation", Value::Unsigned(self.number))];
         fields.extend(stream.map(|stream| ("stream", Value::Text(stream.as_bytes()))));
-        let lists: [(&str, &[&str]); 5] = [
+        let lists: [(&str, &[&str]); 6] = [
             ("outputs_added", added),
             ("outputs_removed", removed),
             ("outputs_changed", changed),
             ("changed", &self.now),
             ("at_next_start", &self.later),
+            ("listen", listen),
         ];
         let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
         fields.extend(lists.map(|(name, list)| (name, Value::List(list))));

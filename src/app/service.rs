@@ -49,7 +49,8 @@ impl Service {
     pub(super) fn follow(&self, config: &Config, table: Table) -> Result<Service, StartError> {
         let before = &self.exchange;
         let hash_key = config.exchange.hash_key.as_ref().map_or_else(|| before.hash_key.clone(), key_of);
-        let (tally, traffic) = (Arc::clone(&before.tally), Arc::clone(&before.traffic));
+        let tally = Arc::new(before.tally.follow(&config.exchange.events));
+        let traffic = Arc::clone(&before.traffic);
         let upstreams = upstreams::clusters(config, &self.upstreams)?;
         let mut next = Service::of(config, table, hash_key, tally, traffic, upstreams);
         if next.limits.requests == self.limits.requests && next.limits.exempt == self.limits.exempt {

@@ -7,11 +7,11 @@ use crate::disk;
 use crate::exchange::Tally;
 use crate::listen::Crowd;
 use crate::metrics::{Collect, Exposition, Kind};
-use crate::net::ServerTls;
 use crate::net::server_tls::InForce;
 use crate::pipeline::{Reason, Report};
 
 use super::Control;
+use super::listeners::SpokenTls;
 
 /// The process itself, as every Prometheus client shows it, and which gatelog it is.
 pub(super) struct Process {
@@ -91,14 +91,14 @@ impl Collect for Connections {
 }
 
 /// The certificates that are in force on all listeners; one that several have is shown once.
-pub(super) struct Certificates(pub(super) Vec<Arc<ServerTls>>);
+pub(super) struct Certificates(pub(super) SpokenTls);
 
 impl Collect for Certificates {
     fn collect(&self, exposition: &mut Exposition) {
         let help = "When a listener's certificate ends, in seconds since the Unix epoch.";
         let name = "gatelog_tls_certificate_expiry_timestamp_seconds";
         let mut family = exposition.family(name, Kind::Gauge, help);
-        let mut ends: Vec<_> = self.0.iter().flat_map(|tls| tls.in_force()).collect();
+        let mut ends: Vec<_> = self.0.all().iter().flat_map(|tls| tls.in_force()).collect();
         ends.sort_by(|one, other| one.file.cmp(&other.file));
         ends.dedup_by(|one, other| one.file == other.file);
         for InForce { file, not_after, .. } in ends {
@@ -110,29 +110,23 @@ impl Collect for Certificates {
 }
 
 /// What is in no record.
-pub(super) struct Unwritten(pub(super) Arc<Tally>);
-
-impl Collect for Unwritten {
-    fn collect(&self, exposition: &mut Exposition) {
-        let tally = &self.0;
-        let help = "Requests that log.sample left out.";
-        exposition.single("gatelog_requests_sampled_out", Kind::Counter, help, tally.left_out());
-        let help = "Records of business events.";
-        let mut family = exposition.family("gatelog_business_events", Kind::Counter, help);
-        tally.events().iter().for_each(|event| family.sample(&[("event", &event.name)], event.written()));
-        let help = "Records of business events that lacked a field.";
-        let mut family = exposition.family("gatelog_business_event_missing_fields", Kind::Counter, help);
-        for event in tally.events() {
-            event
-                .missing()
-                .for_each(|(field, count)| family.sample(&[("event", &event.name), ("field", field)], count));
-        }
+fn collect_unwritten(tally: &Tally, exposition: &mut Exposition) {
+    let help = "Requests that log.sample left out.";
+    exposition.single("gatelog_requests_sampled_out", Kind::Counter, help, tally.left_out());
+    let help = "Records of business events.";
+    let mut family = exposition.family("gatelog_business_events", Kind::Counter, help);
+    tally.events().iter().for_each(|event| family.sample(&[("event", &event.name)], event.written()));
+    let help = "Records of business events that lacked a field.";
+    let mut family = exposition.family("gatelog_business_event_missing_fields", Kind::Counter, help);
+    for event in tally.events() {
+        event.missing().for_each(|(field, count)| family.sample(&[("event", &event.name), ("field", field)], count));
     }
 }
 
-/// What a control knows: outputs and reloads.
+/// What a control knows: what is counted under the configuration in force, outputs and reloads.
 impl Collect for Control {
     fn collect(&self, exposition: &mut Exposition) {
+        collect_unwritten(&self.tally(), exposition);
         collect_outputs(&self.reports(), exposition);
         let reloads = self.reloads();
         let mut family = exposition.family("gatelog_config_reloads", Kind::Counter, "Reloads of the configuration.");

@@ -48,6 +48,14 @@ impl Requests {
         Ok(Requests(signal(SignalKind::hangup())?))
     }
 
+    /// Takes SIGUSR2 over, which comes when another binary is to serve in this one's place; call it within a runtime.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn hand_over() -> io::Result<Requests> {
+        Ok(Requests(signal(SignalKind::user_defined2())?))
+    }
+
     /// Waits for the next one; pends for ever when there can be none.
     pub async fn next(&mut self) {
         if self.0.recv().await.is_none() {

@@ -14,7 +14,7 @@ use crate::listen::{Socket, Stage};
 use crate::pipeline::announce::PROXY_LOGGER;
 
 /// Sockets that were opened before this process was started.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Inherited(Vec<(String, Option<Socket>)>);
 
 impl Inherited {
@@ -29,16 +29,23 @@ impl Inherited {
     }
 
     /// The sockets of one name, ready to accept.
-    pub(super) fn take(&mut self, name: &str) -> io::Result<Vec<Socket>> {
-        let named = self.0.iter_mut().filter(|(other, _)| other == name);
-        let sockets: Vec<Socket> = named.filter_map(|(_, socket)| socket.take()).collect();
+    pub(super) fn share(&self, name: &str) -> io::Result<Vec<Socket>> {
+        let named = self.0.iter().filter(|(other, _)| other == name);
+        let sockets: Vec<Socket> =
+            named.filter_map(|(_, socket)| socket.as_ref()).map(Socket::share).collect::<io::Result<_>>()?;
         if sockets.is_empty() {
-            let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
+            let left = self.0.iter().filter(|(_, socket)| socket.is_some());
+            let names: Vec<&str> = left.map(|(name, _)| name.as_str()).collect();
             let message = format!("the service manager has passed on no listening socket of this name, but: {names:?}");
             return Err(io::Error::new(ErrorKind::NotFound, message));
         }
         sockets.iter().try_for_each(prepare)?;
         Ok(sockets)
+    }
+
+    /// Those of one name are in use: they close with their listener.
+    pub(super) fn let_go(&mut self, name: &str) {
+        self.0.iter_mut().filter(|(other, _)| other == name).for_each(|(_, socket)| drop(socket.take()));
     }
 }
 
@@ -73,12 +80,17 @@ pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
-/// Tells it that the configuration is read again; [`ready`] ends that.
-pub fn reloading() {
+/// Tells it that something changes, such as the configuration; [`ready`] ends that.
+pub fn reloading(status: &str) {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now, NotifyState::Status("reading the configuration again")]),
+        Ok(now) => tell(&[NotifyState::Reloading, now, NotifyState::Status(status)]),
         Err(error) => tracing::warn!(target: PROXY_LOGGER, %error, "the service manager cannot be told of the reload"),
     }
+}
+
+/// Tells it that another process is the service from now on, and serves.
+pub(super) fn handed_over(pid: u32, status: &str) {
+    tell(&[NotifyState::MainPid(pid), NotifyState::Ready, NotifyState::Status(status)]);
 }
 
 /// Tells it that the end has begun.
@@ -193,8 +205,11 @@ mod tests {
 
     #[test]
     fn a_name_that_was_not_passed_on_is_an_error_that_says_which_were() {
-        let mut inherited = Inherited(vec![("http".to_owned(), None)]);
-        let error = inherited.take("https").unwrap_err();
-        assert!(error.to_string().contains("http"), "{error}");
+        let socket = || Socket::Tcp(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let mut inherited = Inherited(vec![("http".to_owned(), Some(socket())), ("other".to_owned(), Some(socket()))]);
+        assert_eq!(inherited.share("http").unwrap().len(), 1);
+        inherited.let_go("other");
+        let error = inherited.share("other").unwrap_err();
+        assert!(error.to_string().ends_with("[\"http\"]"), "{error}");
     }
 }

@@ -7,10 +7,11 @@ use anyhow::Context;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::app::handover::{Handed, Image, Successor};
 use crate::app::operate::{ReloadRequest, report};
 use crate::app::preflight::{Ready, prepare, system_resolve};
 use crate::app::signals::{Requests, Stops};
-use crate::app::{App, Control, Ending, Reloaded, diagnostics, systemd};
+use crate::app::{App, Control, Ending, Reloaded, Stop, diagnostics, systemd};
 use crate::config::{Environment, Problem, Source};
 
 use super::{MISUSED, complain};
@@ -33,7 +34,7 @@ pub fn run(source: Source, environment: Environment) -> anyhow::Result<ExitCode>
 }
 
 /// Serves a configuration until a signal; `started` is called once connections are accepted. What has no way to be `read`
-/// again leaves SIGHUP as it is.
+/// again leaves SIGHUP as it is, and hands no sockets over.
 ///
 /// # Errors
 /// What kept it from serving.
@@ -42,30 +43,62 @@ pub fn serve(ready: Ready, read: Option<Arc<Read>>, started: impl FnOnce(&App)) 
     runtime.block_on(async {
         let mut stops = Stops::install().context("signals cannot be handled")?;
         let reopens = Requests::reopen().context("signals cannot be handled")?;
-        let reloads = read.map(|read| Requests::reload().map(|requests| (requests, read)));
-        let reloads = reloads.transpose().context("signals cannot be handled")?;
-        let mut app = App::start(ready)?;
-        tokio::spawn(reopen(reopens, Arc::clone(app.control())));
+        let repeats = read.map(Repeats::install).transpose()?;
+        let handed = if repeats.is_some() { Handed::receive()? } else { None };
+        let mut app = App::start(ready, handed.as_ref())?;
+        let control = Arc::clone(app.control());
+        tokio::spawn(reopen(reopens, Arc::clone(&control)));
         diagnostics::install(Arc::clone(app.announcer()));
-        let status = app.status();
+        // Dropped, it tells whoever asks that there is nothing to read again.
         let asked = app.take_reload_requests();
-        match reloads {
-            Some((signals, read)) => {
-                let (wishes, control) = (Wishes { signals, asked }, Arc::clone(app.control()));
-                drop(tokio::spawn(reload(wishes, read, control, status.clone())));
-            }
-            // Whoever asks is told that there is nothing to read again.
-            None => drop(asked),
-        }
-        systemd::ready(&status);
+        let handing = repeats.map(|Repeats { read, signals, handovers, image }| {
+            tokio::spawn(reload(Wishes { signals, asked }, read, Arc::clone(&control)));
+            app.handover(image).done(handovers)
+        });
+        systemd::ready(&control.status());
         started(&app);
+        if let Some(handed) = handed {
+            tokio::spawn(handed.take_over(control));
+        }
         let stops = std::cell::RefCell::new(&mut stops);
-        let (stop, hurry) = (next(&stops), next(&stops));
+        let (stop, hurry) = (stop(next(&stops), handing), next(&stops));
         Ok(match app.serve(stop, hurry).await {
             Ending::Drained | Ending::CutOff => ExitCode::SUCCESS,
             Ending::Failed => ExitCode::FAILURE,
         })
     })
+}
+
+/// What starts over: the configuration, or the whole program.
+struct Repeats {
+    read: Arc<Read>,
+    signals: Requests,
+    handovers: Requests,
+    image: Image,
+}
+
+impl Repeats {
+    fn install(read: Arc<Read>) -> anyhow::Result<Repeats> {
+        let signals = Requests::reload().context("signals cannot be handled")?;
+        let handovers = Requests::hand_over().context("signals cannot be handled")?;
+        let image = Image::of_this_process().context("this program cannot be found")?;
+        Ok(Repeats { read, signals, handovers, image })
+    }
+}
+
+/// Whatever ends the serving first.
+async fn stop(asked: impl Future<Output = ()>, handing: Option<impl Future<Output = Successor>>) -> Stop {
+    let handed_over = async {
+        match handing {
+            Some(handing) => handing.await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = asked => Stop::Asked,
+        successor = handed_over => Stop::HandedOver(successor),
+    }
 }
 
 /// Opens files again whenever it is asked for.
@@ -77,15 +110,15 @@ async fn reopen(mut requests: Requests, control: Arc<Control>) {
 }
 
 /// Reads the configuration again whenever it is asked for, one time after the other.
-async fn reload(mut wishes: Wishes, read: Arc<Read>, control: Arc<Control>, status: String) {
+async fn reload(mut wishes: Wishes, read: Arc<Read>, control: Arc<Control>) {
     loop {
         let asked = wishes.next().await;
-        systemd::reloading();
+        systemd::reloading("reading the configuration again");
         let (ready, problems) = read_aside(Arc::clone(&read)).await;
         let reloaded = control.reload(ready, &problems).await;
         // Once the end has begun, it stays told.
         if reloaded != Reloaded::Ignored {
-            systemd::ready(&status);
+            systemd::ready(&control.status());
         }
         if let Some(asked) = asked {
             asked.answer(report(&control, reloaded, &problems));

@@ -69,7 +69,7 @@ use traffic::Meter;
 /// The logger of records about requests.
 const LOGGER: &str = "gatelog.request";
 /// The logger of what was refused before it was a request.
-const SECURITY_LOGGER: &str = "gatelog.security";
+pub const SECURITY_LOGGER: &str = "gatelog.security";
 /// Everything that runs is looked through at most so many times in one `log.progress`.
 const FINEST_PROGRESS: u32 = 60;
 
@@ -101,6 +101,17 @@ pub struct Shared {
     pub tally: Arc<Tally>,
     /// What is counted of requests as they end.
     pub traffic: Arc<Traffic>,
+}
+
+impl Shared {
+    /// Whom a peer speaks for, and where its socket is, as they are written.
+    pub fn shown(&self, peer: &Peer) -> (Option<String>, String) {
+        shown(peer, &self.policy)
+    }
+}
+
+fn shown(peer: &Peer, policy: &Policy) -> (Option<String>, String) {
+    (peer.ip.map(|ip| policy.ip_text(ip)), facts::peer_text(peer, policy))
 }
 
 impl Exchanges {
@@ -181,7 +192,7 @@ impl Exchanges {
 
     /// Whom a peer speaks for, and where its socket is, as they are written.
     pub fn shown(&self, peer: &Peer) -> (Option<String>, String) {
-        (peer.ip.map(|ip| self.policy.ip_text(ip)), facts::peer_text(peer, &self.policy))
+        shown(peer, &self.policy)
     }
 
     /// The core's clock.

@@ -1,6 +1,10 @@
 //! Listening sockets, and the loop that takes connections from one and outlives every error.
+//!
+//! Which listeners there are may change while they are served ([`Serving::follow`]): who came in by one that is no more is
+//! served until it leaves, and who waits to be accepted there still is.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -8,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Type};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::net::{Outbox, Peer, Stream};
@@ -16,6 +21,7 @@ use crate::net::{Outbox, Peer, Stream};
 use super::announced::Unannounced;
 use super::connection::{self, Shared};
 use super::crowd::{Crowd, Crowded};
+use super::door::{Door, Doorway, Listener};
 use super::drain::{Drain, Stage};
 use super::entrance::Entrance;
 use super::handler::{Handler, Offence};
@@ -26,14 +32,6 @@ const BACKLOG: i32 = 4096;
 /// Pauses after the machine has run out of descriptors or memory: doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// A bound address of a core, and how it is spoken to.
-pub struct Listener {
-    /// Bound and listening, not blocking.
-    pub socket: Socket,
-    /// What is asked of those who connect.
-    pub entrance: Entrance,
-}
 
 /// A listening socket.
 #[derive(Debug)]
@@ -82,55 +80,118 @@ pub struct Serving<H> {
     drain: Rc<Drain>,
     outbox: Rc<Outbox>,
     crowd: Arc<Crowd>,
+    doorways: RefCell<Vec<Rc<Doorway>>>,
+    /// One for each listening socket, and for those that are no more until their last connection has left.
+    acceptors: RefCell<JoinSet<()>>,
+    /// Told when there is one more.
+    opened: Notify,
 }
 
 impl<H: Handler> Serving<H> {
     /// Serves with this handler, within these limits, until the drain.
     pub fn new(handler: Rc<H>, limits: Limits, drain: Rc<Drain>, outbox: Rc<Outbox>, crowd: Arc<Crowd>) -> Serving<H> {
-        let shared =
-            Shared { handler: Rc::clone(&handler), limits, drain: Rc::clone(&drain), outbox: Rc::clone(&outbox) };
-        Serving { handler, shared: RefCell::new(Rc::new(shared)), drain, outbox, crowd }
+        let shared = Shared { handler: Rc::clone(&handler), limits, outbox: Rc::clone(&outbox) };
+        let (doorways, acceptors, opened) = Default::default();
+        Serving { handler, shared: RefCell::new(Rc::new(shared)), drain, outbox, crowd, doorways, acceptors, opened }
     }
 
     /// Connections that are accepted from now on keep within these limits.
     pub fn limit(&self, limits: Limits) {
-        let (handler, drain, outbox) = (Rc::clone(&self.handler), Rc::clone(&self.drain), Rc::clone(&self.outbox));
-        self.shared.replace(Rc::new(Shared { handler, limits, drain, outbox }));
+        let (handler, outbox) = (Rc::clone(&self.handler), Rc::clone(&self.outbox));
+        self.shared.replace(Rc::new(Shared { handler, limits, outbox }));
     }
 
-    /// Takes connections from all listeners until the drain, then waits for those that are open. Dropped, it drops them.
-    pub async fn run(self: Rc<Self>, listeners: Vec<Listener>) -> io::Result<()> {
-        let mut tasks = JoinSet::new();
+    /// From now on there are these listeners, for this core: new ones are accepted from, those that changed speak to the
+    /// next connection as they are now, and those that are not among them are closed.
+    ///
+    /// # Errors
+    /// The first socket that the runtime does not take; all others are in force.
+    pub fn follow(self: &Rc<Self>, listeners: &[Arc<Listener>], core: usize) -> io::Result<()> {
+        let mut doorways = self.doorways.borrow_mut();
+        let stands = |doorway: &Rc<Doorway>| listeners.iter().any(|listener| listener.number() == doorway.number());
+        doorways.extract_if(.., |doorway| !stands(doorway)).for_each(|doorway| doorway.close());
+        let mut followed = Ok(());
         for listener in listeners {
-            let acceptor = Acceptor::new(listener.socket)?;
-            tasks.spawn_local(Rc::clone(&self).accept_all(acceptor, Rc::new(listener.entrance)));
+            match doorways.iter().find(|doorway| doorway.number() == listener.number()) {
+                Some(doorway) => doorway.follow(listener),
+                None => {
+                    let doorway = Doorway::open(listener);
+                    for socket in listener.take_sockets(core) {
+                        followed = followed.and(self.accept_from(socket, &doorway));
+                    }
+                    doorways.push(doorway);
+                }
+            }
         }
-        while tasks.join_next().await.is_some() {}
+        followed
+    }
+
+    fn accept_from(self: &Rc<Self>, socket: Socket, doorway: &Rc<Doorway>) -> io::Result<()> {
+        let acceptor = Acceptor::new(socket)?;
+        self.acceptors.borrow_mut().spawn_local(Rc::clone(self).accept_all(acceptor, Rc::clone(doorway)));
+        self.opened.notify_one();
         Ok(())
     }
 
-    async fn accept_all(self: Rc<Self>, acceptor: Acceptor, entrance: Rc<Entrance>) {
-        let mut connections = JoinSet::new();
-        let pause = Cell::new(FIRST_PAUSE);
+    /// Takes connections from all listeners until others do or nobody does, then waits for those that are open. Dropped, it drops them.
+    ///
+    /// # Errors
+    /// When the work for a listener has panicked.
+    pub async fn run(self: Rc<Self>) -> io::Result<()> {
         loop {
             tokio::select! {
                 biased;
-                () = self.drain.reached(Stage::Draining) => break,
+                () = self.drain.reached(Stage::Leaving) => break,
+                ended = poll_fn(|cx| self.acceptors.borrow_mut().poll_join_next(cx)) => match ended {
+                    Some(ended) => ended.map_err(io::Error::other)?,
+                    None => self.opened.notified().await,
+                },
+            }
+        }
+        let mut acceptors = self.acceptors.take();
+        while acceptors.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    async fn accept_all(self: Rc<Self>, acceptor: Acceptor, doorway: Rc<Doorway>) {
+        let mut connections = JoinSet::new();
+        // None of them is waited for: they last as long as there is somebody to take through the stages.
+        let mut keepers = JoinSet::new();
+        let pause = Cell::new(FIRST_PAUSE);
+        let mut door = doorway.door();
+        keepers.spawn_local(Rc::clone(&door).keep(Rc::clone(&self.drain)));
+        loop {
+            tokio::select! {
+                biased;
+                () = door.drain.reached(Stage::Leaving) => {
+                    if doorway.is_closed() || self.drain.stage() > Stage::Open {
+                        break;
+                    }
+                    door = doorway.door();
+                    keepers.spawn_local(Rc::clone(&door).keep(Rc::clone(&self.drain)));
+                }
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = acceptor.accept() => match accepted {
                     Ok((stream, peer)) => {
                         pause.set(FIRST_PAUSE);
-                        connections.spawn_local(Rc::clone(&self).serve(stream, peer, Rc::clone(&entrance)));
+                        connections.spawn_local(Rc::clone(&self).serve(stream, peer, Rc::clone(&door)));
                     }
                     Err(error) => back_off(&error, &pause).await,
                 },
             }
         }
-        drop(acceptor);
+        if doorway.is_closed() {
+            for (stream, peer) in acceptor.finish() {
+                connections.spawn_local(Rc::clone(&self).serve(stream, peer, Rc::clone(&door)));
+            }
+        } else {
+            drop(acceptor);
+        }
         while connections.join_next().await.is_some() {}
     }
 
-    async fn serve(self: Rc<Self>, mut stream: Stream, mut peer: Peer, entrance: Rc<Entrance>) {
+    async fn serve(self: Rc<Self>, mut stream: Stream, mut peer: Peer, door: Rc<Door>) {
+        let entrance = door.entrance();
         let shared = Rc::clone(&self.shared.borrow());
         let limits = &shared.limits;
         let place = self.crowd.enter(peer.ip, limits);
@@ -155,7 +216,7 @@ impl<H: Handler> Serving<H> {
                 Err(refusal) => return self.leave(&peer, &Unannounced::Refused(refusal)),
             },
         };
-        connection::serve(shared, stream, entrance, peer).await;
+        connection::serve(shared, stream, door, peer).await;
     }
 
     /// Nothing was said that could be answered.
@@ -209,6 +270,36 @@ impl Acceptor {
             Acceptor::Unix(socket) => socket.accept().await.map(|(unix, _)| (Stream::Unix(unix), Peer::unix())),
         }
     }
+}
+
+impl Acceptor {
+    /// Stops listening. Those whom the kernel has connected already, and would reset with the socket, are accepted.
+    fn finish(self) -> Vec<(Stream, Peer)> {
+        // What cannot be accepted any more is lost with the socket.
+        match self {
+            Acceptor::Tcp(socket) => socket.into_std().map(|socket| waiting(|| socket.accept(), plain)),
+            Acceptor::Unix(socket) => socket.into_std().map(|socket| waiting(|| socket.accept(), unix)),
+        }
+        .unwrap_or_default()
+    }
+}
+
+fn waiting<S, A>(
+    accept: impl Fn() -> io::Result<(S, A)>,
+    taken: fn(S, A) -> io::Result<(Stream, Peer)>,
+) -> Vec<(Stream, Peer)> {
+    let accepted = (0..BACKLOG).map_while(|_| accept().ok());
+    accepted.filter_map(|(stream, address)| taken(stream, address).ok()).collect()
+}
+
+fn plain(stream: std::net::TcpStream, address: SocketAddr) -> io::Result<(Stream, Peer)> {
+    stream.set_nonblocking(true)?;
+    Ok((Stream::Plain(TcpStream::from_std(stream)?), Peer::new(address, None)))
+}
+
+fn unix(stream: std::os::unix::net::UnixStream, _: std::os::unix::net::SocketAddr) -> io::Result<(Stream, Peer)> {
+    stream.set_nonblocking(true)?;
+    Ok((Stream::Unix(UnixStream::from_std(stream)?), Peer::unix()))
 }
 
 /// A connection that broke before it was accepted is nobody's trouble; a machine that has run out of something is, and

@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
@@ -20,8 +21,8 @@ use tokio::io::ReadBuf;
 use crate::net::{Outbox, Peer, Stream};
 use crate::time::{self, Deadline};
 
-use super::drain::{Drain, Stage};
-use super::entrance::Entrance;
+use super::door::Door;
+use super::drain::Stage;
 use super::handler::{Answering, Client, Handler, Offence};
 use super::head::HeadLimits;
 use super::settings::Limits;
@@ -37,6 +38,8 @@ const LINGER_BYTES: usize = 1 << 20;
 const HYPER_HEADERS: usize = 100;
 /// How far over the limit an HTTP/2 head may be and still be read, so that its refusal is recorded.
 const H2_HEAD_ROOM: u32 = 4;
+/// What of each HTTP/2 stream may wait for its client, in bytes; a piece more may be on its way there.
+const SEND_BUFFER: usize = 64 * 1024;
 /// Smallest read buffer that hyper accepts.
 const MIN_BUFFER: usize = 8192;
 
@@ -44,7 +47,6 @@ const MIN_BUFFER: usize = 8192;
 pub(super) struct Shared<H> {
     pub(super) handler: Rc<H>,
     pub(super) limits: Limits,
-    pub(super) drain: Rc<Drain>,
     pub(super) outbox: Rc<Outbox>,
 }
 
@@ -60,16 +62,17 @@ impl<H> Shared<H> {
 }
 
 /// Serves one connection until it is over. What is done once in its life is boxed: an idle connection does not hold it.
-pub(super) async fn serve<H: Handler>(shared: Rc<Shared<H>>, stream: Stream, entrance: Rc<Entrance>, peer: Peer) {
+pub(super) async fn serve<H: Handler>(shared: Rc<Shared<H>>, stream: Stream, door: Rc<Door>, peer: Peer) {
     let connection = Connection {
-        wire: Rc::new(Wire::new(stream, entrance, shared.head_limits(), Rc::clone(&shared.outbox))),
+        wire: Rc::new(Wire::new(stream, Rc::clone(&door), shared.head_limits(), Rc::clone(&shared.outbox))),
         peer: Rc::new(peer),
+        door,
     };
     let alpn = connection.peer.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
     let protocol = match alpn {
         Some("h2") => Some(Protocol::H2),
         Some(_) => Some(Protocol::H1),
-        None => Box::pin(sniff(&shared, &connection.wire)).await,
+        None => Box::pin(sniff(&shared, &connection)).await,
     };
     let end = match protocol {
         Some(Protocol::H1) => serve_h1(&shared, &connection).await,
@@ -83,6 +86,8 @@ pub(super) async fn serve<H: Handler>(shared: Rc<Shared<H>>, stream: Stream, ent
 struct Connection {
     wire: Rc<Wire>,
     peer: Rc<Peer>,
+    /// By which it came in, and which says how long it may stay.
+    door: Rc<Door>,
 }
 
 impl Connection {
@@ -110,12 +115,13 @@ enum End {
 }
 
 /// Reads until it is clear which protocol the client speaks; `None` if it says nothing in time.
-async fn sniff<H>(shared: &Shared<H>, wire: &Wire) -> Option<Protocol> {
+async fn sniff<H>(shared: &Shared<H>, client: &Connection) -> Option<Protocol> {
+    let wire = &client.wire;
     let mut first = vec![0; 4096];
     let mut length = 0;
     let mut deadline = Deadline::default();
     deadline.set(time::monotonic(), shared.limits.header_timeout);
-    let mut drained = pin!(shared.drain.reached(Stage::Draining));
+    let mut drained = pin!(client.door.drain.reached(Stage::Draining));
     while length < PREFACE.len() && PREFACE.starts_with(&first[..length]) {
         let mut buf = ReadBuf::new(&mut first[length..]);
         let read = poll_fn(|cx| match wire.poll_read_raw(cx, &mut buf) {
@@ -161,7 +167,8 @@ async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
         Poll::Ready(served)
     });
     let close_soon = |_: Pin<&mut _>| Pin::new(&mut *connection.borrow_mut()).graceful_shutdown();
-    let end = drive(shared, client, None, pin!(served), close_soon).await;
+    let ending = Ending { resets: None, close_at: Stage::Draining };
+    let end = drive(shared, client, ending, pin!(served), close_soon).await;
     let Some(successor) = client.wire.take_successor().filter(|_| is_done) else { return end };
     // For as long as the tunnel lasts, nothing of hyper's is held.
     let raw = Raw::new(Rc::clone(&client.wire), &connection.into_inner().into_parts().read_buf);
@@ -190,10 +197,21 @@ async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
         .timer(TokioTimer::new())
         .max_concurrent_streams(shared.limits.streams_per_connection)
         .max_header_list_size(header_bytes)
+        .max_send_buf_size(SEND_BUFFER)
         .enable_connect_protocol()
         .serve_connection(io, calls(shared, client));
     let resets = shared.limits.resets_per_connection;
-    drive(shared, client, resets, pin!(connection), |connection| connection.graceful_shutdown()).await
+    // A client is told which of its requests are still answered: none is lost.
+    let ending = Ending { resets, close_at: Stage::Leaving };
+    drive(shared, client, ending, pin!(connection), |connection| connection.graceful_shutdown()).await
+}
+
+/// What ends a connection beside its client.
+struct Ending {
+    /// Requests that its client may give up.
+    resets: Option<u64>,
+    /// When it is told to end with what runs.
+    close_at: Stage,
 }
 
 /// Polls hyper, and beside it what hyper does not know of: refusals, the drain, time, and a client that gives up more
@@ -201,7 +219,7 @@ async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
 async fn drive<H: Handler, C>(
     shared: &Shared<H>,
     client: &Connection,
-    resets: Option<u64>,
+    ending: Ending,
     mut connection: Pin<&mut C>,
     graceful_shutdown: impl Fn(Pin<&mut C>),
 ) -> End
@@ -210,16 +228,20 @@ where
 {
     let wire = &client.wire;
     let mut patience = Patience::new(&shared.limits);
-    let mut drained = pin!(shared.drain.reached(Stage::Draining));
-    let (mut watching, mut closing) = (false, false);
+    let Ending { resets, close_at } = ending;
+    let mut drained = pin!(client.door.drain.reached(close_at));
+    let (mut watched, mut closing) = (None, false);
     poll_fn(|cx| {
         if wire.poll_behind(cx).is_err() {
             return Poll::Ready(End::Served);
         }
-        // Polled once: its waker stays that of this task.
-        let drain = shared.drain.stage() > Stage::Open || !watching && drained.as_mut().poll(cx).is_ready();
-        watching = true;
-        if drain && !closing {
+        let stage = client.door.drain.stage();
+        if stage < close_at && watched != Some(stage) {
+            watched = Some(stage);
+            // Polled once a stage: its waker stays that of this task.
+            let _ = drained.as_mut().poll(cx);
+        }
+        if stage >= close_at && !closing {
             closing = true;
             graceful_shutdown(connection.as_mut());
         }
@@ -365,7 +387,7 @@ async fn close<H: Handler>(shared: &Shared<H>, client: &Connection, end: End) {
     let wire = &client.wire;
     // What was answered before goes first, whatever comes now.
     within(LINGER, async { drop(poll_fn(|cx| wire.poll_sent(cx)).await) }).await;
-    let cut_head = shared.drain.stage() > Stage::Open && wire.gate().is_mid_head();
+    let cut_head = client.door.drain.stage() >= Stage::Draining && wire.gate().is_mid_head();
     if cut_head {
         wire.gate().refuse(None, "shutdown", "the head was not whole when the server stopped");
     }
@@ -433,11 +455,23 @@ fn calls<H: Handler>(
 ) -> impl Service<Request<Incoming>, Response = Response<H::Body>, Error = Infallible, Future = Answering<H::Body>> + use<H>
 {
     let handler = Rc::clone(&shared.handler);
+    let door = Rc::clone(&connection.door);
     let (peer, wire) = (Rc::clone(&connection.peer), Rc::clone(&connection.wire));
     service_fn(move |request| {
         let client = Client { peer: Rc::clone(&peer), wire: Rc::clone(&wire), running: wire.begin() };
-        Rc::clone(&handler).call(client, request)
+        let is_last = door.drain.stage() > Stage::Open && request.version() < Version::HTTP_2;
+        let answering = Rc::clone(&handler).call(client, request);
+        if is_last { Box::pin(last(answering)) } else { answering }
     })
+}
+
+/// Says in the answer that no other one comes on this connection.
+async fn last<B>(answering: Answering<B>) -> Result<Response<B>, Infallible> {
+    let mut response = answering.await?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 /// Runs hyper's HTTP/2 tasks on this thread.

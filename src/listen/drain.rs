@@ -12,6 +12,9 @@ pub enum Stage {
     /// Serving.
     #[default]
     Open,
+    /// Another process accepts from the same sockets: no connection is taken any more, and none is closed unless it says so
+    /// in an answer, or by the rules of HTTP/2. So no request is on its way to nobody.
+    Leaving,
     /// Requests that run may finish; nothing new is taken.
     Draining,
     /// Whatever still runs is cut off.

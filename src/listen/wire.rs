@@ -18,6 +18,7 @@ use crate::net::proxy_protocol::Addresses;
 use crate::net::relay::Line;
 use crate::net::{Outbox, Peer, Stream};
 
+use super::door::Door;
 use super::entrance::Entrance;
 use super::frames::{Outgoing, Refused};
 use super::gate::{Gate, Refusal, give};
@@ -47,7 +48,7 @@ pub trait Settle {
 /// A connection, shared within its thread.
 pub struct Wire {
     stream: RefCell<Stream>,
-    entrance: Rc<Entrance>,
+    door: Rc<Door>,
     gate: RefCell<Gate>,
     settling: RefCell<SmallVec<[Rc<dyn Settle>; 1]>>,
     interim: RefCell<BytesMut>,
@@ -78,10 +79,10 @@ pub struct Wire {
 
 impl Wire {
     /// A connection before its first byte.
-    pub(super) fn new(stream: Stream, entrance: Rc<Entrance>, limits: HeadLimits, outbox: Rc<Outbox>) -> Wire {
+    pub(super) fn new(stream: Stream, door: Rc<Door>, limits: HeadLimits, outbox: Rc<Outbox>) -> Wire {
         Wire {
             stream: RefCell::new(stream),
-            entrance,
+            door,
             gate: RefCell::new(Gate::new(limits)),
             settling: RefCell::default(),
             interim: RefCell::default(),
@@ -102,9 +103,9 @@ impl Wire {
         }
     }
 
-    /// What is asked of those who come this way.
-    pub fn entrance(&self) -> &Entrance {
-        &self.entrance
+    /// What is asked of those who come this way, now.
+    pub fn entrance(&self) -> Rc<Entrance> {
+        self.door.entrance()
     }
 
     /// Who connects to whom, as far as it is known: announced, or as the socket has it.

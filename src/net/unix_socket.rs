@@ -28,6 +28,8 @@ pub struct Permissions {
 pub struct SocketFile {
     path: PathBuf,
     id: (u64, u64),
+    /// Another process listens there.
+    stays: bool,
 }
 
 /// Listens at a path. A socket that is left there from before is replaced if nobody listens on it any more: at once, so
@@ -63,7 +65,28 @@ fn ready(listener: &UnixListener, hidden: &Path, path: &Path, permissions: &Perm
     listener.set_nonblocking(true)?;
     let id = paths::look(hidden)?.id;
     paths::rename(hidden, path)?;
-    Ok(SocketFile { path: path.to_owned(), id })
+    Ok(SocketFile { path: path.to_owned(), id, stays: false })
+}
+
+/// Takes the file of a socket over that another process has made; `None` where it is gone.
+///
+/// # Errors
+/// Those of giving it these permissions.
+pub fn adopt(path: &Path, permissions: &Permissions) -> io::Result<Option<SocketFile>> {
+    let Some(id) = paths::look(path).ok().filter(|look| look.kind == Kind::Socket).map(|look| look.id) else {
+        return Ok(None);
+    };
+    let Permissions { mode, user, group } = *permissions;
+    paths::give_path(path, mode, user, group)?;
+    Ok(Some(SocketFile { path: path.to_owned(), id, stays: false }))
+}
+
+/// Removes the file of a socket that nobody listens on any more.
+pub fn abandon(path: &Path) {
+    if paths::look(path).is_ok_and(|look| look.kind == Kind::Socket) {
+        // What stays is replaced by the next one who listens here.
+        let _ = paths::remove(path);
+    }
 }
 
 /// Whether there is somebody, or something else, at a path.
@@ -85,11 +108,16 @@ impl SocketFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Leaves it to another process that listens on the socket too.
+    pub fn leave(mut self) {
+        self.stays = true;
+    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if paths::look(&self.path).is_ok_and(|look| look.id == self.id) {
+        if !self.stays && paths::look(&self.path).is_ok_and(|look| look.id == self.id) {
             // What stays is replaced by the next one who listens here.
             let _ = paths::remove(&self.path);
         }
@@ -123,6 +151,18 @@ mod tests {
         let (_second, _file) = bind(&path, &Permissions::default()).unwrap();
         drop(file);
         assert!(UnixStream::connect(&path).is_ok(), "the second one's file was removed");
+    }
+
+    #[test]
+    fn a_socket_that_is_left_to_another_process_goes_with_that_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        let (_listener, file) = bind(&path, &Permissions::default()).unwrap();
+        let adopted = adopt(&path, &Permissions { mode: Some(0o600), ..Permissions::default() }).unwrap();
+        file.leave();
+        assert_eq!(paths::look(&path).unwrap().mode, 0o600);
+        drop(adopted);
+        assert!(adopt(&path, &Permissions::default()).unwrap().is_none());
     }
 
     #[test]

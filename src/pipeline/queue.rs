@@ -117,6 +117,8 @@ pub struct Queue {
     closed: OnceLock<Instant>,
     /// Nothing more comes because the process ends.
     ending: AtomicBool,
+    /// Another process writes to the same place from now on.
+    ceded: AtomicBool,
     /// Digits of the numbers that the writer gives now.
     digits: AtomicUsize,
     writer: OnceLock<Thread>,
@@ -138,6 +140,7 @@ impl Queue {
             cause: AtomicU8::new(Reason::QueueFull as u8),
             closed: OnceLock::new(),
             ending: AtomicBool::new(false),
+            ceded: AtomicBool::new(false),
             digits: AtomicUsize::new(1),
             writer: OnceLock::new(),
             arrived: Notify::new(),
@@ -266,6 +269,17 @@ impl Queue {
     /// Whether [`Queue::end`] was called.
     pub fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Acquire)
+    }
+
+    /// Another process goes on in this one's place: what only one can have is for it, and what still comes goes without.
+    pub fn cede(&self) {
+        self.ceded.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether [`Queue::cede`] was called.
+    pub fn is_ceded(&self) -> bool {
+        self.ceded.load(Ordering::Acquire)
     }
 
     /// Whether [`Queue::close`] was called.

@@ -28,6 +28,9 @@ use super::{Proxy, host_of, response, secure, traversal};
 
 /// Passes through proxies of this name before a request counts as caught in a loop: several in a row are ordinary.
 const MAX_PASSES: usize = 8;
+/// Most that is read at once of an answer over HTTP/2: as many as a connection has streams may wait for a client that
+/// reads none of them.
+const PIECE_OF_STREAM: usize = 32 * 1024;
 /// Longest exception type and message that an application's headers are taken at.
 const MAX_EXCEPTION: usize = 1024;
 
@@ -75,7 +78,7 @@ impl Proxy {
         if head.method == Method::CONNECT && answer.status.is_success() {
             return Err(Failure::Upstream(UpstreamError::Upgrade("an extended CONNECT is answered without 101")));
         }
-        Ok(trip.deliver(answer, body))
+        Ok(trip.deliver(answer, body, head.version))
     }
 }
 
@@ -142,9 +145,12 @@ impl Trip<'_> {
         Way { exchanges: &self.proxy.exchanges, exchange: self.exchange, peer: &self.client.peer, server }
     }
 
-    fn deliver(&self, answer: ResponseHead, body: ResponseBody) -> Response<Body> {
+    fn deliver(&self, answer: ResponseHead, mut body: ResponseBody, spoken: Version) -> Response<Body> {
         let ResponseHead { status, version, mut headers, .. } = answer;
         self.note_response(status, version, &mut headers);
+        if spoken == Version::HTTP_2 {
+            body.read_at_most(PIECE_OF_STREAM);
+        }
         secure::promise(&mut headers, self.client);
         response(
             status,

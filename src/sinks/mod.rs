@@ -17,6 +17,7 @@ pub mod handover;
 pub mod http;
 pub mod lines;
 pub mod members;
+pub mod neighbour;
 pub mod numbered;
 pub mod otlp;
 pub mod pause;
@@ -41,6 +42,7 @@ use crate::time;
 pub use self::change::{Changes, Prepared};
 use self::file::{Compressor, Family, LogFile};
 use self::handover::{Predecessor, Started};
+pub use self::neighbour::Neighbour;
 use self::stdout::Stdout;
 use self::trouble::Trouble;
 
@@ -62,6 +64,7 @@ pub struct Outputs {
     left: Vec<Left>,
     /// Ends with this value.
     compressor: Option<Compressor>,
+    neighbour: Neighbour,
 }
 
 /// One output and its thread.
@@ -86,12 +89,13 @@ struct Left {
 const PLACES: usize = 1024;
 
 impl Outputs {
-    /// Opens every output and starts its thread. Their formats are settled.
+    /// Opens every output and starts its thread. Their formats are settled. What a neighbour has is left to it until it
+    /// has gone, or lets go of it.
     ///
     /// # Errors
     /// The first output that cannot be opened.
-    pub fn start(settings: &[OutputSettings], stamp: &Stamp) -> Result<Outputs, StartError> {
-        let mut outputs = Outputs::default();
+    pub fn start(settings: &[OutputSettings], stamp: &Stamp, neighbour: Neighbour) -> Result<Outputs, StartError> {
+        let mut outputs = Outputs { neighbour, ..Outputs::default() };
         let prepared = outputs.prepare(settings, stamp, false)?;
         outputs.change(prepared);
         Ok(outputs)
@@ -107,6 +111,25 @@ impl Outputs {
         for output in &self.running {
             output.reopen.store(true, Ordering::Release);
             output.writer.thread.thread().unpark();
+        }
+    }
+
+    /// Another process is about to write to the same places, or might: what must not be done beside it is put off.
+    pub fn expect_neighbour(&self) {
+        self.neighbour.comes();
+    }
+
+    /// Another process writes there from now on: it gets what only one can have.
+    pub fn cede(&self) {
+        let running = self.running.iter().map(|output| &output.port.queue);
+        running.chain(self.left.iter().map(|left| &left.queue)).for_each(|queue| queue.cede());
+    }
+
+    /// No other process writes there any more, or ever will.
+    pub fn be_alone(&self) {
+        self.neighbour.goes();
+        if let Some(compressor) = &self.compressor {
+            compressor.waker().unpark();
         }
     }
 
@@ -138,16 +161,19 @@ impl Outputs {
     /// Opens one output, or makes it ready to be opened by its own thread when the writer before has ended.
     fn open(&self, output: &OutputSettings, port: &Port, stamp: &Stamp, taken: bool) -> io::Result<(Started, Reopen)> {
         let reopen = Reopen::default();
+        // What is sent over a network may have a spool, which is one process's at a time.
+        let waits = taken || self.neighbour.is_there();
         let started = match &output.kind {
-            OutputKind::Stdout => writer::start(Stdout::open()?, port, stamp),
+            OutputKind::Stdout => writer::start(Stdout::open(self.neighbour.clone())?, port, stamp),
             OutputKind::File(file) => {
                 let waker = self.compressor.as_ref().filter(|_| compresses(file)).map(Compressor::waker);
                 let open = if taken { LogFile::unopened } else { LogFile::open };
-                writer::start(open(file, port, Arc::clone(&reopen), waker)?, port, stamp)
+                let neighbour = self.neighbour.clone();
+                writer::start(open(file, port, Arc::clone(&reopen), waker, neighbour)?, port, stamp)
             }
-            OutputKind::Syslog(syslog) => syslog::start(port, stamp, syslog, taken).map_err(io::Error::from),
-            OutputKind::Http(http) => http::start(port, stamp, http, taken).map_err(io::Error::from),
-            OutputKind::Otlp(otlp) => otlp::start(port, stamp, otlp, taken).map_err(io::Error::from),
+            OutputKind::Syslog(syslog) => syslog::start(port, stamp, syslog, waits).map_err(io::Error::from),
+            OutputKind::Http(http) => http::start(port, stamp, http, waits).map_err(io::Error::from),
+            OutputKind::Otlp(otlp) => otlp::start(port, stamp, otlp, waits).map_err(io::Error::from),
         };
         Ok((started?, reopen))
     }
@@ -156,7 +182,7 @@ impl Outputs {
     fn need_compressor(&mut self, settings: &[OutputSettings]) -> io::Result<()> {
         let needed = settings.iter().filter_map(|output| output.kind.file()).any(compresses);
         if needed && self.compressor.is_none() {
-            self.compressor = Some(Compressor::start()?);
+            self.compressor = Some(Compressor::start(self.neighbour.clone())?);
         }
         Ok(())
     }

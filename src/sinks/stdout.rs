@@ -5,6 +5,9 @@
 //!
 //! A pipe is widened where the system allows that: one that holds less than a batch makes its two ends wake each other
 //! several times for each.
+//!
+//! While another process writes to the same pipe ([`Neighbour`]), no more is written at once than the kernel keeps together
+//! (pipe(7), `PIPE_BUF`): lines above 4 KiB may be torn then where the reader is too slow.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,22 +15,41 @@ use std::os::fd::AsFd;
 
 use nix::fcntl::{FcntlArg, fcntl};
 
+use crate::disk::paths::{self, Kind};
+
+use super::neighbour::Neighbour;
 use super::writer::Target;
 
 /// A descriptor of our own for what descriptor 1 is.
 #[derive(Debug)]
-pub struct Stdout(File);
+pub struct Stdout {
+    file: File,
+    /// What is written to it at once may come out in pieces: it is no file.
+    is_stream: bool,
+    neighbour: Neighbour,
+}
 
 impl Stdout {
     /// Unbuffered, unlike the standard library's.
     ///
     /// # Errors
     /// When it is closed, or there are no more descriptors.
-    pub fn open() -> io::Result<Stdout> {
+    pub fn open(neighbour: Neighbour) -> io::Result<Stdout> {
         let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         widen(&file);
-        Ok(Stdout(file))
+        let is_stream = paths::look_at(&file)?.kind != Kind::Regular;
+        Ok(Stdout { file, is_stream, neighbour })
     }
+}
+
+/// What Linux writes to a pipe in one piece.
+const PIPE_BUF: usize = 4096;
+
+/// As many lines as stay in one piece, or else the first one.
+fn kept_together(lines: &[u8]) -> &[u8] {
+    let start = &lines[..lines.len().min(PIPE_BUF)];
+    let end = memchr::memrchr(b'\n', start).or_else(|| memchr::memchr(b'\n', lines));
+    &lines[..end.map_or(lines.len(), |at| at + 1)]
 }
 
 /// Bytes that a pipe is to hold: the most that Linux lets anyone ask for by default (pipe(7)).
@@ -42,13 +64,24 @@ fn widen(file: &File) {
 
 impl Target for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        let share = if self.is_stream && self.neighbour.is_there() { kept_together(bytes) } else { bytes };
+        self.file.write(share)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_whole_lines_as_fit_are_kept_together() {
+        let line = |length: usize| [&vec![b'x'; length - 1][..], b"\n"].concat();
+        let lines = [line(4000), line(96), line(1)].concat();
+        assert_eq!(kept_together(&lines).len(), 4096);
+        assert_eq!(kept_together(&[line(4097), line(1)].concat()).len(), 4097);
+        assert_eq!(kept_together(&line(3)).len(), 3);
+        assert_eq!(kept_together(b"no end"), b"no end");
+    }
 
     #[test]
     fn a_pipe_is_widened_and_anything_else_left_alone() {

@@ -34,6 +34,7 @@ pub struct Http1Body {
     idle: Option<Duration>,
     request: Request,
     read_size: usize,
+    largest_read: usize,
 }
 
 enum State {
@@ -85,12 +86,18 @@ impl Http1Body {
             Framing::Chunked => State::Chunked { scanner: Scanner::default(), trailers: BytesMut::new() },
             Framing::Close => State::Close,
         };
+        let (read_size, largest_read) = (FIRST_READ, LARGEST_READ);
         let mut body =
-            Http1Body { connection: Some(connection), state, keep_alive, idle, request, read_size: FIRST_READ };
+            Http1Body { connection: Some(connection), state, keep_alive, idle, request, read_size, largest_read };
         if matches!(body.state, State::End) {
             body.finish();
         }
         body
+    }
+
+    /// From now on no more than this is read at once.
+    pub(super) fn read_at_most(&mut self, most: usize) {
+        self.largest_read = most;
     }
 
     /// What the body is, with what of it is in the buffer; `None` when more must be read.
@@ -173,7 +180,7 @@ impl Http1Body {
         match connection.link.poll_read_more(cx, &mut connection.buffer) {
             Poll::Ready(Ok(length)) => {
                 if length >= self.read_size {
-                    self.read_size = (self.read_size * 2).min(LARGEST_READ);
+                    self.read_size = (self.read_size * 2).min(self.largest_read);
                 }
                 connection.deadline.clear();
                 connection.idle_since = None;

@@ -35,6 +35,11 @@ pub enum SendError<E> {
 /// A body up to this is worth waiting a moment for, so that it goes out with the head.
 const SMALL_BODY: u64 = 16 * 1024;
 
+/// Pieces of a body up to this are put together, as many as are there, until there is so much of them: a client that
+/// sends byte by byte must not have us write byte by byte.
+const CRUMB: usize = 256;
+const CRUMBS: usize = 8 * 1024;
+
 /// A head up to this may wait for its turn.
 const POSTED: usize = 8 * 1024;
 
@@ -59,6 +64,8 @@ pub(super) struct Sender<B> {
 }
 
 enum Gathered {
+    /// It was copied to what waits, which may take more.
+    Crumb,
     Some,
     Pending,
     Finished,
@@ -114,6 +121,9 @@ where
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<B::Error>>> {
         loop {
             let gathered = if self.data.is_empty() { self.gather(cx)? } else { Gathered::Some };
+            if matches!(gathered, Gathered::Crumb) {
+                continue;
+            }
             if matches!(gathered, Gathered::Pending) && !std::mem::replace(&mut self.waited, true) {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -124,7 +134,7 @@ where
             }
             ready!(self.poll_write(cx)).map_err(|error| SendError::Upstream(UpstreamError::Write(error)))?;
             match gathered {
-                Gathered::Some => {}
+                Gathered::Some | Gathered::Crumb => {}
                 Gathered::Pending => return Poll::Pending,
                 Gathered::Finished => {
                     let flushed = ready!(self.link.poll_flush(cx));
@@ -172,10 +182,15 @@ where
             write_hex(data.len(), &mut self.text);
             self.after = b"\r\n";
         }
-        self.data = data;
         if matches!(self.coding, BodyCoding::Length(length) if length == self.sent) {
             self.body = None;
         }
+        if self.taken > 0 && data.len() <= CRUMB && self.text.len() <= CRUMBS {
+            self.text.extend_from_slice(&data);
+            self.text.extend_from_slice(std::mem::take(&mut self.after));
+            return Ok(Gathered::Crumb);
+        }
+        self.data = data;
         Ok(Gathered::Some)
     }
 

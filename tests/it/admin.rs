@@ -332,3 +332,45 @@ fn a_head_that_never_ends_and_connections_that_say_nothing_are_bounded() {
     assert_eq!(ask(proxy.admin(), "GET", "/healthz", "").status(), 200);
     proxy.stop();
 }
+
+#[test]
+fn wrong_tokens_are_told_counted_and_made_to_wait() {
+    let upstream = Upstream::ok();
+    let proxy = Setup::before(&upstream).admin().set("admin", TOKEN).start();
+    let admin = proxy.admin();
+    let secret = "Authorization: Bearer guess-no-7-of-many\r\n";
+    for _ in 0..9 {
+        assert_eq!(ask(admin, "GET", "/metrics", secret).status(), 401);
+    }
+    let counted = Samples::read(&ask(admin, "GET", "/metrics", BEARER).text());
+    assert_eq!(counted.value("gatelog_admin_refused_total", &[("reason", "admin_token")]), 9.0);
+    assert_eq!(ask(admin, "GET", "/metrics", "").status(), 401);
+    let answer = ask(admin, "GET", "/metrics", BEARER);
+    assert_eq!(answer.status(), 429, "the right one does not help either: else it would be found all the same");
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert_eq!(json(&answer)["status"], 429);
+    assert_eq!(ask(admin, "GET", "/healthz", "").status(), 200, "supervisors are not held off");
+    let log = proxy.stop();
+    let events = log.events("security_event");
+    let (told, last) = (&events[..10], events[10]);
+    for event in told {
+        let seen = (event.text("reason"), event.number("status_code"), event.text("ip_address"), event.text("logger"));
+        assert_eq!(seen, ("admin_token", 401, "127.0.0.1", "gatelog.security"), "{event:?}");
+    }
+    assert!(told[9].text("detail").contains("wait"), "{:?}", told[9]);
+    assert_eq!((events.len(), last.number("suppressed")), (11, 1), "the one that was held off");
+    assert!(!format!("{log:?}").contains("guess-no-7"), "what was shown is not in the log");
+}
+
+#[test]
+fn who_asks_by_a_foreign_name_or_from_another_site_is_told() {
+    let (_upstream, proxy) = start();
+    let foreign = "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    assert_eq!(Client::connect(proxy.admin()).exchange(foreign).status(), 403);
+    assert_eq!(ask(proxy.admin(), "POST", "/api/reload", "Origin: http://evil.example\r\n").status(), 403);
+    let log = proxy.stop();
+    let reasons: Vec<&str> = log.events("security_event").iter().map(|event| event.text("reason")).collect();
+    assert_eq!(reasons, ["admin_host", "admin_cross_site"]);
+}

@@ -29,6 +29,9 @@ mod client_tls;
 /// Ways in: the PROXY protocol, unix and inherited sockets, redirects, and what the service manager is told.
 mod edges;
 
+/// SIGUSR2: the sockets go to another process of the program.
+mod handover;
+
 /// Certificates by name and by renewal, clients' certificates, HSTS.
 mod edges_tls;
 

@@ -15,6 +15,8 @@ use crate::support::{Client, PARALLEL, Setup, TestProxy, Upstream, get, in_paral
 
 /// Outputs over a network.
 mod network;
+/// Listeners: their addresses, and how who connects is spoken to.
+mod listeners;
 /// Routes, upstreams, limits, identity.
 mod service;
 
@@ -339,10 +341,10 @@ fn format_filter_level_and_loggers_change_and_the_rest_waits_for_the_next_start(
     get(reloading.proxy.addr(), "/", "logfmt").ok();
     reloading.rest =
         reloading.rest.replace("start = \"always\"", "service = \"shop\"\nslow = \"7s\"\nlevel = \"debug\"");
-    reloading.rest = format!("shutdown_grace = \"29s\"\n{}", reloading.rest);
+    reloading.rest = reloading.rest.replace("workers = 2", "workers = 3\nshutdown_grace = \"29s\"");
     let record = reloading.reload(&changed);
-    assert_eq!(names(&record, "changed"), ["log.level", "log.service", "log.slow"]);
-    assert_eq!(names(&record, "at_next_start"), ["shutdown_grace"]);
+    assert_eq!(names(&record, "changed"), ["log.level", "log.service", "shutdown_grace", "log.slow"]);
+    assert_eq!(names(&record, "at_next_start"), ["workers"]);
     assert_eq!(record.text("service"), "shop");
     let path = reloading.path("a.jsonl");
     let mut text = String::new();

@@ -19,9 +19,13 @@ use crate::time;
 use super::gaps::Gaps;
 use super::parcel::Parcel;
 use super::shelf::Shelf;
+use super::{LAST_ATTEMPTS, LAST_ATTEMPTS_WITH_SPOOL};
 
 /// How often a spool is synced while it is written to, and the longest sleep without a look around.
 const TICK: Duration = Duration::from_secs(1);
+/// How long a process that hands its sockets over may keep a spool without that being told, and how often it is tried.
+const CEDED: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(20);
 /// Memory that is kept for the lines of one batch.
 const KEEP: usize = 1 << 20;
 
@@ -119,17 +123,24 @@ impl Hub {
     /// Opens the spool that somebody else has just let go of. One that cannot be opened is tried again while there is
     /// something to wait for.
     pub(super) fn open_at_last(&mut self, spool: Option<&SpoolSettings>) -> Option<Damage> {
+        let since = time::monotonic();
         loop {
             // Read before the attempt: there is always one.
             let closed = self.queue.is_closed();
             match self.open(spool) {
                 Ok(torn) => return Some(torn),
-                Err(error) => self.trouble.failed("cannot open its spool", &error),
+                // Another process is about to let go of it.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && since.elapsed() < CEDED => {
+                    self.queue.park(LOOK);
+                }
+                Err(error) => {
+                    self.trouble.failed("cannot open its spool", &error);
+                    self.queue.park(TICK);
+                }
             }
             if closed {
                 return None;
             }
-            self.queue.park(TICK);
         }
     }
 
@@ -148,8 +159,17 @@ impl Hub {
         }
     }
 
-    /// Takes from the queue what there is room for.
+    /// Takes from the queue what there is room for; the last thing that a spool is given before it is another process's.
     fn fill(&mut self) {
+        self.empty();
+        if self.queue.is_ceded() && matches!(self.shelf, Shelf::Disk(_)) {
+            self.sync_now();
+            self.aside = None;
+            self.shelf.cede();
+        }
+    }
+
+    fn empty(&mut self) {
         while self.has_room() {
             let Some(batch) = self.queue.pop() else {
                 let lost = self.queue.take_untold();
@@ -455,6 +475,14 @@ impl Shared {
         tokio::select! {
             () = self.closing.notified() => {}
             () = tokio::time::sleep(wait) => {}
+        }
+    }
+
+    /// How long what waits may still be delivered once nothing more comes: for less where nothing is lost by giving up.
+    pub(super) fn last_attempts(&self) -> Duration {
+        match self.hub.borrow().shelf {
+            Shelf::Memory(_) => LAST_ATTEMPTS,
+            Shelf::Disk(_) => LAST_ATTEMPTS_WITH_SPOOL,
         }
     }
 

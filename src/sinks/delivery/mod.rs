@@ -117,13 +117,12 @@ pub fn start<C: Collector>(
     let opened = if taken { None } else { Some(hub.open(spool.as_ref())?) };
     let runtime = OwnRuntime(Some(Builder::new_current_thread().enable_all().build()?));
     let at_most = settings.retry_at_most;
-    let last = if spool.is_some() { LAST_ATTEMPTS_WITH_SPOOL } else { LAST_ATTEMPTS };
     Started::spawn(port, DRAIN, move |before, leave| {
         hub.take_over(before);
         let handover = match opened.or_else(|| hub.open_at_last(spool.as_ref())) {
             Some(torn) => {
                 hub.report_torn(torn);
-                runtime.run(hub, collectors, at_most, last)
+                runtime.run(hub, collectors, at_most)
             }
             None => hub.finish(),
         };
@@ -144,8 +143,8 @@ impl Drop for OwnRuntime {
 }
 
 impl OwnRuntime {
-    /// Delivers until the queue is closed, and for `last` after that.
-    fn run<C: Collector>(&self, mut hub: Hub, collectors: Vec<C>, at_most: Duration, last: Duration) -> Handover {
+    /// Delivers until the queue is closed, and for a little after that.
+    fn run<C: Collector>(&self, mut hub: Hub, collectors: Vec<C>, at_most: Duration) -> Handover {
         let Some(runtime) = &self.0 else { return hub.finish() };
         let shared = Rc::new(Shared::new(hub));
         let local = LocalSet::new();
@@ -155,6 +154,7 @@ impl OwnRuntime {
                 workers.spawn_local(worker::work(Rc::clone(&shared), collector, at_most));
             }
             shared.feed().await;
+            let last = shared.last_attempts();
             let _ = tokio::time::timeout(last, async { while workers.join_next().await.is_some() {} }).await;
             // Those that are still at it leave what they have in hand.
             workers.shutdown().await;

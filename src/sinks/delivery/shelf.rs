@@ -39,6 +39,13 @@ impl Shelf {
         Ok((Shelf::Disk(Box::new(Disk { spool, under_way: VecDeque::new(), first: 0, refused: 0 })), torn))
     }
 
+    /// Lets go of the spool with what waits in it. What comes from now on stands in memory.
+    pub(super) fn cede(&mut self) {
+        if let Shelf::Disk(_) = self {
+            *self = Shelf::Memory(Lines::default());
+        }
+    }
+
     /// A place for what the collector refuses, where there is a spool.
     pub(super) fn aside(&self) -> io::Result<Option<Aside>> {
         match self {

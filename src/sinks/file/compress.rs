@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::archive::{GZIP, ZSTD, uncompressed};
 use crate::disk::paths;
 use crate::pipeline::Compression;
+use crate::sinks::neighbour::Neighbour;
 use crate::sinks::trouble::Trouble;
 
 /// What is read before anything else is looked at.
@@ -47,8 +48,8 @@ pub(in crate::sinks) struct Compressor {
 type Given = Arc<Mutex<Option<Vec<Family>>>>;
 
 impl Compressor {
-    /// A thread that has nothing to do yet.
-    pub(in crate::sinks) fn start() -> io::Result<Compressor> {
+    /// A thread that has nothing to do yet. Beside another process it leaves everything to that one.
+    pub(in crate::sinks) fn start(neighbour: Neighbour) -> io::Result<Compressor> {
         let stop = Arc::new(AtomicBool::new(false));
         let given = Given::default();
         let taken = Arc::clone(&given);
@@ -59,7 +60,9 @@ impl Compressor {
             let mut families: Vec<Family> = Vec::new();
             while !stopped.load(Ordering::Acquire) {
                 families = take(&taken).unwrap_or(families);
-                families.iter_mut().for_each(|family| family.compress(&stopped));
+                if !neighbour.is_there() {
+                    families.iter_mut().for_each(|family| family.compress(&stopped));
+                }
                 std::thread::park_timeout(AGAIN);
             }
         };

@@ -7,6 +7,9 @@
 //! **Rotation**: the next file is made first, under a name of its own; then the full one is renamed and the new one takes
 //! its name. When any of this is not possible, the full file just grows, and it is tried again a minute later.
 //!
+//! **Hand-over**: while another process writes to the file too ([`Neighbour`]), it grows and is not rotated. Appended lines
+//! do not mix: the kernel writes each batch as one.
+//!
 //! **Others**: once a second it is looked whether the path still leads to the open file. If it was renamed or removed, a
 //! new one is opened, as it is on SIGUSR1; one that was truncated is counted anew (it is only ever appended to).
 //!
@@ -33,6 +36,7 @@ use std::thread::Thread;
 
 use self::archive::Archive;
 use self::schedule::Schedule;
+use super::neighbour::Neighbour;
 use super::trouble::Trouble;
 use super::writer::Target;
 use crate::disk::account::{self, Owner};
@@ -67,6 +71,8 @@ pub struct LogFile {
     reopen: Arc<AtomicBool>,
     /// Woken when a file was closed.
     compressor: Option<Thread>,
+    /// Beside another process nothing is rotated.
+    neighbour: Neighbour,
     now: Now,
     looked: u64,
     /// When a rotation was not possible last.
@@ -96,14 +102,15 @@ impl LogFile {
         port: &Port,
         reopen: Arc<AtomicBool>,
         compressor: Option<Thread>,
+        neighbour: Neighbour,
     ) -> io::Result<LogFile> {
-        let mut file = LogFile::unopened(settings, port, reopen, compressor)?;
+        let mut file = LogFile::unopened(settings, port, reopen, compressor, neighbour)?;
         file.open = Some(file.open_all()?);
         Ok(file)
     }
 
     /// A file that is opened when it is looked after first. It is opened again soon after `reopen` was set; `compressor`
-    /// is woken when a file was closed.
+    /// is woken when a file was closed; beside a neighbour none is.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for accounts that are not known.
@@ -112,6 +119,7 @@ impl LogFile {
         port: &Port,
         reopen: Arc<AtomicBool>,
         compressor: Option<Thread>,
+        neighbour: Neighbour,
     ) -> io::Result<LogFile> {
         Ok(LogFile {
             path: settings.path.clone(),
@@ -126,6 +134,7 @@ impl LogFile {
             trouble: Trouble::new(port),
             reopen,
             compressor,
+            neighbour,
             now: Box::new(time::wall_now),
             looked: 0,
             refused: None,
@@ -155,7 +164,12 @@ impl LogFile {
         if look.kind == Kind::Regular {
             self.give(&file, look)?;
         }
-        OpenFile::new(file, look, self.json, &self.schedule)
+        let mut open = OpenFile::new(file, look, &self.schedule);
+        // A line that somebody is just writing is not torn.
+        if !self.neighbour.is_there() {
+            open.ending = torn::ending_of(&open.file, open.size, self.json)?;
+        }
+        Ok(open)
     }
 
     /// Makes a file as it is to be; what is right already may be beyond our rights to set.
@@ -217,14 +231,17 @@ impl LogFile {
         self.rotates(now) && !open.midline && open.size > 0 && due()
     }
 
-    /// Whether there is rotation, and it was possible last time or that is a while ago.
+    /// Whether there is rotation, and it was possible last time or that is a while ago, and nobody else is to write on.
     fn rotates(&self, now: u64) -> bool {
-        self.archive.is_some() && self.refused.is_none_or(|refused| now.abs_diff(refused) >= AGAIN)
+        self.archive.is_some()
+            && self.refused.is_none_or(|refused| now.abs_diff(refused) >= AGAIN)
+            && !self.neighbour.is_there()
     }
 
     /// Closes the file and begins the next one. Where that is not possible, the file stays as it is.
     fn rotate(&mut self, now: u64) {
-        match self.try_rotate(now) {
+        let neighbour = self.neighbour.clone();
+        match neighbour.unless_there(|| self.try_rotate(now)).unwrap_or(Ok(())) {
             Ok(()) => {
                 self.refused = None;
                 self.trouble.over();
@@ -257,17 +274,17 @@ impl LogFile {
             paths::rename(&closed, &self.path)?;
             return Err(error);
         }
-        self.open = Some(OpenFile::new(file, look, self.json, &self.schedule)?);
+        self.open = Some(OpenFile::new(file, look, &self.schedule));
         self.archive.as_mut().map_or(Ok(()), |archive| archive.add(name))
     }
 }
 
 impl OpenFile {
-    fn new(file: File, look: Look, json: bool, schedule: &Schedule) -> io::Result<OpenFile> {
+    fn new(file: File, look: Look, schedule: &Schedule) -> OpenFile {
         let regular = look.kind == Kind::Regular;
         let size = if regular { look.len } else { 0 };
-        let ending = torn::ending_of(&file, size, json)?;
-        Ok(OpenFile { file, id: look.id, size, period: schedule.period(look.modified), midline: false, ending })
+        let period = schedule.period(look.modified);
+        OpenFile { file, id: look.id, size, period, midline: false, ending: Vec::new() }
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -16,6 +16,7 @@ struct Bed {
     folder: tempfile::TempDir,
     now: Arc<AtomicU64>,
     reopen: Arc<AtomicBool>,
+    neighbour: Neighbour,
     settings: FileSettings,
 }
 
@@ -23,12 +24,19 @@ impl Bed {
     fn new(rotate: Option<Rotate>) -> Bed {
         let folder = tempfile::tempdir().unwrap();
         let settings = FileSettings { rotate, ..FileSettings::new(folder.path().join("a.log")) };
-        Bed { folder, now: Arc::new(AtomicU64::new(NOON)), reopen: Arc::default(), settings }
+        Bed {
+            folder,
+            now: Arc::new(AtomicU64::new(NOON)),
+            reopen: Arc::default(),
+            neighbour: Neighbour::default(),
+            settings,
+        }
     }
 
     fn open(&self) -> LogFile {
         let port = Port::new(&OutputSettings::default(), Format::Json);
-        let mut file = LogFile::open(&self.settings, &port, Arc::clone(&self.reopen), None).unwrap();
+        let mut file =
+            LogFile::open(&self.settings, &port, Arc::clone(&self.reopen), None, self.neighbour.clone()).unwrap();
         let now = Arc::clone(&self.now);
         file.now = Box::new(move || now.load(Ordering::Relaxed));
         // What was opened by the clock of the machine belongs to the held one's period.
@@ -215,6 +223,21 @@ fn files_are_made_as_they_are_to_be() {
         let mode = std::fs::metadata(bed.path("x/y").join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o606);
     }
+}
+
+#[test]
+fn beside_another_process_a_file_grows_and_no_line_of_it_counts_as_torn() {
+    let bed = Bed::new(by_size(4));
+    bed.neighbour.comes();
+    std::fs::write(bed.path("a.log"), b"half of a line").unwrap();
+    let mut file = bed.open();
+    write(&mut file, b" and its end\nb\nc\n");
+    bed.pass(LOOK);
+    assert!(file.tend());
+    assert_eq!(bed.files(), ["half of a line and its end\nb\nc\n"]);
+    bed.neighbour.goes();
+    write(&mut file, b"d\n");
+    assert_eq!(bed.files(), ["half of a line and its end\nb\nc\n", "d\n"]);
 }
 
 #[test]

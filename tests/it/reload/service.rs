@@ -13,7 +13,7 @@ const ONE: &str = "[[route]]\nname = \"one\"\npath = \"x/<int:pk>/\"\n";
 const OTHER: &str = "[[route]]\nname = \"other\"\npath = \"x/<slug:name>/\"\n";
 
 /// Writes another file and has it taken.
-fn take(proxy: &TestProxy, path: &std::path::Path, text: &str) -> crate::support::log::Record {
+pub(super) fn take(proxy: &TestProxy, path: &std::path::Path, text: &str) -> crate::support::log::Record {
     std::fs::write(path, text).unwrap();
     let before = proxy.log().count("config_reloaded");
     proxy.signal("HUP");
@@ -26,7 +26,7 @@ fn view(log: &Log, id: &str) -> String {
 }
 
 /// A proxy, its file, and the text of that up to its routes.
-fn start(setup: Setup) -> (TestProxy, std::path::PathBuf, String) {
+pub(super) fn start(setup: Setup) -> (TestProxy, std::path::PathBuf, String) {
     let setup = setup.routes(OUTPUTS).admin();
     let config = setup.dir().join("gatelog.toml");
     let proxy = setup.start();

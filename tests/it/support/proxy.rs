@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -33,6 +33,7 @@ pub(crate) struct Setup {
     script: Option<String>,
     stdin: Option<OwnedFd>,
     environment: Vec<(&'static str, String)>,
+    binary: PathBuf,
     dir: TempDir,
 }
 
@@ -55,6 +56,7 @@ impl Setup {
             script: None,
             stdin: None,
             environment: Vec::new(),
+            binary: env!("CARGO_BIN_EXE_gatelog").into(),
             dir: tempfile::tempdir().unwrap(),
         }
     }
@@ -151,6 +153,12 @@ impl Setup {
         self
     }
 
+    /// Started under this path, at which the binary has to lie.
+    pub(crate) fn binary(mut self, path: PathBuf) -> Setup {
+        self.binary = path;
+        self
+    }
+
     /// A variable of the process.
     pub(crate) fn environment(mut self, name: &'static str, value: &str) -> Setup {
         self.environment.push((name, value.to_owned()));
@@ -183,7 +191,7 @@ impl Setup {
         let config = self.dir.path().join("gatelog.toml");
         std::fs::write(&config, self.toml()).unwrap();
         let mut command = match &self.script {
-            None => Command::new(env!("CARGO_BIN_EXE_gatelog")),
+            None => Command::new(&self.binary),
             Some(script) => {
                 let mut command = Command::new("sh");
                 command.args(["-c", script, env!("CARGO_BIN_EXE_gatelog")]);
