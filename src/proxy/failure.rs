@@ -181,7 +181,8 @@ pub fn upstream(error: &UpstreamError) -> (StatusCode, Outcome) {
         UpstreamError::ConnectTimeout
         | UpstreamError::WriteTimeout
         | UpstreamError::ResponseTimeout
-        | UpstreamError::BodyTimeout => (StatusCode::GATEWAY_TIMEOUT, Outcome::UpstreamTimeout),
+        | UpstreamError::BodyTimeout
+        | UpstreamError::Unanswered => (StatusCode::GATEWAY_TIMEOUT, Outcome::UpstreamTimeout),
         UpstreamError::HeadTooLarge
         | UpstreamError::Head(_)
         | UpstreamError::Upgrade(_)

@@ -43,6 +43,9 @@ pub enum UpstreamError {
         /// Not one byte of a response had come.
         untouched: bool,
     },
+    /// The server of a connection of HTTP/2 does not answer a PING within `timeouts.ping`.
+    #[error("the server's connection is dead: it did not answer a PING within timeouts.ping")]
+    Unanswered,
     /// The server reset the stream before the response head was whole.
     #[error("the server reset the stream: {reason}")]
     Reset {
@@ -98,7 +101,7 @@ impl UpstreamError {
             UpstreamError::Upgrade(_) => "http_upgrade_failed",
             UpstreamError::Incomplete(_) => "http_response_incomplete",
             UpstreamError::Coding(_) => "http_response_transfer_coding",
-            UpstreamError::BodyTimeout => "connection_read_timeout",
+            UpstreamError::BodyTimeout | UpstreamError::Unanswered => "connection_read_timeout",
         }
     }
 
@@ -123,9 +126,12 @@ impl UpstreamError {
         )
     }
 
-    /// Whether a kept connection was closed by the server while it was idle, as far as can be told.
+    /// Whether a kept connection was closed by the server while it was idle, as far as can be told, or was dead.
     pub fn is_stale(&self) -> bool {
-        matches!(self, UpstreamError::Write(_) | UpstreamError::Closed { untouched: true, .. })
+        matches!(
+            self,
+            UpstreamError::Write(_) | UpstreamError::Closed { untouched: true, .. } | UpstreamError::Unanswered
+        )
     }
 }
 

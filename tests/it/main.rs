@@ -41,6 +41,9 @@ mod upgrade;
 /// Servers that speak HTTP/2, and gRPC through and through.
 mod grpc;
 
+/// Servers of HTTP/2 that are gone without a word.
+mod dead_servers;
+
 /// HTTP/2 clients: answers, stream resets, lost connections.
 mod http2;
 

@@ -62,7 +62,10 @@ where
         watch.sent(None);
     }
     let mut call = Call { response, open, watch, timeouts, wait: None, deadline: Deadline::default() };
-    let answer = poll_fn(|cx| call.poll(cx)).await;
+    let answer = poll_fn(|cx| call.poll(cx)).await.map_err(|error| match error {
+        SendError::Upstream(error) => SendError::Upstream(seat.session.cause(error)),
+        error => error,
+    });
     if matches!(answer, Err(SendError::Upstream(UpstreamError::ResponseTimeout | UpstreamError::WriteTimeout))) {
         seat.session.retire();
     }

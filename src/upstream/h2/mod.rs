@@ -6,6 +6,7 @@
 
 mod body;
 mod call;
+mod keepalive;
 mod request;
 mod send;
 mod session;
