@@ -13,6 +13,8 @@ use super::error::UpstreamError;
 
 /// Largest response head.
 pub const MAX_HEAD: usize = 64 * 1024;
+/// The last status code that means something (RFC 9110 §15).
+pub(super) const LAST_STATUS: u16 = 599;
 /// Most fields of a response head.
 const MAX_FIELDS: usize = 128;
 
@@ -95,7 +97,7 @@ fn parse(head: &Bytes, method: &Method, memory: &mut HeaderMap) -> Result<Respon
     }
     let code = response.code.unwrap_or_default();
     let status = StatusCode::from_u16(code).map_err(|_| UpstreamError::Head("no such status"))?;
-    if !(100..600).contains(&code) {
+    if !(100..=LAST_STATUS).contains(&code) {
         return Err(UpstreamError::Head("no such status"));
     }
     let minor = response.version.unwrap_or_default();

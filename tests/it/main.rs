@@ -124,6 +124,9 @@ mod hostile;
 /// Bytes that no honest upstream sends.
 mod hostile_answers;
 
+/// Frames that no honest server of HTTP/2 sends.
+mod hostile_answers_http2;
+
 /// Arbitrary field bytes through a live proxy: one valid line a record.
 mod arbitrary_bytes;
 
