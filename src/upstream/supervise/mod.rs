@@ -23,6 +23,7 @@ use tokio::task::LocalSet;
 
 use super::cluster::Cluster;
 use super::status::State;
+pub use resolve::look_up;
 use ward::Ward;
 
 /// How long a start waits for names to be resolved for the first time.

@@ -101,6 +101,17 @@ impl Resolver {
     }
 }
 
+/// The addresses of a host by these name servers, waited for.
+///
+/// # Errors
+///
+/// What is wrong with them, or with the name.
+pub fn look_up(servers: &[SocketAddr], host: &str) -> Result<Vec<IpAddr>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    runtime.block_on(async { Resolver::new(servers).resolve(host).await }).map(|found| found.addresses)
+}
+
 async fn ask_system(host: &str) -> Result<Found, String> {
     let found = tokio::net::lookup_host((host, 0)).await.map_err(|error| error.to_string())?;
     let addresses: BTreeSet<IpAddr> = found.map(|address| address.ip()).take(MAX_ADDRESSES).collect();

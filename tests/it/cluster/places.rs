@@ -230,3 +230,21 @@ fn a_unix_socket_that_is_not_there_is_refused() {
     assert_eq!(proxy.completed("none").text("outcome"), "upstream_refused");
     proxy.stop();
 }
+
+#[test]
+fn names_behind_name_servers_of_their_own_are_checked_and_may_be_missing() {
+    let name_server = NameServer::start(Says::Addresses(vec![ONE], 1));
+    let setup = behind(&name_server, 80);
+    let check = || {
+        // Writes the configuration.
+        drop(setup.command());
+        let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_gatelog"));
+        let output = check.arg("check").arg("--config").arg(setup.dir().join("gatelog.toml")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!check().contains("warning"));
+    name_server.say(Says::Error(3));
+    let said = check();
+    assert!(said.contains("warning: the server `app.test` is not known to upstream.resolver: "), "{said}");
+}
