@@ -179,6 +179,7 @@ pub fn upstream(error: &UpstreamError) -> (StatusCode, Outcome) {
             (StatusCode::BAD_GATEWAY, Outcome::UpstreamReset)
         }
         UpstreamError::ConnectTimeout
+        | UpstreamError::HandshakeTimeout(_)
         | UpstreamError::WriteTimeout
         | UpstreamError::ResponseTimeout
         | UpstreamError::BodyTimeout

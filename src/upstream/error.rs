@@ -23,6 +23,9 @@ pub enum UpstreamError {
     /// No connection within `timeouts.connect`.
     #[error("no connection within timeouts.connect")]
     ConnectTimeout,
+    /// A connection of TCP, on which TLS or HTTP/2, as it says, did not begin within `timeouts.connect`.
+    #[error("connected, but the server did not begin with {0} within timeouts.connect")]
+    HandshakeTimeout(&'static str),
     /// The TLS handshake failed for a reason that is not the certificate.
     #[error("the TLS handshake failed")]
     Tls(#[source] io::Error),
@@ -88,7 +91,7 @@ impl UpstreamError {
             UpstreamError::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => "connection_refused",
             UpstreamError::Connect(error) if is_reset(error) => "connection_terminated",
             UpstreamError::Connect(_) => "destination_unavailable",
-            UpstreamError::ConnectTimeout => "connection_timeout",
+            UpstreamError::ConnectTimeout | UpstreamError::HandshakeTimeout(_) => "connection_timeout",
             UpstreamError::Tls(_) => "tls_protocol_error",
             UpstreamError::Certificate(_) => "tls_certificate_error",
             UpstreamError::Write(_) | UpstreamError::Closed { .. } | UpstreamError::Reset { .. } => {
@@ -120,6 +123,7 @@ impl UpstreamError {
             UpstreamError::Dns { .. }
                 | UpstreamError::Connect(_)
                 | UpstreamError::ConnectTimeout
+                | UpstreamError::HandshakeTimeout(_)
                 | UpstreamError::Tls(_)
                 | UpstreamError::Certificate(_)
                 | UpstreamError::Reset { unprocessed: true, .. }

@@ -216,12 +216,13 @@ impl Server {
             }
         }
         let _connecting = Connecting::begin(sessions);
+        self.member.status.dialling();
         let stream = self.member.target.connect(limit, None, securing).await?;
         let beginning = Session::begin(stream, &self.member, self.cluster.settings.timeouts.ping);
         let session = match limit {
-            Some(limit) => {
-                tokio::time::timeout(limit, beginning).await.map_err(|_| UpstreamError::ConnectTimeout)??
-            }
+            Some(limit) => tokio::time::timeout(limit, beginning)
+                .await
+                .map_err(|_| UpstreamError::HandshakeTimeout("HTTP/2"))??,
             None => beginning.await?,
         };
         sessions.all.borrow_mut().push(Rc::clone(&session));

@@ -179,6 +179,18 @@ fn a_name_that_moved_is_asked_for_again_when_its_server_is_gone() {
 }
 
 #[test]
+fn a_name_that_never_resolved_is_told_though_another_server_serves() {
+    let (names, other) = (NameServer::start(Says::Error(3)), Upstream::ok());
+    let proxy = behind(&names, 80).server(&format!("{:?}", other.url())).start();
+    let log = proxy.wait_for("the lost name", |log| log.count("diagnostic") == 1);
+    let lost = log.only("diagnostic");
+    assert_eq!((lost.text("upstream"), lost.text("host"), lost.text("kept")), ("app", "app.test", "0"), "{lost:?}");
+    assert_eq!((lost.text("level"), lost.text("logger")), ("WARNING", "gatelog.proxy"));
+    assert_eq!(get(proxy.addr(), "/", "other").ok().text(), "ok");
+    proxy.stop();
+}
+
+#[test]
 fn a_name_that_never_resolved_is_the_upstreams_fault() {
     let names = NameServer::start(Says::Error(3));
     let fault = Fault::answered(502, "upstream_dns", &["queue"], &["dns_error"]);
