@@ -92,6 +92,7 @@ impl UpstreamError {
             UpstreamError::Connect(error) if is_reset(error) => "connection_terminated",
             UpstreamError::Connect(_) => "destination_unavailable",
             UpstreamError::ConnectTimeout | UpstreamError::HandshakeTimeout(_) => "connection_timeout",
+            UpstreamError::Tls(error) if alert(error).is_some() => "tls_alert_received",
             UpstreamError::Tls(_) => "tls_protocol_error",
             UpstreamError::Certificate(_) => "tls_certificate_error",
             UpstreamError::Write(_) | UpstreamError::Closed { .. } | UpstreamError::Reset { .. } => {
@@ -137,6 +138,30 @@ impl UpstreamError {
             UpstreamError::Write(_) | UpstreamError::Closed { untouched: true, .. } | UpstreamError::Unanswered
         )
     }
+}
+
+/// What the server says against this proxy's part of a TLS handshake, if that is what went wrong.
+fn alert(error: &io::Error) -> Option<rustls::AlertDescription> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::AlertReceived(alert) => Some(*alert),
+        _ => None,
+    }
+}
+
+/// Whether a server has refused the certificate that it was shown, or the lack of one. With TLS 1.3 it says so only when the
+/// handshake is over on this side; it has read nothing of a request then.
+pub(super) fn is_refused_certificate(error: &io::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    let refusals = [
+        Alert::CertificateRequired,
+        Alert::BadCertificate,
+        Alert::UnsupportedCertificate,
+        Alert::CertificateRevoked,
+        Alert::CertificateExpired,
+        Alert::CertificateUnknown,
+        Alert::UnknownCA,
+    ];
+    alert(error).is_some_and(|alert| refusals.contains(&alert))
 }
 
 /// A connection that was accepted and reset at once is no refusal, though some kernels tell it while connecting.

@@ -15,7 +15,7 @@ use crate::net::chunked::{ChunkedError, MAX_TRAILER_FIELDS, Scanner, Stretch};
 use crate::time;
 
 use super::connection::Connection;
-use super::error::UpstreamError;
+use super::error::{UpstreamError, is_refused_certificate};
 use super::response::Framing;
 
 /// Room for one read: small at first, large where a body fills it.
@@ -267,5 +267,8 @@ fn parse_trailers(section: &[u8]) -> Result<HeaderMap, UpstreamError> {
 
 /// Reads until a head is there; how a connection ends before it matters.
 pub(super) fn closed(error: Option<io::Error>, untouched: bool) -> UpstreamError {
-    UpstreamError::Closed { source: error, untouched }
+    match error {
+        Some(error) if untouched && is_refused_certificate(&error) => UpstreamError::Tls(error),
+        source => UpstreamError::Closed { source, untouched },
+    }
 }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use crate::net::Stream;
 use crate::time;
 use crate::upstream::cluster::Member;
-use crate::upstream::error::UpstreamError;
+use crate::upstream::error::{UpstreamError, is_refused_certificate};
 use crate::upstream::lease::Lease;
 use crate::upstream::pool::Server;
 use crate::upstream::response::MAX_HEAD;
@@ -115,10 +115,11 @@ impl Session {
 
 /// No connection of HTTP/2 came to be.
 fn unconnected(error: h2::Error) -> UpstreamError {
-    if error.is_io() {
-        return UpstreamError::Connect(error.into_io().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()));
+    if !error.is_io() {
+        return UpstreamError::Http2(error);
     }
-    UpstreamError::Http2(error)
+    let error = error.into_io().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+    if is_refused_certificate(&error) { UpstreamError::Tls(error) } else { UpstreamError::Connect(error) }
 }
 
 /// Without ALPN a server might take frames for nonsense of its own protocol.
