@@ -198,10 +198,15 @@ impl Http1Body {
     }
 
     fn end_of_input(&mut self) -> Option<Result<Frame<Bytes>, UpstreamError>> {
-        let whole = matches!(self.state, State::Close | State::End);
+        let missing = match self.state {
+            State::Close | State::End => None,
+            State::Length(1) => Some("one byte is missing".to_owned()),
+            State::Length(left) => Some(format!("{left} bytes are missing")),
+            State::Chunked { .. } => Some("the last chunk is missing".to_owned()),
+        };
         self.keep_alive = false;
         self.finish();
-        if whole { None } else { Some(Err(UpstreamError::Incomplete(None))) }
+        missing.map(|missing| Err(UpstreamError::Incomplete(Some(io::Error::other(missing)))))
     }
 }
 

@@ -92,7 +92,8 @@ impl Resolver {
 
     async fn query(&self, name: &Name<Vec<u8>>, kind: Rtype) -> Result<Vec<(IpAddr, Duration)>, String> {
         let question = Question::new(name.clone(), kind, Class::IN);
-        let answer = self.stub.query(question).await.map_err(|error| error.to_string())?;
+        let answer = self.stub.query(question).await;
+        let answer = answer.map_err(|error| format!("the name servers do not answer: {error}"))?;
         let message = answer.into_message();
         match message.header().rcode() {
             Rcode::NOERROR => addresses(&message).ok_or_else(|| "the name server's answer is malformed".to_owned()),
