@@ -176,6 +176,22 @@ fn a_body_that_will_never_go_on_ends_though_nobody_limits_its_silence() {
 }
 
 #[test]
+fn what_is_left_on_a_connection_that_takes_no_more_is_not_forgotten() {
+    let server = H2Upstream::script(answer);
+    let wire = Wire::to(server.addr());
+    let proxy = one_core(wire.setup().timeout("idle = \"off\"").timeout("response = \"50ms\""));
+    let mut client = Client::connect(proxy.addr());
+    client.send(request("GET", "/open", "open", "", ""));
+    assert_eq!(client.head().status(), 200);
+    wire.break_silently();
+    assert_eq!(ask(&proxy, "GET", "/", "late"), 504);
+    assert_eq!(proxy.completed("late").text("exception_type"), "http_response_timeout");
+    client.rest();
+    assert_eq!(proxy.completed("open").text("exception_type"), "connection_read_timeout");
+    proxy.stop();
+}
+
+#[test]
 fn a_server_that_has_nothing_to_say_only_has_to_answer() {
     let (release, held) = mpsc::channel::<()>();
     let held = Arc::new(Mutex::new(held));

@@ -48,7 +48,8 @@ pub(super) async fn watch(session: Weak<Session>, mut ping: PingPong, driver: Ab
     let mut silence = Silence::new(u32::try_from(PEACE.as_millis() / look.as_millis().max(1)).unwrap_or(u32::MAX));
     loop {
         tokio::time::sleep(look).await;
-        let Some(session) = session.upgrade().filter(|session| !session.is_over()) else { return };
+        // One that takes no more is watched all the same, for those that are on it.
+        let Some(session) = session.upgrade().filter(|_| !driver.is_finished()) else { return };
         // Whoever does not take an answer cannot ask again.
         let _ = ping.poll_pong(&mut Context::from_waker(Waker::noop()));
         match silence.look(session.is_used(), session.pulse.heard.get()) {

@@ -88,10 +88,6 @@ impl Session {
         !self.is_over.get() && self.streams.get() < self.sender.current_max_send_streams()
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.is_over.get()
-    }
-
     /// Whether there are requests on it.
     pub(super) fn is_used(&self) -> bool {
         self.streams.get() > 0
