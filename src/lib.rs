@@ -98,6 +98,7 @@
 //!   which a trusted proxy may announce (PROXY protocol) and a unix socket may leave open. Trust goes by the second.
 //! - A unix socket, and one that the service manager has opened, is one for all cores; they accept from it side by side.
 //! - Renewed certificates are found by looking at the files every two seconds ([`net::server_tls`]), without a reload.
+//! - What comes before an answer (103) reaches clients of HTTP/1.1 alone: hyper's HTTP/2 cannot send it.
 //! - `TCP_DEFER_ACCEPT` is left out: the socket library does not offer it without unsafe code.
 //!
 //! The import table is data in `tests/architecture.rs`, and fails the build where it is broken.

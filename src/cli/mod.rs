@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 
-use crate::app::preflight::system_resolve;
+use crate::app::preflight::{ask_own, system_resolve};
 use crate::config::{Environment, Severity, Source};
 use crate::routes::Table;
 
@@ -35,7 +35,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Demo => demo::run(&environment),
         Command::Check(arguments) => {
             let source = source(&arguments, &environment);
-            check::check(&source, &environment, &system_resolve, &mut io::stdout().lock())
+            check::check(&source, &environment, &system_resolve, &ask_own, &mut io::stdout().lock())
                 .map(ExitCode::from)
                 .or_else(closed_output)
         }
