@@ -1,8 +1,10 @@
 //! The only door to the file system: whole small files, with a limit on how much of one is read, what can be done with a
-//! path ([`paths`]), whose files are ([`account`]), and folders that belong to one process ([`Folder`]).
+//! path ([`paths`]), whose files are ([`account`]), folders that belong to one process ([`Folder`]), and logs of any length
+//! ([`log_file`]).
 
 pub mod account;
 mod folder;
+pub mod log_file;
 pub mod paths;
 
 pub use folder::Folder;

@@ -26,7 +26,8 @@
 //!    whether another one may have it.
 //! 4. [`exchange`] holds the facts. Handler, request body, response body and connection share one ledger
 //!    ([`exchange::ledger`]); its `Drop` writes `request_completed`, unless sampling leaves the whole request out
-//!    ([`exchange::sample`]), and the business events that mean it ([`exchange::business`]). [`routes`] says which view of the application a path is.
+//!    ([`exchange::sample`]), and the business events that mean it ([`exchange::business`]). [`routes`] says which view of the
+//!    application a path is.
 //! 5. [`record`] is what is written, and [`filter`] the one language that says which records are meant; [`pipeline`] asks
 //!    each output's level and filter, encodes once for each format, and takes it from the core without waiting; [`sinks`]
 //!    write it, each at its own pace ([`sinks::writer`], [`sinks::file`]).
@@ -34,7 +35,9 @@
 //! On SIGHUP the configuration is read again ([`app::reload`]). What can change without a restart is one value that every
 //! core takes between two of its records, when it is woken for it: a new [`proxy::Proxy`] takes the place of the one before
 //! ([`listen::Switch`]), which goes on with the requests that it has; an output that is not in it any more writes what it
-//! has and ends by itself, and who writes to the same place goes on with its numbers ([`sinks::handover`]).
+//! has and ends by itself, and who writes to the same place goes on with its numbers ([`sinks::handover`]). A listener that
+//! stays keeps its sockets, and its connections unless they would have to come in on other terms; new ones are bound before
+//! anything changes.
 //!
 //! On SIGUSR2 the program is started again and given the listening sockets themselves ([`app::handover`]); once the new process
 //! serves, the old one accepts no more and drains, and both write to the same outputs until it has ended ([`sinks::neighbour`]).
@@ -46,7 +49,13 @@
 //!                │
 //!             metrics    counters of the cores, added up when they are asked for
 //!             exchange   what runs: each core answers a message, within bounds
+//!
+//! person ──> cli ── search   log files looked through, in blocks and side by side; tables, one request's story
+//!                     │
+//!                   store    what is asked of a place that holds records, and what it answers
 //! ```
+//!
+//! A question ([`store::Question`]) is the same whoever holds the records; for now log files do ([`search::files`]).
 //!
 //! Requests are counted where they end, by their core, in memory that only this core writes ([`exchange::traffic`]); whoever
 //! has numbers to show gives them by [`metrics::Collect`], so that [`admin`] knows nothing of what is shown.
@@ -98,6 +107,7 @@
 //!   which a trusted proxy may announce (PROXY protocol) and a unix socket may leave open. Trust goes by the second.
 //! - A unix socket, and one that the service manager has opened, is one for all cores; they accept from it side by side.
 //! - Renewed certificates are found by looking at the files every two seconds ([`net::server_tls`]), without a reload.
+//! - What comes before an answer (103) reaches clients of HTTP/1.1 alone: hyper's HTTP/2 cannot send it.
 //! - `TCP_DEFER_ACCEPT` is left out: the socket library does not offer it without unsafe code.
 //!
 //! The import table is data in `tests/architecture.rs`, and fails the build where it is broken.
@@ -118,6 +128,8 @@ pub mod record;
 pub mod filter;
 pub mod pipeline;
 pub mod sinks;
+pub mod store;
+pub mod search;
 pub mod admin;
 pub mod config;
 pub mod net;

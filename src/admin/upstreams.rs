@@ -53,7 +53,7 @@ fn server(member: &Member) -> Value {
         "requests": status.requests(),
         "in_flight": status.in_flight(),
         "connects": status.connects(),
-        "reuses": status.requests().saturating_sub(status.connects()),
+        "reuses": status.reuses(),
         "open_connections": status.open_connections(),
         "idle_connections": status.idle_connections(),
         "failures": status.failures(),

@@ -28,8 +28,19 @@ pub struct Ready {
 /// Loads a configuration and looks at everything around it: what can be served, if it can be, and all that is to be
 /// said about it.
 pub fn prepare(source: &Source, environment: &Environment, resolve: Resolve<'_>) -> (Option<Ready>, Vec<Problem>) {
+    inspect(source, environment, resolve, None)
+}
+
+/// As [`prepare`], and asks the name servers of upstreams that have their own, too: what they do not know is a warning, as
+/// they are asked again and again while it runs.
+pub fn inspect(
+    source: &Source,
+    environment: &Environment,
+    resolve: Resolve<'_>,
+    ask: Option<Ask<'_>>,
+) -> (Option<Ready>, Vec<Problem>) {
     let mut loaded = config::load(source, environment);
-    let found = loaded.partial().map(|config| preflight(config, &loaded.places, resolve)).unwrap_or_default();
+    let found = loaded.partial().map(|config| preflight(config, &loaded.places, resolve, ask)).unwrap_or_default();
     let sound = found.iter().all(|problem| problem.severity == Severity::Warning);
     loaded.problems.extend(found);
     let ready = loaded.config.zip(loaded.table).filter(|_| sound);
@@ -39,10 +50,13 @@ pub fn prepare(source: &Source, environment: &Environment, resolve: Resolve<'_>)
 /// Resolves a host and a port, as the system does.
 pub type Resolve<'a> = &'a dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
+/// Asks these name servers for a host; what is wrong, where something is.
+pub type Ask<'a> = &'a dyn Fn(&[SocketAddr], &str) -> Result<(), String>;
+
 /// What a configuration cannot be served with on this machine, now.
-fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
+fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>, ask: Option<Ask<'_>>) -> Vec<Problem> {
     let listeners = config.listeners.iter().flat_map(|listener| listener_problems(listener, places));
-    let upstreams = config.upstreams.iter().flat_map(|upstream| servers(upstream, places, resolve));
+    let upstreams = config.upstreams.iter().flat_map(|upstream| servers(upstream, places, resolve, ask));
     let collectors = config.pipeline.outputs.iter().filter_map(|output| output_tls(&output.kind, places));
     listeners.chain(upstreams).chain(log_files(config, places)).chain(collectors).collect()
 }
@@ -105,6 +119,15 @@ pub fn system_resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     std::net::ToSocketAddrs::to_socket_addrs(&(host, port)).map(Iterator::collect)
 }
 
+/// The name servers of an upstream.
+///
+/// # Errors
+///
+/// What they say, or that they say nothing.
+pub fn ask_own(servers: &[SocketAddr], host: &str) -> Result<(), String> {
+    upstream::supervise::look_up(servers, host).map(drop)
+}
+
 /// What a listener needs of this machine: its certificates and authorities, as they are on the disk now, and accounts.
 fn listener_problems(listener: &listen::ListenSettings, places: &Places) -> Vec<Problem> {
     let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates).enumerate();
@@ -140,16 +163,21 @@ fn certificate(pair: &listen::CertificateSettings, needs_name: bool, places: &Pl
 }
 
 /// An upstream's names, and the files that it is spoken to with.
-fn servers(upstream: &upstream::Settings, places: &Places, resolve: Resolve<'_>) -> Vec<Problem> {
-    // A resolver of its own is asked while it runs, and may know what this machine does not.
-    let by_system = upstream.resolver.is_empty();
-    let names = upstream.servers.iter().enumerate().filter(|_| by_system);
-    let unresolved = names.filter_map(|(index, server)| {
+fn servers(upstream: &upstream::Settings, places: &Places, resolve: Resolve<'_>, ask: Option<Ask<'_>>) -> Vec<Problem> {
+    let unresolved = upstream.servers.iter().enumerate().filter_map(|(index, server)| {
         let (host, port) = server.place.name()?;
-        let why = unresolvable(host, port, resolve)?;
-        let message = format!("the server `{host}` cannot be resolved: {why}");
-        let hint = "look at the name, and at the resolver of this machine; an address works without one";
-        Some(places.error(upstream.origin, &format!("servers.{index}"), message, hint))
+        let field = format!("servers.{index}");
+        if upstream.resolver.is_empty() {
+            let why = unresolvable(host, port, resolve)?;
+            let message = format!("the server `{host}` cannot be resolved: {why}");
+            let hint = "look at the name, and at the resolver of this machine; an address works without one";
+            return Some(places.error(upstream.origin, &field, message, hint));
+        }
+        let why = ask?(&upstream.resolver, host).err()?;
+        let message = format!("the server `{host}` is not known to upstream.resolver: {why}");
+        let hint = "look at the name, and at the name servers; until they know it, requests are answered with 502";
+        let problem = places.error(upstream.origin, &field, message, hint);
+        Some(Problem { severity: Severity::Warning, ..problem })
     });
     unresolved.chain(client_tls(upstream, places)).collect()
 }

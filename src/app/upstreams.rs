@@ -9,9 +9,11 @@ use super::StartError;
 use crate::config::Config;
 use crate::net::tls::{self, TlsFileError};
 use crate::pipeline::Announcer;
-use crate::record::{Event, Level, Value};
+use crate::pipeline::announce::PROXY_LOGGER;
+use crate::record::{Body, Event, Head, Level, Record, Value};
+use crate::time;
 use crate::upstream::status::State;
-use crate::upstream::supervise::{Change, Herald, Supervisor};
+use crate::upstream::supervise::{Change, Herald, NameChange, Supervisor};
 use crate::upstream::{Cluster, Settings};
 
 /// All upstreams, in the order of the configuration. Those that are as they were are taken from the ones before: certificates
@@ -51,7 +53,8 @@ fn client_tls(upstream: &Settings) -> Result<Option<Arc<ClientConfig>>, TlsFileE
     tls::client_config(upstream.tls.ca.as_deref(), identity).map(Some)
 }
 
-/// Makes records of changes: `upstream_down` and `upstream_up`.
+/// Makes records of changes: `upstream_down` and `upstream_up`, and a diagnostic of names. They do not go through `tracing`,
+/// because the first names are asked for before anybody listens there.
 struct Told(Arc<Announcer>);
 
 impl Herald for Told {
@@ -72,5 +75,20 @@ impl Herald for Told {
         fields.push(("servers_up", Value::Unsigned(change.up as u64)));
         fields.push(("servers", Value::Unsigned(change.servers as u64)));
         self.0.announce(event, level, &fields);
+    }
+
+    fn tell_name(&self, change: &NameChange<'_>) {
+        let (level, message) = match change.lost {
+            Some(_) => (Level::Warning, "the name of a server does not resolve"),
+            None => (Level::Info, "the name of a server resolves again"),
+        };
+        let kept = change.lost.map(|(_, kept)| kept.to_string());
+        let mut fields =
+            vec![("upstream", Value::Text(change.upstream.as_bytes())), ("host", Value::Text(change.host.as_bytes()))];
+        fields.extend(kept.as_ref().map(|kept| ("kept", Value::Text(kept.as_bytes()))));
+        fields.extend(change.lost.map(|(why, _)| ("error", Value::Text(why.as_bytes()))));
+        let event = Event::Diagnostic;
+        let head = Head { timestamp: time::wall_now(), level, event, message, logger: PROXY_LOGGER };
+        self.0.record(&Record { head, body: Body::Fields(&fields) });
     }
 }

@@ -31,6 +31,10 @@ pub enum Command {
         #[command(subcommand)]
         command: RoutesCommand,
     },
+    /// Find records by a filter, or one request's whole story by its id
+    Search(SearchArguments),
+    /// Show the last records of a log, and those that come
+    Tail(TailArguments),
     /// Check a log: every request that started has ended, and no record is missing
     Verify(super::verify::Arguments),
 }
@@ -60,4 +64,76 @@ pub enum RoutesCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What is searched for, and where.
+#[derive(Debug, Args)]
+pub struct SearchArguments {
+    /// Which records, such as 'status>=500 route:checkout "connection reset"'; all without one
+    #[arg(default_value = "*", value_name = "FILTER")]
+    pub filter: String,
+    /// The logs: JSON of any schema, plain, gzip or zstd; `-` is standard input
+    #[arg(long, value_name = "LOG", num_args = 1..)]
+    pub file: Vec<PathBuf>,
+    /// None older: 15m, 24h, 7d ago, today, yesterday, 11:02, 2026-11-22, 2026-11-22T11:02:36Z; local time without an offset
+    #[arg(long, value_name = "MOMENT", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Only older ones, as in --since
+    #[arg(long, value_name = "MOMENT", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// Which page, from 1
+    #[arg(long, default_value_t = 1)]
+    pub page: usize,
+    /// Records on a page
+    #[arg(long, default_value_t = 50)]
+    pub limit: usize,
+    /// The oldest first
+    #[arg(long)]
+    pub oldest: bool,
+    /// All records of this request, and where its time went
+    #[arg(long, value_name = "ID")]
+    pub request_id: Option<String>,
+    /// All fields of each record
+    #[arg(long)]
+    pub detail: bool,
+    /// A table on a terminal, JSON elsewhere, unless said otherwise
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Show and read times in UTC, not in local time
+    #[arg(long)]
+    pub utc: bool,
+}
+
+/// What is shown of the end of a log.
+#[derive(Debug, Args)]
+pub struct TailArguments {
+    /// Which records; all without one
+    #[arg(default_value = "*", value_name = "FILTER")]
+    pub filter: String,
+    /// The log: JSON of any schema; one that is compressed does not grow
+    #[arg(long, value_name = "LOG")]
+    pub file: Option<PathBuf>,
+    /// Go on with the records that come, through rotation, until Ctrl-C
+    #[arg(long, short)]
+    pub follow: bool,
+    /// How many there are at first
+    #[arg(long, short = 'n', default_value_t = 10)]
+    pub limit: usize,
+    /// A line for people on a terminal, JSON elsewhere, unless said otherwise
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Show times in UTC, not in local time
+    #[arg(long)]
+    pub utc: bool,
+}
+
+/// How records are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Aligned columns, for people
+    Table,
+    /// As they were written, one a line
+    Json,
+    /// key=value pairs, one record a line
+    Logfmt,
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::app::preflight::{Ready, Resolve, prepare};
+use crate::app::preflight::{Ask, Ready, Resolve, inspect};
 use crate::config::{Environment, Problem, Severity, Source};
 
 /// Loads a configuration, looks at the certificates, keys and names in it, and writes every problem and a summary.
@@ -12,8 +12,14 @@ use crate::config::{Environment, Problem, Severity, Source};
 /// # Errors
 ///
 /// Those of writing to `out`.
-pub fn check(source: &Source, environment: &Environment, resolve: Resolve<'_>, out: &mut dyn Write) -> io::Result<u8> {
-    let (ready, problems) = prepare(source, environment, resolve);
+pub fn check(
+    source: &Source,
+    environment: &Environment,
+    resolve: Resolve<'_>,
+    ask: Ask<'_>,
+    out: &mut dyn Write,
+) -> io::Result<u8> {
+    let (ready, problems) = inspect(source, environment, resolve, Some(ask));
     for problem in &problems {
         writeln!(out, "{problem}")?;
     }
@@ -65,6 +71,12 @@ mod tests {
         }
     }
 
+    /// The name server 10.0.0.2 knows `inside.example` alone.
+    fn ask(servers: &[SocketAddr], host: &str) -> Result<(), String> {
+        assert_eq!(servers, ["10.0.0.2:53".parse().unwrap()]);
+        (host == "inside.example").then_some(()).ok_or_else(|| "NXDOMAIN".to_owned())
+    }
+
     /// The exit code, and what is written, for a file in a folder that also has two identities.
     fn checked(text: &str) -> (u8, String) {
         let folder = tempfile::tempdir().unwrap();
@@ -76,7 +88,7 @@ mod tests {
         std::fs::write(folder.path().join("gatelog.toml"), text).unwrap();
         let source = Source { file: Some(folder.path().join("gatelog.toml")), upstreams: Vec::new() };
         let mut out = Vec::new();
-        let code = check(&source, &Environment::new([]), &resolve, &mut out).unwrap();
+        let code = check(&source, &Environment::new([]), &resolve, &ask, &mut out).unwrap();
         let root = format!("{}/", folder.path().display());
         (code, String::from_utf8(out).unwrap().replace(&root, ""))
     }
@@ -139,10 +151,22 @@ gatelog.toml: cannot be served; 4 errors
     }
 
     #[test]
+    fn name_servers_of_an_upstream_are_asked_and_need_not_know_its_names_yet() {
+        let text = "[[upstream]]\nname = \"app\"\nresolver = [\"10.0.0.2\"]\n\
+                    servers = [\"http://inside.example\", \"http://later.example\", \"http://127.0.0.1\"]\n";
+        let (code, out) = checked(text);
+        assert_eq!(code, 0, "{out}");
+        let told =
+            "warning: the server `later.example` is not known to upstream.resolver: NXDOMAIN\n --> gatelog.toml:4:37";
+        assert!(out.starts_with(told), "{out}");
+        assert!(out.ends_with("gatelog.toml: 1 listener, 1 upstream, 0 routes; 1 warning\n"), "{out}");
+    }
+
+    #[test]
     fn a_file_that_is_not_there_is_a_problem_like_any_other() {
         let source = Source { file: Some(Path::new("nowhere/gatelog.toml").into()), upstreams: Vec::new() };
         let mut out = Vec::new();
-        assert_eq!(check(&source, &Environment::new([]), &resolve, &mut out).unwrap(), 2);
+        assert_eq!(check(&source, &Environment::new([]), &resolve, &ask, &mut out).unwrap(), 2);
         let out = String::from_utf8(out).unwrap();
         assert!(out.ends_with("nowhere/gatelog.toml: cannot be served; 1 error\n"), "{out}");
     }

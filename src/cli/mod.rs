@@ -3,9 +3,10 @@
 pub mod arguments;
 pub mod check;
 pub mod demo;
-pub mod log_file;
 pub mod routes;
 pub mod run;
+pub mod search;
+pub mod tail;
 pub mod verify;
 
 use std::io::{self, Write};
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 
-use crate::app::preflight::system_resolve;
+use crate::app::preflight::{ask_own, system_resolve};
 use crate::config::{Environment, Severity, Source};
 use crate::routes::Table;
 
@@ -34,11 +35,13 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Demo => demo::run(&environment),
         Command::Check(arguments) => {
             let source = source(&arguments, &environment);
-            check::check(&source, &environment, &system_resolve, &mut io::stdout().lock())
+            check::check(&source, &environment, &system_resolve, &ask_own, &mut io::stdout().lock())
                 .map(ExitCode::from)
                 .or_else(closed_output)
         }
         Command::Routes { config, command } => routes_command(&config, command, &environment),
+        Command::Search(arguments) => search::search(&arguments),
+        Command::Tail(arguments) => tail::tail(&arguments),
         Command::Verify(arguments) => {
             let report = verify::verify(&arguments.files, arguments.options, &mut io::stdout().lock());
             report.map(|report| ExitCode::from(report.exit_code())).context("the log cannot be verified")

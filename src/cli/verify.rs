@@ -33,7 +33,7 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::log_file;
+use crate::disk::log_file;
 use line::Line;
 use problem::{Place, Problem, Problems};
 use requests::Requests;

@@ -142,6 +142,7 @@ fn timeouts(mut section: Section<'_>) -> Timeouts {
     section.set("response", &mut timeouts.response, time_limit);
     section.set("idle", &mut timeouts.idle, time_limit);
     section.set("tunnel", &mut timeouts.tunnel, time_limit);
+    section.set("ping", &mut timeouts.ping, time_limit);
     timeouts
 }
 

@@ -58,10 +58,12 @@ mod expression;
 mod field;
 mod foretell;
 mod json;
+mod line;
 mod moment;
 mod operand;
 mod parser;
 mod pattern;
+mod prefilter;
 mod print;
 mod reader;
 mod source;
@@ -72,10 +74,12 @@ pub use condition::{Comparison, Condition, Loose};
 pub use error::{Error, Mistake};
 pub use expression::{Expression, Node};
 pub use field::{Field, Kind, Known, Name};
+pub use line::Line;
 pub use moment::Span;
 pub use pattern::Pattern;
+pub use prefilter::Prefilter;
 pub use source::Source;
-pub use value::{Number, Value};
+pub use value::{Number, Value, duration};
 
 /// Characters of an expression, and of its canonical form.
 pub const MAX_LENGTH: usize = 8192;

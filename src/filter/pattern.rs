@@ -96,14 +96,14 @@ impl fmt::Debug for Pattern {
 }
 
 /// Finds a text in a longer one. Neither kind allocates, nor takes more than linear time.
-#[derive(Clone)]
-enum Finder {
+#[derive(Debug, Clone)]
+pub(super) enum Finder {
     Exact(Box<memmem::Finder<'static>>),
     Folded(Box<AhoCorasick>, usize),
 }
 
 impl Finder {
-    fn new(piece: &str, folded: bool) -> Finder {
+    pub(super) fn new(piece: &str, folded: bool) -> Finder {
         let exact = || Finder::Exact(Box::new(memmem::Finder::new(piece).into_owned()));
         let letters = piece.bytes().any(|byte| byte.is_ascii_alphabetic());
         if !folded || !letters {
@@ -115,7 +115,7 @@ impl Finder {
     }
 
     /// Where the first of them ends.
-    fn end_in(&self, text: &[u8]) -> Option<usize> {
+    pub(super) fn end_in(&self, text: &[u8]) -> Option<usize> {
         match self {
             Finder::Exact(finder) => finder.find(text).map(|at| at + finder.needle().len()),
             // Most of what is searched is not there, and short.

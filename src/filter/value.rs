@@ -108,7 +108,7 @@ pub(super) fn level(name: &str) -> Option<Level> {
 }
 
 /// Microseconds of a duration as it is written: `500ms`, `1m30s`, `1.5s`; a bare number is seconds.
-pub(super) fn duration(text: &str) -> Option<u64> {
+pub fn duration(text: &str) -> Option<u64> {
     if let Some(number) = Number::parse(text) {
         return number.seconds().filter(|micros| *micros <= LONGEST);
     }

@@ -179,9 +179,11 @@ pub fn upstream(error: &UpstreamError) -> (StatusCode, Outcome) {
             (StatusCode::BAD_GATEWAY, Outcome::UpstreamReset)
         }
         UpstreamError::ConnectTimeout
+        | UpstreamError::HandshakeTimeout(_)
         | UpstreamError::WriteTimeout
         | UpstreamError::ResponseTimeout
-        | UpstreamError::BodyTimeout => (StatusCode::GATEWAY_TIMEOUT, Outcome::UpstreamTimeout),
+        | UpstreamError::BodyTimeout
+        | UpstreamError::Unanswered => (StatusCode::GATEWAY_TIMEOUT, Outcome::UpstreamTimeout),
         UpstreamError::HeadTooLarge
         | UpstreamError::Head(_)
         | UpstreamError::Upgrade(_)

@@ -148,16 +148,7 @@ impl Line<'_> {
     }
 
     fn key_part(&mut self, part: &str) {
-        let mut rest = part;
-        while let Some(at) = rest.find(is_special) {
-            let (clean, from) = rest.split_at(at);
-            self.raw(clean);
-            self.out.push(b'_');
-            let mut from = from.chars();
-            from.next();
-            rest = from.as_str();
-        }
-        self.raw(rest);
+        key_part(part, self.out);
     }
 
     fn raw(&mut self, text: &str) {
@@ -165,12 +156,27 @@ impl Line<'_> {
     }
 }
 
-fn quoted_where_needed(text: &[u8], out: &mut Vec<u8>) {
+/// Appends a text as logfmt has it, in quotes where it needs them.
+pub fn quoted_where_needed(text: &[u8], out: &mut Vec<u8>) {
     if needs_quotes(text) {
         string(text, out);
     } else {
         out.extend_from_slice(text);
     }
+}
+
+/// Appends a part of a key, `_` for whatever a key cannot have in it.
+pub fn key_part(part: &str, out: &mut Vec<u8>) {
+    let mut rest = part;
+    while let Some(at) = rest.find(is_special) {
+        let (clean, from) = rest.split_at(at);
+        out.extend_from_slice(clean.as_bytes());
+        out.push(b'_');
+        let mut from = from.chars();
+        from.next();
+        rest = from.as_str();
+    }
+    out.extend_from_slice(rest.as_bytes());
 }
 
 fn needs_quotes(text: &[u8]) -> bool {

@@ -239,7 +239,7 @@ impl Line<'_> {
 
 /// Appends anybody's text, made harmless: what moves the cursor, hides, or turns the direction of writing shows as its
 /// number.
-pub(super) fn visible(bytes: &[u8], out: &mut Vec<u8>) {
+pub fn visible(bytes: &[u8], out: &mut Vec<u8>) {
     if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
         return out.extend_from_slice(bytes);
     }

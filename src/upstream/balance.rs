@@ -109,7 +109,7 @@ fn rendezvous(servers: &[Arc<Member>], fits: impl Fn(&Member) -> bool, key: u64)
 /// `-weight ÷ ln(hash)` with a hash between 0 and 1 (Thaler and Ravishankar's highest random weight, weighted).
 fn score(key: u64, server: &Member) -> f64 {
     let hash = (mix(key ^ server.id) >> 11) as f64 + 0.5;
-    -f64::from(server.weight) / (hash / (1u64 << 53) as f64).ln()
+    -f64::from(server.effective_weight()) / (hash / (1u64 << 53) as f64).ln()
 }
 
 /// A hash that is the same everywhere and for ever: FNV-1a, its bits mixed.

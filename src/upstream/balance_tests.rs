@@ -102,6 +102,25 @@ fn placed(servers: &[Arc<Member>], fits: impl Fn(&Member) -> bool) -> HashMap<u6
 }
 
 #[test]
+fn who_returns_slowly_gets_its_keys_back_by_and_by_and_no_other_key_moves() {
+    let servers = servers(&[1, 1, 1]);
+    let home = placed(&servers, |_| true);
+    let mut before = placed(&servers, |server| server.origin != 0);
+    let mut shares = Vec::new();
+    for hundredths in [10, 40, 70, 100] {
+        servers[0].set_effective_weight(hundredths);
+        let now = placed(&servers, |_| true);
+        assert!(now.iter().all(|(key, place)| *place == before[key] || *place == 0 && home[key] == 0));
+        shares.push(now.values().filter(|place| **place == 0).count());
+        before = now;
+    }
+    assert_eq!(before, home);
+    // 0.1 of 2.1, 0.4 of 2.4, 0.7 of 2.7 and 1 of 3, each of 4000.
+    let due = [190, 667, 1037, 1333];
+    assert!(shares.iter().zip(due).all(|(share, due)| share.abs_diff(due) < 70), "{shares:?}");
+}
+
+#[test]
 fn a_hash_is_the_same_on_every_machine() {
     // A change of these numbers moves every session of every user.
     assert_eq!((hash(b""), hash(b"10.0.0.1:80")), (14087677454934409008, 16077100939097412442));

@@ -29,7 +29,7 @@ use super::tunnel::Tunnel;
 const HEAD_ROOM: usize = 2 * 1024;
 const HEAD_BLOCK: usize = 16 * 1024;
 /// Interim responses of one exchange before it counts as nonsense.
-const MAX_INTERIM: usize = 32;
+pub(super) const MAX_INTERIM: usize = 32;
 /// How long a server may take to say whether it wants the body (RFC 9110 §10.1.1: nobody waits for ever).
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 

@@ -1,5 +1,6 @@
 //! A new connection to a server: TCP or a unix socket, and TLS.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -85,11 +86,16 @@ impl Target {
         client: Option<Addresses>,
         securing: impl FnOnce(),
     ) -> Result<Stream, UpstreamError> {
+        let is_securing = Cell::new(false);
+        let securing = || {
+            is_securing.set(true);
+            securing();
+        };
         let connecting = self.connect_without_limit(client, securing);
-        match limit {
-            Some(limit) => tokio::time::timeout(limit, connecting).await.unwrap_or(Err(UpstreamError::ConnectTimeout)),
-            None => connecting.await,
-        }
+        let Some(limit) = limit else { return connecting.await };
+        tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| {
+            Err(if is_securing.get() { UpstreamError::HandshakeTimeout("TLS") } else { UpstreamError::ConnectTimeout })
+        })
     }
 
     async fn connect_without_limit(

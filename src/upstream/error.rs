@@ -23,6 +23,9 @@ pub enum UpstreamError {
     /// No connection within `timeouts.connect`.
     #[error("no connection within timeouts.connect")]
     ConnectTimeout,
+    /// A connection of TCP, on which TLS or HTTP/2, as it says, did not begin within `timeouts.connect`.
+    #[error("connected, but the server did not begin with {0} within timeouts.connect")]
+    HandshakeTimeout(&'static str),
     /// The TLS handshake failed for a reason that is not the certificate.
     #[error("the TLS handshake failed")]
     Tls(#[source] io::Error),
@@ -43,6 +46,9 @@ pub enum UpstreamError {
         /// Not one byte of a response had come.
         untouched: bool,
     },
+    /// The server of a connection of HTTP/2 does not answer a PING within `timeouts.ping`.
+    #[error("the server's connection is dead: it did not answer a PING within timeouts.ping")]
+    Unanswered,
     /// The server reset the stream before the response head was whole.
     #[error("the server reset the stream: {reason}")]
     Reset {
@@ -85,7 +91,8 @@ impl UpstreamError {
             UpstreamError::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => "connection_refused",
             UpstreamError::Connect(error) if is_reset(error) => "connection_terminated",
             UpstreamError::Connect(_) => "destination_unavailable",
-            UpstreamError::ConnectTimeout => "connection_timeout",
+            UpstreamError::ConnectTimeout | UpstreamError::HandshakeTimeout(_) => "connection_timeout",
+            UpstreamError::Tls(error) if alert(error).is_some() => "tls_alert_received",
             UpstreamError::Tls(_) => "tls_protocol_error",
             UpstreamError::Certificate(_) => "tls_certificate_error",
             UpstreamError::Write(_) | UpstreamError::Closed { .. } | UpstreamError::Reset { .. } => {
@@ -98,7 +105,7 @@ impl UpstreamError {
             UpstreamError::Upgrade(_) => "http_upgrade_failed",
             UpstreamError::Incomplete(_) => "http_response_incomplete",
             UpstreamError::Coding(_) => "http_response_transfer_coding",
-            UpstreamError::BodyTimeout => "connection_read_timeout",
+            UpstreamError::BodyTimeout | UpstreamError::Unanswered => "connection_read_timeout",
         }
     }
 
@@ -117,16 +124,44 @@ impl UpstreamError {
             UpstreamError::Dns { .. }
                 | UpstreamError::Connect(_)
                 | UpstreamError::ConnectTimeout
+                | UpstreamError::HandshakeTimeout(_)
                 | UpstreamError::Tls(_)
                 | UpstreamError::Certificate(_)
                 | UpstreamError::Reset { unprocessed: true, .. }
         )
     }
 
-    /// Whether a kept connection was closed by the server while it was idle, as far as can be told.
+    /// Whether a kept connection was closed by the server while it was idle, as far as can be told, or was dead.
     pub fn is_stale(&self) -> bool {
-        matches!(self, UpstreamError::Write(_) | UpstreamError::Closed { untouched: true, .. })
+        matches!(
+            self,
+            UpstreamError::Write(_) | UpstreamError::Closed { untouched: true, .. } | UpstreamError::Unanswered
+        )
     }
+}
+
+/// What the server says against this proxy's part of a TLS handshake, if that is what went wrong.
+fn alert(error: &io::Error) -> Option<rustls::AlertDescription> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::AlertReceived(alert) => Some(*alert),
+        _ => None,
+    }
+}
+
+/// Whether a server has refused the certificate that it was shown, or the lack of one. With TLS 1.3 it says so only when the
+/// handshake is over on this side; it has read nothing of a request then.
+pub(super) fn is_refused_certificate(error: &io::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    let refusals = [
+        Alert::CertificateRequired,
+        Alert::BadCertificate,
+        Alert::UnsupportedCertificate,
+        Alert::CertificateRevoked,
+        Alert::CertificateExpired,
+        Alert::CertificateUnknown,
+        Alert::UnknownCA,
+    ];
+    alert(error).is_some_and(|alert| refusals.contains(&alert))
 }
 
 /// A connection that was accepted and reset at once is no refusal, though some kernels tell it while connecting.

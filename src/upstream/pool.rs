@@ -80,6 +80,7 @@ impl Server {
         client: Option<Addresses>,
         securing: impl FnOnce(),
     ) -> Result<Connection, UpstreamError> {
+        self.member.status.dialling();
         let stream = self.member.target.connect(limit, client, securing).await?;
         Ok(Connection::new(stream, self))
     }

@@ -15,7 +15,7 @@ use crate::net::chunked::{ChunkedError, MAX_TRAILER_FIELDS, Scanner, Stretch};
 use crate::time;
 
 use super::connection::Connection;
-use super::error::UpstreamError;
+use super::error::{UpstreamError, is_refused_certificate};
 use super::response::Framing;
 
 /// Room for one read: small at first, large where a body fills it.
@@ -198,10 +198,15 @@ impl Http1Body {
     }
 
     fn end_of_input(&mut self) -> Option<Result<Frame<Bytes>, UpstreamError>> {
-        let whole = matches!(self.state, State::Close | State::End);
+        let missing = match self.state {
+            State::Close | State::End => None,
+            State::Length(1) => Some("one byte is missing".to_owned()),
+            State::Length(left) => Some(format!("{left} bytes are missing")),
+            State::Chunked { .. } => Some("the last chunk is missing".to_owned()),
+        };
         self.keep_alive = false;
         self.finish();
-        if whole { None } else { Some(Err(UpstreamError::Incomplete(None))) }
+        missing.map(|missing| Err(UpstreamError::Incomplete(Some(io::Error::other(missing)))))
     }
 }
 
@@ -267,5 +272,8 @@ fn parse_trailers(section: &[u8]) -> Result<HeaderMap, UpstreamError> {
 
 /// Reads until a head is there; how a connection ends before it matters.
 pub(super) fn closed(error: Option<io::Error>, untouched: bool) -> UpstreamError {
-    UpstreamError::Closed { source: error, untouched }
+    match error {
+        Some(error) if untouched && is_refused_certificate(&error) => UpstreamError::Tls(error),
+        source => UpstreamError::Closed { source, untouched },
+    }
 }

@@ -13,6 +13,8 @@ use super::error::UpstreamError;
 
 /// Largest response head.
 pub const MAX_HEAD: usize = 64 * 1024;
+/// The last status code that means something (RFC 9110 §15).
+pub(super) const LAST_STATUS: u16 = 599;
 /// Most fields of a response head.
 const MAX_FIELDS: usize = 128;
 
@@ -91,11 +93,11 @@ fn parse(head: &Bytes, method: &Method, memory: &mut HeaderMap) -> Result<Respon
         Ok(httparse::Status::Complete(length)) if length == head.len() => {}
         Ok(_) => return Err(UpstreamError::Head("fields after the empty line")),
         Err(httparse::Error::TooManyHeaders) => return Err(UpstreamError::HeadTooLarge),
-        Err(_) => return Err(UpstreamError::Head("not a response")),
+        Err(error) => return Err(UpstreamError::Head(complaint(error))),
     }
     let code = response.code.unwrap_or_default();
     let status = StatusCode::from_u16(code).map_err(|_| UpstreamError::Head("no such status"))?;
-    if !(100..600).contains(&code) {
+    if !(100..=LAST_STATUS).contains(&code) {
         return Err(UpstreamError::Head("no such status"));
     }
     let minor = response.version.unwrap_or_default();
@@ -106,6 +108,17 @@ fn parse(head: &Bytes, method: &Method, memory: &mut HeaderMap) -> Result<Respon
     let version = if minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
     let keep_alive = notes.keeps_alive(minor) && framing != Framing::Close;
     Ok(ResponseHead { status, version, keep_alive, headers, framing })
+}
+
+/// What is wrong with it, for who has to find the fault in the server.
+fn complaint(error: httparse::Error) -> &'static str {
+    match error {
+        httparse::Error::HeaderName => "a field's name holds what none may",
+        httparse::Error::HeaderValue => "a field's value holds a control character",
+        httparse::Error::NewLine => "a line ends in something other than CRLF",
+        httparse::Error::Status => "the status line is malformed",
+        _ => "not a response",
+    }
 }
 
 /// Room for the fields that are added on the way, so that adding them moves nothing.

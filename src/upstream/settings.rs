@@ -258,6 +258,8 @@ pub struct Timeouts {
     pub idle: Option<Duration>,
     /// In a tunnel, with nothing either way.
     pub tunnel: Option<Duration>,
+    /// With requests on a connection of HTTP/2 and nothing from its server: then it is asked, and has as long to answer.
+    pub ping: Option<Duration>,
 }
 
 impl Default for Timeouts {
@@ -267,6 +269,7 @@ impl Default for Timeouts {
             response: Some(Duration::from_secs(30)),
             idle: Some(Duration::from_secs(60)),
             tunnel: Some(Duration::from_secs(3600)),
+            ping: Some(Duration::from_secs(10)),
         }
     }
 }

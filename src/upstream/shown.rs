@@ -27,7 +27,7 @@ const OF_SERVER: [OfServer; 9] = [
         member.status.connects()
     }),
     ("gatelog_upstream_reuses", Kind::Counter, "Tries over a connection that was there.", |member| {
-        member.status.requests().saturating_sub(member.status.connects())
+        member.status.reuses()
     }),
     ("gatelog_upstream_failures", Kind::Counter, "Tries that failed before an answer's head was whole.", |member| {
         member.status.failures()

@@ -49,6 +49,10 @@ pub struct ServerStatus {
     state: AtomicU8,
     ejections: AtomicU64,
     connects: AtomicU64,
+    /// Times a connection was asked for.
+    dials: AtomicU64,
+    /// The most that [`ServerStatus::reuses`] has said.
+    reuses: AtomicU64,
     open: AtomicUsize,
     idle: AtomicUsize,
     changed: AtomicU64,
@@ -91,6 +95,13 @@ impl ServerStatus {
     /// Connections that were ever made to it for requests.
     pub fn connects(&self) -> u64 {
         self.connects.load(Relaxed)
+    }
+
+    /// Requests that went over a connection that was there. A request is counted a moment before it asks for a connection of
+    /// its own; what was said once is never taken back.
+    pub fn reuses(&self) -> u64 {
+        let reuses = self.requests().saturating_sub(self.dials.load(Relaxed));
+        self.reuses.fetch_max(reuses, Relaxed).max(reuses)
     }
 
     /// Connections to it, those that wait for work included; health checks make connections of their own.
@@ -160,6 +171,10 @@ impl ServerStatus {
         }
         self.state.store(state as u8, Relaxed);
         self.changed.store(time::wall_now(), Relaxed);
+    }
+
+    pub(super) fn dialling(&self) {
+        self.dials.fetch_add(1, Relaxed);
     }
 
     pub(super) fn opened(&self) {
@@ -260,6 +275,18 @@ mod tests {
         status.succeeded();
         assert_eq!((status.failed("c".into()), status.failures()), (1, 3));
         assert_eq!(status.last_error().as_deref().map(String::as_str), Some("c"));
+    }
+
+    #[test]
+    fn what_found_no_connection_was_no_reuse_and_reuses_never_become_fewer() {
+        let status = ServerStatus::default();
+        status.begin();
+        status.dialling();
+        assert_eq!((status.reuses(), status.connects()), (0, 0));
+        status.begin();
+        assert_eq!(status.reuses(), 1);
+        status.dialling();
+        assert_eq!(status.reuses(), 1);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 /// Which server is next.
 mod balance;
+/// Which upstream a request is for.
+mod choice;
 /// Servers that die and come back.
 mod failover;
 /// Health checks.

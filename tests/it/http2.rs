@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use bytes::Bytes;
 use h2::Reason;
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use tokio::net::TcpStream;
 
 use crate::support::h2::{H2, run, whole};
-use crate::support::{DEADLINE, Fault, PARALLEL, Setup, TestProxy, Upstream, misbehave};
+use crate::support::h2_upstream::H2Upstream;
+use crate::support::{Client, DEADLINE, Fault, PARALLEL, Setup, TestProxy, Upstream, misbehave, request};
 
 /// Waits for a message of an upstream's thread without holding up the runtime.
 async fn told(channel: &Arc<Mutex<mpsc::Receiver<()>>>) {
@@ -272,6 +273,27 @@ fn a_head_over_its_limits_is_a_security_event() {
     for reason in ["uri_bytes", "header_bytes", "header_count"] {
         proxy.completed(reason);
         assert_eq!(proxy.log().of(reason).only("security_event").text("reason"), reason);
+    }
+    proxy.stop();
+}
+
+#[test]
+fn early_hints_of_a_server_of_http2_reach_clients_of_http1_and_cost_others_nothing() {
+    let upstream = H2Upstream::script(|mut call| async move {
+        let hint = Response::builder().status(103).header("link", "</style.css>; rel=preload").body(()).unwrap();
+        call.answer.send_informational(hint).unwrap();
+        call.answer.send_response(Response::new(()), true).unwrap();
+    });
+    let proxy = upstream.setup().start();
+    let answer = Client::connect(proxy.addr()).exchange(request("GET", "/", "one", "", ""));
+    let hints: Vec<_> = answer.interim.iter().map(|hint| (hint.status(), hint.header("link"))).collect();
+    assert_eq!(hints, [(103, Some("</style.css>; rel=preload"))]);
+    assert_eq!(answer.ok().status(), 200);
+    run(async {
+        assert_eq!(H2::connect(proxy.addr()).await.get("two").await, (StatusCode::OK, Vec::new()));
+    });
+    for id in ["one", "two"] {
+        assert_eq!(proxy.completed(id).text("outcome"), "success");
     }
     proxy.stop();
 }

@@ -41,6 +41,9 @@ mod upgrade;
 /// Servers that speak HTTP/2, and gRPC through and through.
 mod grpc;
 
+/// Servers of HTTP/2 that are gone without a word.
+mod dead_servers;
+
 /// HTTP/2 clients: answers, stream resets, lost connections.
 mod http2;
 
@@ -106,6 +109,9 @@ mod metrics;
 /// SIGTERM with requests in flight.
 mod shutdown;
 
+/// `gatelog search` and `gatelog tail`: on the log of a real proxy, in a pipe.
+mod search;
+
 /// `gatelog verify`: clean on a whole log, not on one that was tampered with.
 mod verify;
 
@@ -117,6 +123,9 @@ mod hostile;
 
 /// Bytes that no honest upstream sends.
 mod hostile_answers;
+
+/// Frames that no honest server of HTTP/2 sends.
+mod hostile_answers_http2;
 
 /// Arbitrary field bytes through a live proxy: one valid line a record.
 mod arbitrary_bytes;

@@ -75,6 +75,11 @@ fn a_tls_handshake_that_never_ends_is_a_timeout() {
     let upstream = Upstream::script(|conn| drop(conn.stall())).spoken_to_as("https");
     let fault = Fault::answered(504, "upstream_timeout", &["connect"], &["connection_timeout"]);
     fault.befalls(trusting(&upstream).timeout("connect = \"300ms\""));
+    let proxy = trusting(&upstream).timeout("connect = \"300ms\"").start();
+    get(proxy.addr(), "/", "hangs");
+    let said = "connected, but the server did not begin with TLS within timeouts.connect";
+    assert_eq!(proxy.completed("hangs").text("exception_message"), said);
+    proxy.stop();
 }
 
 #[test]
@@ -93,6 +98,32 @@ fn a_good_certificate_is_served_through() {
         assert_eq!(record.text("outcome"), "success");
     });
     proxy.stop();
+}
+
+#[test]
+fn a_server_is_asked_for_by_the_name_that_is_said_and_shown_a_certificate() {
+    let server = Authority::shared().issue("inside.example").server_for(Authority::shared());
+    let upstream = Upstream::tls_script(server, |conn| {
+        while conn.request().is_some() {
+            conn.ok("for friends");
+        }
+    });
+    let named = || trusting(&upstream).upstream("server_name = \"inside.example\"");
+    let setup = named();
+    let (certificate, key) = Authority::shared().issue_to("gatelog").write_to(setup.dir());
+    let proxy = setup.upstream(&format!("certificate = {certificate:?}\nkey = {key:?}")).start();
+    assert_eq!(get(proxy.addr(), "/", "friend").ok().text(), "for friends");
+    assert_eq!(proxy.completed("friend").text("outcome"), "success");
+    proxy.stop();
+    let proxy = named().start();
+    assert_eq!(get(proxy.addr(), "/", "stranger").status(), 502);
+    let record = proxy.completed("stranger");
+    // Whether the server's alert is still there to be read is up to the kernel.
+    let (outcome, token) = (record.text("outcome"), record.text("exception_type"));
+    let seen = [("upstream_tls", "tls_alert_received"), ("upstream_reset", "connection_terminated")];
+    assert!(seen.contains(&(outcome, token)), "{record:?}");
+    proxy.stop();
+    CERTIFICATE.befalls(trusting(&upstream));
 }
 
 fn trusting(upstream: &Upstream) -> Setup {

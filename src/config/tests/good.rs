@@ -122,6 +122,14 @@ fn tunnels_have_a_time_of_their_own_and_are_reported() {
 }
 
 #[test]
+fn servers_of_http2_are_asked_whether_they_live() {
+    let ping = |lines: &str| upstream(&format!("servers = [\"h2c://a\"]\n{lines}")).timeouts.ping;
+    assert_eq!(ping(""), Some(Duration::from_secs(10)));
+    assert_eq!(ping("timeouts = { ping = \"1s\" }"), Some(Duration::from_secs(1)));
+    assert_eq!(ping("timeouts = { ping = 0 }"), None);
+}
+
+#[test]
 fn an_upstream_says_how_its_servers_share_requests() {
     let app = upstream(
         r#"servers = ["http://app.example"]

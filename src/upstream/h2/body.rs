@@ -78,7 +78,9 @@ impl Body for Http2Body {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         if let Poll::Ready(frame) = self.poll_stream(cx) {
             self.deadline.clear();
-            return Poll::Ready(frame.map(|frame| frame.map_err(super::inside_body)));
+            return Poll::Ready(
+                frame.map(|frame| frame.map_err(|error| self.seat.session.cause(super::inside_body(error)))),
+            );
         }
         if !self.deadline.is_set() {
             let idle = self.idle;

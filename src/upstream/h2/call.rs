@@ -13,10 +13,10 @@ use http_body::Body;
 
 use crate::time::{self, Deadline};
 use crate::upstream::body::ResponseBody;
-use crate::upstream::call::{Outgoing, Watch};
+use crate::upstream::call::{MAX_INTERIM, Outgoing, Watch};
 use crate::upstream::error::UpstreamError;
 use crate::upstream::receive::Request;
-use crate::upstream::response::{Framing, ResponseHead};
+use crate::upstream::response::{Framing, LAST_STATUS, ResponseHead};
 use crate::upstream::send::{BodyCoding, SendError};
 use crate::upstream::settings::Timeouts;
 use crate::upstream::tunnel::Tunnel;
@@ -61,8 +61,11 @@ where
     if matches!(open, Open::Sent(_)) {
         watch.sent(None);
     }
-    let mut call = Call { response, open, watch, timeouts, wait: None, deadline: Deadline::default() };
-    let answer = poll_fn(|cx| call.poll(cx)).await;
+    let mut call = Call { response, open, watch, timeouts, interim: 0, wait: None, deadline: Deadline::default() };
+    let answer = poll_fn(|cx| call.poll(cx)).await.map_err(|error| match error {
+        SendError::Upstream(error) => SendError::Upstream(seat.session.cause(error)),
+        error => error,
+    });
     if matches!(answer, Err(SendError::Upstream(UpstreamError::ResponseTimeout | UpstreamError::WriteTimeout))) {
         seat.session.retire();
     }
@@ -79,6 +82,7 @@ struct Call<'a, B, W> {
     open: Open<B>,
     watch: W,
     timeouts: &'a Timeouts,
+    interim: usize,
     /// What the deadline was set for; another wait, or progress, sets it anew.
     wait: Option<(Wait, u64)>,
     deadline: Deadline,
@@ -119,15 +123,29 @@ where
             }
             self.open = Open::Done;
         }
-        while let Poll::Ready(Some(Ok(interim))) = self.response.poll_informational(cx) {
-            if interim.status() != StatusCode::CONTINUE {
-                self.watch.interim(interim.status(), interim.headers());
-            }
-        }
+        self.poll_interim(cx).map_err(SendError::Upstream)?;
         match Pin::new(&mut self.response).poll(cx) {
+            Poll::Ready(Ok(answer)) if answer.status().as_u16() > LAST_STATUS => {
+                Poll::Ready(Err(SendError::Upstream(UpstreamError::Head("no such status"))))
+            }
             Poll::Ready(answer) => Poll::Ready(answer.map_err(|error| SendError::Upstream(super::before_head(error)))),
             Poll::Pending => self.poll_patience(cx).map(|error| Err(SendError::Upstream(error))),
         }
+    }
+
+    /// Passes on what has come before the response.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Result<(), UpstreamError> {
+        while let Poll::Ready(Some(Ok(interim))) = self.response.poll_informational(cx) {
+            self.interim += 1;
+            match interim.status() {
+                // RFC 9113 §8.6: HTTP/2 has no 101.
+                StatusCode::SWITCHING_PROTOCOLS => return Err(UpstreamError::Head("101 in HTTP/2")),
+                _ if self.interim > MAX_INTERIM => return Err(UpstreamError::Head("too many interim responses")),
+                StatusCode::CONTINUE => {}
+                status => self.watch.interim(status, interim.headers()),
+            }
+        }
+        Ok(())
     }
 
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<UpstreamError> {

@@ -1,11 +1,13 @@
 //! HTTP/2 to a server: one connection carries the requests of a core side by side.
 //!
 //! As in HTTP/1.1, the exchange is driven by the request's own task ([`call`]); a task of the connection's own moves its
-//! frames ([`session`]). A piece of a body is asked for, on either side, only where the other has room for it, so that the
-//! windows of HTTP/2 reach from one end to the other.
+//! frames ([`session`]), and another asks a server that says nothing whether it is still there ([`keepalive`]). A piece of a
+//! body is asked for, on either side, only where the other has room for it, so that the windows of HTTP/2 reach from one end
+//! to the other.
 
 mod body;
 mod call;
+mod keepalive;
 mod request;
 mod send;
 mod session;

@@ -15,10 +15,12 @@ use tokio::sync::Notify;
 use crate::net::Stream;
 use crate::time;
 use crate::upstream::cluster::Member;
-use crate::upstream::error::UpstreamError;
+use crate::upstream::error::{UpstreamError, is_refused_certificate};
 use crate::upstream::lease::Lease;
 use crate::upstream::pool::Server;
 use crate::upstream::response::MAX_HEAD;
+
+use super::keepalive::{self, Heard, Pulse};
 
 /// What a server may send of one body ahead of its reader, and of all bodies of a connection: no stream that is not read
 /// holds up others before there are more of them than most servers allow.
@@ -36,12 +38,17 @@ pub struct Session {
     idle_since: Cell<Instant>,
     /// It is gone, or must not be used again.
     is_over: Rc<Cell<bool>>,
+    pub(super) pulse: Rc<Pulse>,
 }
 
 impl Session {
     /// Begins a connection; a task of its own drives it until it is over. Ready once the server has said what it allows: a
     /// request that came too early for its limit would be refused.
-    async fn begin(stream: Stream, member: &Arc<Member>) -> Result<Rc<Session>, UpstreamError> {
+    async fn begin(
+        stream: Stream,
+        member: &Arc<Member>,
+        patience: Option<Duration>,
+    ) -> Result<Rc<Session>, UpstreamError> {
         let scheme = if matches!(stream, Stream::Tls(_)) { Scheme::HTTPS } else { Scheme::HTTP };
         check_protocol(&stream)?;
         let mut builder = Builder::new();
@@ -51,16 +58,23 @@ impl Session {
             .max_send_buffer_size(SEND_BUFFER)
             .max_header_list_size(MAX_HEAD as u32)
             .enable_push(false);
+        let pulse = Rc::<Pulse>::default();
+        let stream = Heard::new(stream, Rc::clone(&pulse));
         let (sender, mut connection) = builder.handshake(stream).await.map_err(unconnected)?;
-        let ping = connection.ping_pong();
+        let mut ping = connection.ping_pong();
         let is_over = Rc::new(Cell::new(false));
-        tokio::task::spawn_local(drive(connection, Rc::clone(&is_over), Counted::new(member)));
-        if let Some(mut ping) = ping {
+        let driver = tokio::task::spawn_local(drive(connection, Rc::clone(&is_over), Counted::new(member)));
+        if let Some(ping) = &mut ping {
             // A server's settings are its first frame: they come before the answer to a ping.
             ping.ping(Ping::opaque()).await.map_err(unconnected)?;
         }
         let (streams, idle_since) = (Cell::default(), Cell::new(time::monotonic()));
-        Ok(Rc::new(Session { sender, scheme, streams, idle_since, is_over }))
+        let session = Rc::new(Session { sender, scheme, streams, idle_since, is_over, pulse });
+        if let Some((ping, patience)) = ping.zip(patience) {
+            let watch = keepalive::watch(Rc::downgrade(&session), ping, driver.abort_handle(), patience);
+            drop(tokio::task::spawn_local(watch));
+        }
+        Ok(session)
     }
 
     /// Carries one more request.
@@ -72,6 +86,16 @@ impl Session {
     /// Whether one more stream may begin now.
     fn has_room(&self) -> bool {
         !self.is_over.get() && self.streams.get() < self.sender.current_max_send_streams()
+    }
+
+    /// Whether there are requests on it.
+    pub(super) fn is_used(&self) -> bool {
+        self.streams.get() > 0
+    }
+
+    /// Why a request on it failed, where the connection was given up; the library only knows that it is gone.
+    pub(super) fn cause(&self, error: UpstreamError) -> UpstreamError {
+        if self.pulse.is_lost() { UpstreamError::Unanswered } else { error }
     }
 
     /// Nobody new is to use it: it does not answer, or takes no more.
@@ -87,10 +111,11 @@ impl Session {
 
 /// No connection of HTTP/2 came to be.
 fn unconnected(error: h2::Error) -> UpstreamError {
-    if error.is_io() {
-        return UpstreamError::Connect(error.into_io().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()));
+    if !error.is_io() {
+        return UpstreamError::Http2(error);
     }
-    UpstreamError::Http2(error)
+    let error = error.into_io().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+    if is_refused_certificate(&error) { UpstreamError::Tls(error) } else { UpstreamError::Connect(error) }
 }
 
 /// Without ALPN a server might take frames for nonsense of its own protocol.
@@ -104,7 +129,7 @@ fn check_protocol(stream: &Stream) -> Result<(), UpstreamError> {
 }
 
 /// How it ends is told by its streams.
-async fn drive(connection: Connection<Stream, Bytes>, is_over: Rc<Cell<bool>>, counted: Counted) {
+async fn drive(connection: Connection<Heard, Bytes>, is_over: Rc<Cell<bool>>, counted: Counted) {
     let _ = connection.await;
     is_over.set(true);
     drop(counted);
@@ -188,12 +213,13 @@ impl Server {
             }
         }
         let _connecting = Connecting::begin(sessions);
+        self.member.status.dialling();
         let stream = self.member.target.connect(limit, None, securing).await?;
-        let beginning = Session::begin(stream, &self.member);
+        let beginning = Session::begin(stream, &self.member, self.cluster.settings.timeouts.ping);
         let session = match limit {
-            Some(limit) => {
-                tokio::time::timeout(limit, beginning).await.map_err(|_| UpstreamError::ConnectTimeout)??
-            }
+            Some(limit) => tokio::time::timeout(limit, beginning)
+                .await
+                .map_err(|_| UpstreamError::HandshakeTimeout("HTTP/2"))??,
             None => beginning.await?,
         };
         sessions.all.borrow_mut().push(Rc::clone(&session));

@@ -23,6 +23,7 @@ use tokio::task::LocalSet;
 
 use super::cluster::Cluster;
 use super::status::State;
+pub use resolve::look_up;
 use ward::Ward;
 
 /// How long a start waits for names to be resolved for the first time.
@@ -49,10 +50,24 @@ pub struct Change<'a> {
     pub servers: usize,
 }
 
+/// The name of a server stopped resolving, or resolves again.
+#[derive(Debug, Clone, Copy)]
+pub struct NameChange<'a> {
+    /// The upstream's name.
+    pub upstream: &'a str,
+    /// The name that was asked for.
+    pub host: &'a str,
+    /// What is wrong, and how many addresses stay in use all the same; `None`: it resolves again.
+    pub lost: Option<(&'a str, usize)>,
+}
+
 /// Who is told of each change, once.
 pub trait Herald: Send + Sync {
     /// A server went down or came up.
     fn tell(&self, change: &Change<'_>);
+
+    /// A name stopped resolving, or resolves again.
+    fn tell_name(&self, change: &NameChange<'_>);
 }
 
 /// The thread that looks after upstreams. It ends when this is dropped, or when all of them are no more.

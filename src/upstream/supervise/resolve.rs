@@ -92,13 +92,25 @@ impl Resolver {
 
     async fn query(&self, name: &Name<Vec<u8>>, kind: Rtype) -> Result<Vec<(IpAddr, Duration)>, String> {
         let question = Question::new(name.clone(), kind, Class::IN);
-        let answer = self.stub.query(question).await.map_err(|error| error.to_string())?;
+        let answer = self.stub.query(question).await;
+        let answer = answer.map_err(|error| format!("the name servers do not answer: {error}"))?;
         let message = answer.into_message();
         match message.header().rcode() {
             Rcode::NOERROR => addresses(&message).ok_or_else(|| "the name server's answer is malformed".to_owned()),
             code => Err(format!("the name server says {code}")),
         }
     }
+}
+
+/// The addresses of a host by these name servers, waited for.
+///
+/// # Errors
+///
+/// What is wrong with them, or with the name.
+pub fn look_up(servers: &[SocketAddr], host: &str) -> Result<Vec<IpAddr>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    runtime.block_on(async { Resolver::new(servers).resolve(host).await }).map(|found| found.addresses)
 }
 
 async fn ask_system(host: &str) -> Result<Found, String> {

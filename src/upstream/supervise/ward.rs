@@ -20,7 +20,7 @@ use super::check::check;
 use super::health::{self, Health, may_eject};
 use super::resolve::{Resolver, ways};
 use super::tier::{Seat, reserve, usable};
-use super::{Change, Herald};
+use super::{Change, Herald, NameChange};
 
 /// A name that does not resolve is asked for again after this time.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -263,9 +263,8 @@ impl Ward {
         let (host, port) = self.cluster.settings.servers[origin].place.name()?;
         match self.resolver.resolve(host).await {
             Ok(found) => {
-                let upstream = self.cluster.name();
                 if self.lost.borrow_mut().remove(&origin).is_some() {
-                    tracing::info!(target: LOGGER, upstream, host, "the name of a server resolves again");
+                    self.herald.tell_name(&NameChange { upstream: self.cluster.name(), host, lost: None });
                 }
                 self.place(origin, &ways(&found.addresses, port));
                 found.life
@@ -282,8 +281,8 @@ impl Ward {
         let kept = self.kept.borrow().iter().filter(|kept| kept.member.origin == origin).count();
         let told = self.lost.borrow_mut().insert(origin, why.clone()).is_some();
         if !told {
-            let upstream = self.cluster.name();
-            tracing::warn!(target: LOGGER, upstream, host, kept, error = why, "the name of a server does not resolve");
+            let lost = Some((why.as_str(), kept));
+            self.herald.tell_name(&NameChange { upstream: self.cluster.name(), host, lost });
         }
         if kept == 0 {
             self.publish();

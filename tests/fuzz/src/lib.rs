@@ -6,6 +6,7 @@ pub mod config;
 pub mod filter;
 pub mod head;
 pub mod line;
+pub mod lines;
 pub mod naive;
 pub mod redact;
 pub mod response;

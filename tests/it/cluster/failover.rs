@@ -68,7 +68,9 @@ fn check_told_once(log: &Log, address: &str, reasons: &[&str]) {
 
 fn kill_and_revive(setup: impl FnOnce(Setup) -> Setup, reasons: &[&str]) {
     let (first, second, third) = (named(), named(), named());
-    let proxy = setup(Setup::among(&[&first, &second, &third])).start();
+    // The test reads more slowly than the proxy writes where the machine has other work.
+    let output = "[[log.output]]\ntype = \"stdout\"\nqueue = \"64MB\"\n";
+    let proxy = setup(Setup::among(&[&first, &second, &third]).routes(output)).start();
     let address = second.addr();
     let mut still_there = None;
     let (good, bad) = under_load(&proxy, || {

@@ -179,6 +179,18 @@ fn a_name_that_moved_is_asked_for_again_when_its_server_is_gone() {
 }
 
 #[test]
+fn a_name_that_never_resolved_is_told_though_another_server_serves() {
+    let (names, other) = (NameServer::start(Says::Error(3)), Upstream::ok());
+    let proxy = behind(&names, 80).server(&format!("{:?}", other.url())).start();
+    let log = proxy.wait_for("the lost name", |log| log.count("diagnostic") == 1);
+    let lost = log.only("diagnostic");
+    assert_eq!((lost.text("upstream"), lost.text("host"), lost.text("kept")), ("app", "app.test", "0"), "{lost:?}");
+    assert_eq!((lost.text("level"), lost.text("logger")), ("WARNING", "gatelog.proxy"));
+    assert_eq!(get(proxy.addr(), "/", "other").ok().text(), "ok");
+    proxy.stop();
+}
+
+#[test]
 fn a_name_that_never_resolved_is_the_upstreams_fault() {
     let names = NameServer::start(Says::Error(3));
     let fault = Fault::answered(502, "upstream_dns", &["queue"], &["dns_error"]);
@@ -229,4 +241,22 @@ fn a_unix_socket_that_is_not_there_is_refused() {
     assert_eq!(answer.status(), 502);
     assert_eq!(proxy.completed("none").text("outcome"), "upstream_refused");
     proxy.stop();
+}
+
+#[test]
+fn names_behind_name_servers_of_their_own_are_checked_and_may_be_missing() {
+    let name_server = NameServer::start(Says::Addresses(vec![ONE], 1));
+    let setup = behind(&name_server, 80);
+    let check = || {
+        // Writes the configuration.
+        drop(setup.command());
+        let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_gatelog"));
+        let output = check.arg("check").arg("--config").arg(setup.dir().join("gatelog.toml")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!check().contains("warning"));
+    name_server.say(Says::Error(3));
+    let said = check();
+    assert!(said.contains("warning: the server `app.test` is not known to upstream.resolver: "), "{said}");
 }

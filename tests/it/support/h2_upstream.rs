@@ -133,6 +133,11 @@ impl H2Upstream {
         Setup::to(&format!("{}://{host}:{}", self.scheme, self.addr.port()))
     }
 
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// How many connections the proxy made so far.
     pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)

@@ -76,6 +76,11 @@ impl Conn {
         self.reader.exactly(length)
     }
 
+    /// So many bytes, whatever they are; `None` when the proxy closes before.
+    pub(crate) fn try_exactly(&mut self, length: usize) -> Option<Vec<u8>> {
+        self.reader.try_exactly(length)
+    }
+
     /// Everything until the proxy closes, and how it closes.
     pub(crate) fn rest(&mut self) -> (Vec<u8>, Ended) {
         self.reader.rest()

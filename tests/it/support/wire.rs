@@ -146,6 +146,12 @@ impl<S: Read> Reader<S> {
         bytes
     }
 
+    /// So many bytes; `None` when the peer closes before.
+    pub(crate) fn try_exactly(&mut self, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.take(length, &mut bytes).ok().map(|()| bytes)
+    }
+
     /// Everything until the peer closes.
     pub(crate) fn rest(&mut self) -> (Vec<u8>, Ended) {
         let mut bytes = Vec::new();

@@ -199,7 +199,7 @@ def text(latin1):
 def exception(case, seen):
     """Type and message: what the application reported, or that it broke off (RFC 9209 section 2.3)."""
     if case.broken:
-        return "http_response_incomplete", "the response body ended early"
+        return "http_response_incomplete", "the response body ended early: the last chunk is missing"
     reported = dict(seen["response_headers"])
     return (reported["x-exception-type"], text(reported["x-exception-message"])) if "x-exception-type" in reported else None
 

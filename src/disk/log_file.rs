@@ -16,22 +16,33 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 ///
 /// # Errors
 /// When it cannot be opened, or its beginning not be read. What is torn shows as an error of the reader.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a log is read as a stream, however long it is; crate::disk reads whole files"
-)]
-pub fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+#[expect(clippy::disallowed_methods, reason = "a log is read as a stream, however long it is")]
+pub fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
     match path.to_str() {
         Some("-") => plain(io::stdin()),
         _ => plain(File::open(path)?),
     }
 }
 
+/// Opens a log as it is stored, for those who seek in it or look at it again.
+///
+/// # Errors
+/// When it cannot be opened.
+#[expect(clippy::disallowed_methods, reason = "this is where logs are opened")]
+pub fn stored(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Whether bytes that begin so are compressed.
+pub fn is_compressed(beginning: &[u8]) -> bool {
+    beginning.starts_with(GZIP) || beginning.starts_with(ZSTD)
+}
+
 /// The bytes that a source holds, decompressed where it is compressed.
 ///
 /// # Errors
 /// When its beginning cannot be read.
-pub fn plain(mut source: impl Read + 'static) -> io::Result<Box<dyn Read>> {
+pub fn plain(mut source: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let mut magic = Vec::with_capacity(ZSTD.len());
     source.by_ref().take(ZSTD.len() as u64).read_to_end(&mut magic)?;
     let (gzip, zstd) = (magic.starts_with(GZIP), magic.starts_with(ZSTD));

@@ -1,0 +1,5 @@
+//! The embedded store: records searchable, rollups for the charts.
+
+pub mod ask;
+
+pub use ask::{AskError, Line, Order, Page, Question, Records, Stop, Total};
