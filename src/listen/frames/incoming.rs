@@ -5,9 +5,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use arrayvec::ArrayVec;
-
-use super::{CONTINUATION, DATA, GOAWAY, HEAD, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, length};
+use super::cutter::Cutter;
+use super::{CONTINUATION, DATA, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, length};
 use crate::time;
 
 /// Bytes that come before the first frame (RFC 9113 §3.4).
@@ -29,10 +28,7 @@ const END_HEADERS: u8 = 4;
 /// Follows the frames that a client sends, however they are cut.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    /// Bytes of the preface or of the current payload that are still to come.
-    left: usize,
-    /// A head that has begun.
-    start: ArrayVec<u8, HEAD>,
+    cutter: Cutter,
     /// How many frames that carry nothing are still borne.
     allowed: u32,
     /// When the current period began.
@@ -51,8 +47,7 @@ pub(in crate::listen) struct Flood {
 impl Default for Incoming {
     fn default() -> Self {
         Incoming {
-            left: PREFACE,
-            start: ArrayVec::new(),
+            cutter: Cutter::after(PREFACE),
             allowed: AT_ONCE,
             since: time::monotonic(),
             flood: None,
@@ -78,45 +73,19 @@ impl Incoming {
     }
 
     /// Takes note of bytes that came in.
-    pub(super) fn follow(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            bytes = self.step(bytes);
-        }
+    pub(super) fn follow(&mut self, bytes: &[u8]) {
+        let mut cutter = std::mem::take(&mut self.cutter);
+        cutter.follow(bytes, |_| 0, |head| self.understand(head));
+        self.cutter = cutter;
     }
 
-    fn step<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        if self.left > 0 {
-            let skipped = self.left.min(bytes.len());
-            self.left -= skipped;
-            return &bytes[skipped..];
-        }
-        match bytes.split_first_chunk::<HEAD>() {
-            Some((head, rest)) if self.start.is_empty() => {
-                self.understand(head);
-                rest
-            }
-            _ => self.gather(bytes),
-        }
-    }
-
-    #[cold]
-    fn gather<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let (taken, rest) = bytes.split_at(bytes.len().min(HEAD - self.start.len()));
-        self.start.extend(taken.iter().copied());
-        if let Ok(head) = self.start.clone().into_inner() {
-            self.start.clear();
-            self.understand(&head);
-        }
-        rest
-    }
-
-    fn understand(&mut self, head: &[u8; HEAD]) {
-        self.left = length(head);
-        let [_, _, _, kind, flags, ..] = *head;
+    fn understand(&mut self, head: &[u8]) {
+        let &[_, _, _, kind, flags, ..] = head else { return };
+        let is_empty = length(head) == 0;
         match kind {
             HEADERS => self.allow(FOR_REQUEST),
-            DATA if self.left > 0 || flags & END_STREAM != 0 => {}
-            CONTINUATION if self.left > 0 || flags & END_HEADERS != 0 => {}
+            DATA if !is_empty || flags & END_STREAM != 0 => {}
+            CONTINUATION if !is_empty || flags & END_HEADERS != 0 => {}
             // Resets have a limit of their own, and with GOAWAY a client takes its leave.
             RST_STREAM | GOAWAY => {}
             _ => self.bear(kind),

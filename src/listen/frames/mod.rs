@@ -1,6 +1,7 @@
 //! Reads along in the frames of an HTTP/2 connection, of which the library says too little: streams that it resets, and
 //! frames that a client sends for nothing but work. Only heads of frames are looked at (RFC 9113 §4.1).
 
+mod cutter;
 mod incoming;
 mod outgoing;
 

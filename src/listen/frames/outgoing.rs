@@ -3,21 +3,15 @@
 
 use std::fmt;
 
-use arrayvec::ArrayVec;
 use h2::Reason;
 
-use super::{DATA, HEAD, RST_STREAM, length};
-
-/// Bytes of a whole RST_STREAM.
-const RESET: usize = HEAD + 4;
+use super::cutter::Cutter;
+use super::{DATA, RST_STREAM};
 
 /// Follows the frames of one connection, however they are cut.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    /// Bytes of the current payload that are still to come.
-    left: usize,
-    /// A frame that has begun and is not understood yet.
-    start: ArrayVec<u8, RESET>,
+    cutter: Cutter,
     refused: Option<Refused>,
     /// DATA frames since somebody asked.
     data: u32,
@@ -47,57 +41,20 @@ impl Outgoing {
     }
 
     /// Takes note of bytes that went out.
-    pub(super) fn follow(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            bytes = self.step(bytes);
-        }
+    pub(super) fn follow(&mut self, bytes: &[u8]) {
+        let mut cutter = std::mem::take(&mut self.cutter);
+        cutter.follow(bytes, |kind| if kind == RST_STREAM { 4 } else { 0 }, |start| self.understand(start));
+        self.cutter = cutter;
     }
 
-    fn step<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        if self.left > 0 {
-            let skipped = self.left.min(bytes.len());
-            self.left -= skipped;
-            return &bytes[skipped..];
-        }
-        match bytes.split_first_chunk::<HEAD>() {
-            Some((head, rest)) if self.start.is_empty() && head[3] != RST_STREAM => {
-                self.enter(head);
-                rest
-            }
-            _ => self.gather(bytes),
-        }
-    }
-
-    /// A head in pieces, or a reset: both are rare.
-    #[cold]
-    fn gather<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let (taken, rest) = bytes.split_at(bytes.len().min(self.due() - self.start.len()));
-        self.start.extend(taken.iter().copied());
-        if self.start.len() == self.due() {
-            self.understand();
-        }
-        rest
-    }
-
-    /// How many bytes of the frame have to be known.
-    fn due(&self) -> usize {
-        if self.start.get(3) == Some(&RST_STREAM) { RESET } else { HEAD }
-    }
-
-    fn understand(&mut self) {
-        match self.start.as_slice() {
+    fn understand(&mut self, start: &[u8]) {
+        match start {
             [_, _, _, RST_STREAM, _, a, b, c, d, code @ ..] => {
                 let code = code.try_into().map_or(0, u32::from_be_bytes);
                 self.note(u32::from_be_bytes([*a, *b, *c, *d]), Reason::from(code));
             }
-            head => self.enter(&head.iter().copied().collect::<ArrayVec<u8, HEAD>>()),
+            _ => self.data += u32::from(start.get(3) == Some(&DATA)),
         }
-        self.start.clear();
-    }
-
-    fn enter(&mut self, head: &[u8]) {
-        self.left = length(head);
-        self.data += u32::from(head.get(3) == Some(&DATA));
     }
 
     fn note(&mut self, stream: u32, reason: Reason) {
