@@ -31,7 +31,7 @@ impl Source for Json {
 }
 
 /// The values that a member stands for: itself, its elements, or its members. The reader of JSON bounds how deep they lie.
-fn each(value: &Json, kind: Kind, test: &mut impl FnMut(Value<'_>) -> bool) -> bool {
+pub(super) fn each(value: &Json, kind: Kind, test: &mut impl FnMut(Value<'_>) -> bool) -> bool {
     let value = match value {
         Json::Null => return false,
         Json::Array(values) => return values.iter().any(|value| each(value, kind, test)),

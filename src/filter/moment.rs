@@ -23,7 +23,7 @@ const END: u64 = 253_402_300_800 * SECOND;
 impl Span {
     /// Reads `2026-11-22`, `2026-11-22T11:02`, with seconds, with up to six decimals; `Z`, an offset such as `+02:00`, or
     /// nothing, which is UTC. Nothing before 1970.
-    pub(super) fn parse(text: &str) -> Option<Span> {
+    pub fn parse(text: &str) -> Option<Span> {
         let (date, time) = text.split_at_checked(10)?;
         let from = day(date)? * DAY;
         if time.is_empty() {
