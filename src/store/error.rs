@@ -55,13 +55,13 @@ pub enum Error {
 
 impl Error {
     /// What the file system says of a path.
-    pub(super) fn disk(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    pub(super) fn disk(path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
         let path = path.display().to_string();
         move |source| Error::Disk { path, source }
     }
 
     /// What the engine says of a file.
-    pub(super) fn engine(path: &Path) -> impl Fn(rusqlite::Error) -> Error {
+    pub(super) fn engine(path: &Path) -> impl Fn(rusqlite::Error) -> Error + use<> {
         let path = path.display().to_string();
         move |error| {
             let path = path.clone();

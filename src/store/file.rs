@@ -51,6 +51,11 @@ pub(super) fn list(folder: &Path) -> Result<Vec<(u64, Form)>, Error> {
     Ok(found)
 }
 
+/// The segment of the greatest number.
+pub(super) fn last(folder: &Path) -> Result<Option<(u64, Form)>, Error> {
+    Ok(list(folder)?.pop())
+}
+
 /// What a name means.
 pub(super) fn parse(name: &str) -> Option<(u64, Form)> {
     let (number, suffix) = name.split_once('.')?;
@@ -147,6 +152,16 @@ pub(super) fn open_to_read(path: &Path, form: Form) -> Result<Connection, Error>
     let file = file?;
     recognise(&file, path)?;
     Ok(file)
+}
+
+/// Whether nobody has put anything into a file yet.
+pub(super) fn is_empty(path: &Path) -> Result<bool, Error> {
+    if paths::look(path).map_err(Error::disk(path))?.len == 0 {
+        return Ok(true);
+    }
+    let file = connect(path, "mode=ro").or_else(|_| connect(path, "immutable=1"))?;
+    let tables = file.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+    tables.map(|tables| tables == 0).map_err(Error::engine(path))
 }
 
 fn connect(path: &Path, how: &str) -> Result<Connection, Error> {

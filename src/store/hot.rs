@@ -9,7 +9,6 @@ use super::block::{self, Block};
 use super::encode::{Encoder, Row};
 use super::error::Error;
 use super::file::{self, Form};
-use super::line::Line;
 use super::pending::Pending;
 use super::shape::{Shape, Shapes};
 use super::value::Numbering;
@@ -24,6 +23,8 @@ pub(super) struct Hot {
     begun: bool,
     /// Lines that it has, those of the open transaction included; the number of the last one.
     pub(super) lines: u64,
+    /// When its oldest line was written, in microseconds since the Unix epoch.
+    pub(super) since: Option<u64>,
     numbers: Numbers,
     /// Blocks that the open transaction touches, and the last one.
     blocks: BTreeMap<u64, Block>,
@@ -90,6 +91,7 @@ impl Hot {
             file,
             begun: false,
             lines: 0,
+            since: None,
             numbers: Numbers::default(),
             blocks: BTreeMap::new(),
             row: Row::default(),
@@ -100,10 +102,11 @@ impl Hot {
     }
 
     fn restore(&mut self) -> rusqlite::Result<()> {
-        let Hot { file, numbers, lines, blocks, .. } = self;
+        let Hot { file, numbers, lines, since, blocks, .. } = self;
         each(file, "SELECT id, text FROM word", |id, text: String| numbers.words.known(id, &text))?;
         each(file, "SELECT id, members FROM shape", |id, members: Vec<u8>| numbers.shapes.known(id, &members))?;
         *lines = file.query_row("SELECT coalesce(max(id), 0) FROM record", [], |row| row.get(0))?;
+        *since = file.query_row("SELECT min(oldest) FROM block", [], |row| row.get(0))?;
         let sql = "SELECT id, lines, oldest, newest, words, digest FROM block ORDER BY id DESC LIMIT 1";
         let last = file.query_row(sql, [], |row| {
             let words = row.get_ref(4)?.as_blob()?;
@@ -114,23 +117,13 @@ impl Hot {
         Ok(())
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// When its oldest line was written, in microseconds since the Unix epoch.
-    pub(super) fn oldest(&self) -> Result<Option<u64>, Error> {
-        let oldest = self.file.query_row("SELECT min(oldest) FROM block", [], |row| row.get(0));
-        oldest.map_err(Error::engine(&self.path))
-    }
-
     /// Takes lines into the open transaction; those that begin a request wait in `pending` for its end.
     ///
     /// # Errors
     /// The transaction is lost, and with it what was taken since the last commit.
-    pub(super) fn take<'l>(
+    pub(super) fn take(
         &mut self,
-        lines: impl Iterator<Item = &'l [u8]>,
+        lines: &[&[u8]],
         tools: &mut Tools,
         pending: &mut Pending,
         mut each: impl FnMut(Taken),
@@ -152,7 +145,7 @@ impl Hot {
             let codes = *tools.encoder.codes();
             let event = line.plain(codes.event).unwrap_or_default();
             let request = line.plain(codes.request_id);
-            let is_held = event == "request_started" && request.is_some_and(|id| pending.hold(id, number, at, &line));
+            let is_held = event == "request_started" && request.is_some_and(|id| is_plain(line.text) && pending.hold(id, number, at, &line));
             if !is_held {
                 let block = blocks.entry(number >> block::BITS).or_default();
                 let mut marking = Marking { numbers, block };
@@ -213,11 +206,13 @@ impl Hot {
     }
 
     fn tables(&mut self) -> rusqlite::Result<()> {
-        let Hot { file, numbers, blocks, .. } = self;
+        let Hot { file, numbers, blocks, since, .. } = self;
         let mut insert = file.prepare_cached("INSERT INTO word (id, text) VALUES (?1, ?2)")?;
         numbers.words.fresh().try_for_each(|(id, text)| insert.execute(params![id, text]).map(drop))?;
         let mut insert = file.prepare_cached("INSERT INTO shape (id, members) VALUES (?1, ?2)")?;
         numbers.fresh.drain(..).try_for_each(|(id, members)| insert.execute(params![id, &*members]).map(drop))?;
+        let oldest = blocks.values().map(|block| block.oldest).min();
+        *since = since.iter().copied().chain(oldest).min();
         blocks.iter().try_for_each(|(id, block)| put_block(file, *id, block))
     }
 }
@@ -256,4 +251,9 @@ fn each<T: rusqlite::types::FromSql>(file: &Connection, sql: &str, mut each: imp
         each(row.get(0)?, row.get(1)?);
     }
     Ok(())
+}
+
+/// Whether nothing can be wrong with it when its turn comes.
+fn is_plain(text: &str) -> bool {
+    !text.contains('\\')
 }

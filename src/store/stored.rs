@@ -29,7 +29,7 @@ pub(super) struct Lexicon {
 }
 
 impl Lexicon {
-    fn word(&self, file: &Connection, number: u32) -> Option<Arc<str>> {
+    pub(super) fn word(&self, file: &Connection, number: u32) -> Option<Arc<str>> {
         if let Some(word) = self.words.borrow().get(&number) {
             return Some(word.clone());
         }
@@ -54,6 +54,8 @@ impl Lexicon {
 /// A row as the file has it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stored<'r> {
+    /// Its number in the file.
+    pub(super) id: i64,
     /// Its place in the order of arrival.
     pub(super) number: u64,
     /// Microseconds since the Unix epoch.
@@ -68,21 +70,22 @@ pub(super) struct Stored<'r> {
 }
 
 /// The columns of [`Stored`], in its order.
-pub(super) const COLUMNS: &str = "n, at, level, status, duration, user, shape, own, beside";
+pub(super) const COLUMNS: &str = "id, n, at, level, status, duration, user, shape, own, beside";
 
 impl<'r> Stored<'r> {
     /// Out of a row with [`COLUMNS`] from `first` on.
     pub(super) fn read(row: &'r rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Stored<'r>> {
         Ok(Stored {
-            number: row.get(first)?,
-            at: row.get(first + 1)?,
-            level: row.get_ref(first + 2)?,
-            status: row.get_ref(first + 3)?,
-            duration: row.get_ref(first + 4)?,
-            user: row.get_ref(first + 5)?,
-            shape: row.get(first + 6)?,
-            own: row.get_ref(first + 7)?.as_blob()?,
-            beside: row.get_ref(first + 8)?.as_blob_or_null()?,
+            id: row.get(first)?,
+            number: row.get(first + 1)?,
+            at: row.get(first + 2)?,
+            level: row.get_ref(first + 3)?,
+            status: row.get_ref(first + 4)?,
+            duration: row.get_ref(first + 5)?,
+            user: row.get_ref(first + 6)?,
+            shape: row.get(first + 7)?,
+            own: row.get_ref(first + 8)?.as_blob()?,
+            beside: row.get_ref(first + 9)?.as_blob_or_null()?,
         })
     }
 
@@ -296,7 +299,7 @@ impl<'r> Source<'r> {
     }
 
     fn show(&self, piece: Piece<'_>, show: &mut dyn FnMut(Member<'_>) -> bool) -> bool {
-        let mut value = |value| show(Member::Value(value));
+        let mut value = |value: Value<'_>| show(Member::Value(value));
         match piece {
             Piece::Null | Piece::Object(..) => false,
             Piece::Bool(yes) => value(Value::Bool(yes)),

@@ -157,6 +157,11 @@ pub(super) fn is_raw(encoded: &[u8]) -> bool {
     encoded.first() == Some(&RAW)
 }
 
+/// Whether a text is kept as the bytes that its digits stand for.
+pub(super) fn is_identifier(text: &str) -> bool {
+    hyphenated(text).is_some() || is_hex(text)
+}
+
 /// Digits that are a number.
 pub(super) fn whole(text: &str) -> Option<u64> {
     let plain = text.len() < 20 && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -44,11 +44,8 @@ impl Default for Words {
 impl Words {
     /// The number of a text, if it has one or gets one now.
     pub(super) fn number(&mut self, text: &str) -> Option<u32> {
-        match self.numbers.get(text) {
-            Some(number) => Some(*number),
-            None if self.is_second(text) => self.insert(text),
-            None => None,
-        }
+        let known = self.numbers.get(text).copied();
+        if known.is_none() && self.is_second(text) { self.insert(text) } else { known }
     }
 
     /// Gives a text a number at its first sight.
