@@ -30,7 +30,9 @@ pub struct ByName<'m, M>(pub &'m M);
 
 impl<M: Members> Source for ByName<'_, M> {
     fn any(&self, field: &Field, part: Option<&str>, mut test: impl FnMut(Value<'_>) -> bool) -> bool {
-        let mut named = |name: &str, part: Option<&str>| self.0.member(name, part, &mut |value| shown(value, field.kind, &mut test));
+        let mut named = |name: &str, part: Option<&str>| {
+            self.0.member(name, part, &mut |value| shown(value, field.kind, &mut test))
+        };
         match (field.read, part) {
             (Read::Group(Group::Own), Some(part)) => named(part, None),
             (Read::Group(Group::Route), None) => named("view_name", None) || named("route", None),

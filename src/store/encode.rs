@@ -124,7 +124,13 @@ impl Encoder {
     }
 
     /// Puts a value into its column; says where it is kept.
-    fn column(&mut self, member: &Member, value: &str, to: &mut impl Numbering, row: &mut Row) -> Result<Slot, Unreadable> {
+    fn column(
+        &mut self,
+        member: &Member,
+        value: &str,
+        to: &mut impl Numbering,
+        row: &mut Row,
+    ) -> Result<Slot, Unreadable> {
         let Codes { timestamp, level, request_id, user_id, status_code, duration, .. } = self.codes;
         let (column, slot) = match member.code {
             Code::OTHER => return Ok(Slot::Own),

@@ -45,7 +45,8 @@ pub(super) fn path(folder: &Path, number: u64, form: Form) -> PathBuf {
 /// The segments of a folder by their numbers, the oldest first, without parts; a sealed one hides a hot one.
 pub(super) fn list(folder: &Path) -> Result<Vec<(u64, Form)>, Error> {
     let names = paths::names(folder).map_err(Error::disk(folder))?;
-    let mut found: Vec<(u64, Form)> = names.iter().filter_map(|name| parse(name)).filter(|it| it.1 != Form::Part).collect();
+    let mut found: Vec<(u64, Form)> =
+        names.iter().filter_map(|name| parse(name)).filter(|it| it.1 != Form::Part).collect();
     found.sort_by_key(|(number, form)| (*number, *form != Form::Sealed));
     found.dedup_by_key(|(number, _)| *number);
     Ok(found)
@@ -137,7 +138,11 @@ pub(super) fn make_sealed(path: &Path) -> Result<Connection, Error> {
 
 /// The indexes of a sealed segment, each a step of its own.
 pub(super) fn indexes() -> impl Iterator<Item = &'static str> {
-    [PARTIAL, FULL].into_iter().flat_map(|batch| batch.split_inclusive(';')).map(str::trim).filter(|step| !step.is_empty())
+    [PARTIAL, FULL]
+        .into_iter()
+        .flat_map(|batch| batch.split_inclusive(';'))
+        .map(str::trim)
+        .filter(|step| !step.is_empty())
 }
 
 /// Opens a segment to read it.
@@ -168,7 +173,8 @@ fn connect(path: &Path, how: &str) -> Result<Connection, Error> {
     let engine = Error::engine(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let text: &[u8] = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
-    let name = percent_encoding::percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string().replace("%2F", "/");
+    let name =
+        percent_encoding::percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string().replace("%2F", "/");
     let file = Connection::open_with_flags(format!("file:{name}?{how}"), flags).map_err(&engine)?;
     file.busy_timeout(PATIENCE).map_err(&engine)?;
     file.execute_batch("PRAGMA cache_size = -2048; PRAGMA query_only = 1;").map_err(&engine)?;
@@ -182,7 +188,9 @@ fn recognise(file: &Connection, path: &Path) -> Result<(), Error> {
     let shown = || path.display().to_string();
     match (number("application_id"), number("user_version")) {
         (Ok(APPLICATION), Ok(VERSION)) => Ok(()),
-        (Ok(APPLICATION), Ok(version)) if version > VERSION => Err(Error::Newer { path: shown(), version, known: VERSION }),
+        (Ok(APPLICATION), Ok(version)) if version > VERSION => {
+            Err(Error::Newer { path: shown(), version, known: VERSION })
+        }
         (Ok(_), Ok(_)) => Err(Error::Foreign { path: shown() }),
         (Err(error), _) | (_, Err(error)) => Err(Error::engine(path)(error)),
     }

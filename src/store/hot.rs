@@ -145,7 +145,8 @@ impl Hot {
             let codes = *tools.encoder.codes();
             let event = line.plain(codes.event).unwrap_or_default();
             let request = line.plain(codes.request_id);
-            let is_held = event == "request_started" && request.is_some_and(|id| is_plain(line.text) && pending.hold(id, number, at, &line));
+            let is_held = event == "request_started"
+                && request.is_some_and(|id| is_plain(line.text) && pending.hold(id, number, at, &line));
             if !is_held {
                 let block = blocks.entry(number >> block::BITS).or_default();
                 let mut marking = Marking { numbers, block };
@@ -244,7 +245,11 @@ pub(super) fn put_block(file: &Connection, id: u64, block: &Block) -> rusqlite::
     insert.execute(params![id, lines, oldest, newest, block.words(), block.digest()]).map(drop)
 }
 
-fn each<T: rusqlite::types::FromSql>(file: &Connection, sql: &str, mut each: impl FnMut(u32, T)) -> rusqlite::Result<()> {
+fn each<T: rusqlite::types::FromSql>(
+    file: &Connection,
+    sql: &str,
+    mut each: impl FnMut(u32, T),
+) -> rusqlite::Result<()> {
     let mut select = file.prepare(sql)?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {

@@ -81,7 +81,9 @@ impl Reader {
             let code = find(names, &mut expected, &text[span.name.clone()]);
             plain &= !span.escaped;
             if code == Code::OTHER {
-                plain &= members.iter().all(|other: &Member| other.code != code || other.name_in(text) != &text[span.name.clone()]);
+                plain &= members
+                    .iter()
+                    .all(|other: &Member| other.code != code || other.name_in(text) != &text[span.name.clone()]);
                 plain &= members.len() < MAX_MEMBERS;
             } else {
                 plain &= seen >> code.0 & 1 == 0;
@@ -177,7 +179,9 @@ mod tests {
     #[test]
     fn names_that_are_there_twice_are_read_as_a_map_has_them() {
         let mut reader = Reader::default();
-        for text in ["{\"path\":1,\"a\":0,\"path\":2}", "{\"x\":1,\"a\":0,\"x\":2}", "{\"p\\u0061th\":1,\"a\":0,\"path\":2}"] {
+        for text in
+            ["{\"path\":1,\"a\":0,\"path\":2}", "{\"x\":1,\"a\":0,\"x\":2}", "{\"p\\u0061th\":1,\"a\":0,\"path\":2}"]
+        {
             let map: serde_json::Value = serde_json::from_str(text).unwrap();
             assert_eq!(reader.read(text).unwrap().text, map.to_string());
         }

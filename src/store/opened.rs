@@ -128,7 +128,11 @@ impl Opened {
     }
 
     /// Rows with the trigrams of a pattern; `words` are those of the dictionary that it is in.
-    fn search(&self, pattern: &crate::filter::Pattern, words: &mut BTreeSet<u32>) -> rusqlite::Result<Option<Vec<i64>>> {
+    fn search(
+        &self,
+        pattern: &crate::filter::Pattern,
+        words: &mut BTreeSet<u32>,
+    ) -> rusqlite::Result<Option<Vec<i64>>> {
         let Some(query) = plan::trigrams(pattern) else { return Ok(None) };
         let Some(ids) = self.ids("SELECT rowid FROM search WHERE search MATCH ?1", &[Sql::Text(query)])? else {
             return Ok(None);
@@ -179,14 +183,19 @@ impl Opened {
         let is_whole = self.may_hold(id, picked).map_err(error)?;
         let rows = match (is_whole, &picked.rows) {
             (None, _) => return Ok(true),
-            (Some(false), Some(rows)) => &rows[rows.partition_point(|id| *id < from)..rows.partition_point(|id| *id < to)],
+            (Some(false), Some(rows)) => {
+                &rows[rows.partition_point(|id| *id < from)..rows.partition_point(|id| *id < to)]
+            }
             _ => return self.scan(from, to, plan, newest, show),
         };
-        let mut select = self.file.prepare_cached(&format!("SELECT {COLUMNS} FROM record WHERE id = ?1")).map_err(error)?;
+        let mut select =
+            self.file.prepare_cached(&format!("SELECT {COLUMNS} FROM record WHERE id = ?1")).map_err(error)?;
         for at in 0..rows.len() {
             let id = rows[if newest { rows.len() - 1 - at } else { at }];
             let mut found = select.query([id]).map_err(error)?;
-            if let Some(row) = found.next().map_err(error)? && !show(row)? {
+            if let Some(row) = found.next().map_err(error)?
+                && !show(row)?
+            {
                 return Ok(false);
             }
         }
@@ -264,9 +273,14 @@ impl Opened {
     }
 
     /// A row by its number.
-    pub(super) fn row<T>(&self, id: i64, read: impl FnOnce(&Stored<'_>, &Connection, &Lexicon) -> T) -> Result<T, Error> {
+    pub(super) fn row<T>(
+        &self,
+        id: i64,
+        read: impl FnOnce(&Stored<'_>, &Connection, &Lexicon) -> T,
+    ) -> Result<T, Error> {
         let error = |error| self.error(error);
-        let mut select = self.file.prepare_cached(&format!("SELECT {COLUMNS} FROM record WHERE id = ?1")).map_err(error)?;
+        let mut select =
+            self.file.prepare_cached(&format!("SELECT {COLUMNS} FROM record WHERE id = ?1")).map_err(error)?;
         let mut rows = select.query([id]).map_err(error)?;
         let row = rows.next().map_err(error)?.ok_or_else(|| Error::broken(&self.path, "a row is gone"))?;
         Ok(read(&Stored::read(row, 0).map_err(error)?, &self.file, &self.lexicon))

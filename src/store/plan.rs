@@ -47,7 +47,9 @@ impl Plan {
     fn field(&mut self, name: &Name, condition: &Condition) {
         match (name.field.name, condition) {
             ("timestamp", Condition::Moment(comparison, span)) => self.moment(*comparison, span.from, span.to),
-            ("status_code", Condition::StatusClass(class)) => self.status(i64::from(*class) * 100, i64::from(*class) * 100 + 99),
+            ("status_code", Condition::StatusClass(class)) => {
+                self.status(i64::from(*class) * 100, i64::from(*class) * 100 + 99)
+            }
             ("status_code", Condition::Number(comparison, Number::Whole(code))) => {
                 let code = i64::try_from(*code).unwrap_or_default();
                 match comparison {

@@ -167,7 +167,9 @@ impl<'r> Source<'r> {
             Slot::Own => self.next(&mut own),
             Slot::Same => None,
             Slot::At => Some(Piece::Moment(row.at)),
-            Slot::Level => Level::ALL.get(usize::try_from(row.level.as_i64().ok()?).ok()?).map(|it| Piece::Text(it.as_str())),
+            Slot::Level => {
+                Level::ALL.get(usize::try_from(row.level.as_i64().ok()?).ok()?).map(|it| Piece::Text(it.as_str()))
+            }
             Slot::Status => u64::try_from(row.status.as_i64().ok()?).ok().map(Piece::Whole),
             Slot::Duration => u64::try_from(row.duration.as_i64().ok()?).ok().map(Piece::Seconds),
             Slot::User => match row.user {
@@ -203,7 +205,11 @@ fn as_it_stands(text: &str) -> Option<(Vec<String>, SmallVec<[Piece<'_>; 64]>)> 
         readable &= name.is_some();
         names.push(name.unwrap_or_default());
         let value = &text[span.value];
-        pieces.push(if span.kind == Kind::Plain { Piece::Text(super::line::unquoted(value)) } else { Piece::Raw(value) });
+        pieces.push(if span.kind == Kind::Plain {
+            Piece::Text(super::line::unquoted(value))
+        } else {
+            Piece::Raw(value)
+        });
     })?;
     readable.then_some((names, pieces))
 }
@@ -289,7 +295,13 @@ impl Members for StoredLine<'_> {
 
 impl<'r> Source<'r> {
     /// Shows the members of an object, or one of them.
-    fn members(&self, shape: u32, values: &'r [u8], part: Option<&str>, show: &mut dyn FnMut(Member<'_>) -> bool) -> bool {
+    fn members(
+        &self,
+        shape: u32,
+        values: &'r [u8],
+        part: Option<&str>,
+        show: &mut dyn FnMut(Member<'_>) -> bool,
+    ) -> bool {
         let Some(shape) = self.shape(shape) else { return false };
         let mut pieces = Pieces::new(values);
         shape.iter().any(|(_, name)| {
@@ -313,7 +325,9 @@ impl<'r> Source<'r> {
                 value(Value::Text(&text))
             }
             // Both are whole and small enough: the quotient is the number that is nearest to the decimals.
-            Piece::Seconds(micros) => Number::fraction(micros as f64 / 1e6).is_some_and(|number| value(Value::Number(number))),
+            Piece::Seconds(micros) => {
+                Number::fraction(micros as f64 / 1e6).is_some_and(|number| value(Value::Number(number)))
+            }
             Piece::Raw(json) => serde_json::from_str(json).is_ok_and(|json| show(Member::Json(&json))),
         }
     }

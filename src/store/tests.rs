@@ -103,13 +103,50 @@ fn lines() -> impl Strategy<Value = Vec<String>> {
 
 fn filter() -> impl Strategy<Value = String> {
     let term = prop::sample::select(vec![
-        "", "status>=500", "status:404", "status<500", "status:5xx", "duration>=1s", "duration>200ms", "level>=warning",
-        "level:error", "level:info", "user:42", "user:alice", "route:shop", "route:\"/posts/{pk}/\"", "route:*",
-        "path:/posts/7/", "path:/posts/*", "event:request_started", "event:request_completed", "message:\"request\"", "posts",
-        "\"connection reset\"", "curl", "\"Request started\"", "ab", "view_kwargs.pk:7", "labels:shop", "timing.wait>0",
-        "request_id:00000000-0000-4000-8000-000000000007", "mine:42", "fields.mine:42", "in_flight:true", "seq>30000",
-        "timestamp>2026-11-22T11:02:40", "timestamp:2026-11-22T11:02:50", "user_agent:shop", "path:shop",
-        "/posts/1", "request_id:shop", "exception_message:a", "schema:1", "method:get", "schema>=2", "view_name:42",
+        "",
+        "status>=500",
+        "status:404",
+        "status<500",
+        "status:5xx",
+        "duration>=1s",
+        "duration>200ms",
+        "level>=warning",
+        "level:error",
+        "level:info",
+        "user:42",
+        "user:alice",
+        "route:shop",
+        "route:\"/posts/{pk}/\"",
+        "route:*",
+        "path:/posts/7/",
+        "path:/posts/*",
+        "event:request_started",
+        "event:request_completed",
+        "message:\"request\"",
+        "posts",
+        "\"connection reset\"",
+        "curl",
+        "\"Request started\"",
+        "ab",
+        "view_kwargs.pk:7",
+        "labels:shop",
+        "timing.wait>0",
+        "request_id:00000000-0000-4000-8000-000000000007",
+        "fields.mine:42",
+        "fields.mine:Shop",
+        "in_flight:true",
+        "seq>30000",
+        "timestamp>2026-11-22T11:02:40",
+        "timestamp:2026-11-22T11:02:50",
+        "user_agent:shop",
+        "path:shop",
+        "/posts/1",
+        "request_id:shop",
+        "exception_message:a",
+        "schema:1",
+        "method:get",
+        "schema>=2",
+        "view_name:42",
     ]);
     vec((any::<bool>(), term), 1..4).prop_map(|terms| {
         let terms: Vec<String> = terms
@@ -124,7 +161,8 @@ fn filter() -> impl Strategy<Value = String> {
 /// The lines as the naive look has them: parsed, with their moments, in the order of their coming.
 fn model(lines: &[String]) -> Vec<(u64, Map<String, Json>)> {
     let parsed = lines.iter().filter_map(|line| serde_json::from_str::<Map<String, Json>>(line).ok());
-    let moment = |map: &Map<String, Json>| crate::filter::Span::parse(map.get("timestamp")?.as_str()?).map(|span| span.from);
+    let moment =
+        |map: &Map<String, Json>| crate::filter::Span::parse(map.get("timestamp")?.as_str()?).map(|span| span.from);
     parsed.filter_map(|map| Some((moment(&map)?, map))).collect()
 }
 
@@ -132,7 +170,9 @@ fn expected(model: &[(u64, Map<String, Json>)], question: &Question) -> (Vec<Str
     let mut found: Vec<(u64, usize, &Map<String, Json>)> = model
         .iter()
         .enumerate()
-        .filter(|(_, (at, _))| question.since.is_none_or(|since| *at >= since) && question.until.is_none_or(|until| *at < until))
+        .filter(|(_, (at, _))| {
+            question.since.is_none_or(|since| *at >= since) && question.until.is_none_or(|until| *at < until)
+        })
         .filter(|(_, (_, map))| question.filter.matches(map))
         .map(|(place, (at, map))| (*at, place, map))
         .collect();
@@ -184,32 +224,34 @@ fn cases(usual: u32) -> TestRunner {
 #[test]
 fn a_store_says_what_a_look_at_all_lines_says() {
     let parts = (lines(), vec(question(), 5), 0usize..200, any::<bool>());
-    cases(100).run(&parts, |(lines, questions, split, sealed)| {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer::open(small(folder.path())).unwrap();
-        let (first, second) = lines.split_at(split.min(lines.len()));
-        let written = writer.ingest(first.join("\n").as_bytes(), NOW).unwrap();
-        prop_assert!(written.lost == 0);
-        if sealed {
+    cases(100)
+        .run(&parts, |(lines, questions, split, sealed)| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut writer = Writer::open(small(folder.path())).unwrap();
+            let (first, second) = lines.split_at(split.min(lines.len()));
+            let written = writer.ingest(first.join("\n").as_bytes(), NOW).unwrap();
+            prop_assert!(written.lost == 0);
+            if sealed {
+                writer.roll(NOW).unwrap();
+                writer.take_care(NOW).unwrap();
+            }
+            let reader = Reader::new(folder.path());
+            writer.ingest(second.join("\n").as_bytes(), NOW).unwrap();
+            let written = writer.commit().unwrap();
+            let model = model(&lines);
+            prop_assert_eq!(written.durable, model.len() as u64);
+            for question in std::iter::once(&all()).chain(&questions) {
+                check(&reader, &model, question);
+            }
             writer.roll(NOW).unwrap();
             writer.take_care(NOW).unwrap();
-        }
-        let reader = Reader::new(folder.path());
-        writer.ingest(second.join("\n").as_bytes(), NOW).unwrap();
-        let written = writer.commit().unwrap();
-        let model = model(&lines);
-        prop_assert_eq!(written.durable, model.len() as u64);
-        for question in std::iter::once(&all()).chain(&questions) {
-            check(&reader, &model, question);
-        }
-        writer.roll(NOW).unwrap();
-        writer.take_care(NOW).unwrap();
-        drop(writer);
-        for question in std::iter::once(&all()).chain(&questions) {
-            check(&reader, &model, question);
-        }
-        Ok(())
-    }).unwrap();
+            drop(writer);
+            for question in std::iter::once(&all()).chain(&questions) {
+                check(&reader, &model, question);
+            }
+            Ok(())
+        })
+        .unwrap();
 }
 
 #[test]
@@ -217,7 +259,10 @@ fn one_request_tells_its_story_oldest_first() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::open(small(folder.path())).unwrap();
     let line = |at: u64, event: &str| {
-        format!("{{\"timestamp\":\"{}\",\"level\":\"INFO\",\"event\":\"{event}\",\"message\":\"m\",\"request_id\":\"a\\\"b\"}}", timestamp(at))
+        format!(
+            "{{\"timestamp\":\"{}\",\"level\":\"INFO\",\"event\":\"{event}\",\"message\":\"m\",\"request_id\":\"a\\\"b\"}}",
+            timestamp(at)
+        )
     };
     writer.ingest(line(NOW + 1, "request_started").as_bytes(), NOW).unwrap();
     writer.commit().unwrap();
@@ -280,7 +325,8 @@ fn a_file_that_cannot_be_read_is_named_and_the_rest_answers() {
         bytes[4096..].fill(0xa5);
         std::fs::write(path, bytes).unwrap();
     };
-    let damages: [(&str, &dyn Fn(&Path)); 4] = [("cut", &cut), ("foreign", &foreign), ("newer", &newer), ("corrupt", &corrupt)];
+    let damages: [(&str, &dyn Fn(&Path)); 4] =
+        [("cut", &cut), ("foreign", &foreign), ("newer", &newer), ("corrupt", &corrupt)];
     for (name, damage) in damages {
         let (troubles, lines) = with_damage(damage);
         assert!(!troubles.is_empty() && troubles[0].contains("00000002.segment"), "{name}: {troubles:?}");
@@ -316,7 +362,8 @@ fn a_writer_goes_on_where_the_last_one_stopped() {
 fn what_is_no_record_is_refused_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::open(small(folder.path())).unwrap();
-    let lines: &[u8] = b"{\"a\":1}\nnothing\n{\"timestamp\":5}\n{\"timestamp\":\"yesterday\"}\n{\"timestamp\":\"\xff\"}\n\n";
+    let lines: &[u8] =
+        b"{\"a\":1}\nnothing\n{\"timestamp\":5}\n{\"timestamp\":\"yesterday\"}\n{\"timestamp\":\"\xff\"}\n\n";
     writer.ingest(lines, NOW).unwrap();
     let written = writer.commit().unwrap();
     assert_eq!(written, Written { durable: 0, refused: 5, lost: 0 });

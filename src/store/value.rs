@@ -310,7 +310,10 @@ mod tests {
 
     #[test]
     fn numbers_have_short_forms_only_where_they_come_back_the_same() {
-        assert_eq!([whole("0"), whole("17"), whole("00"), whole("-1"), whole("")], [Some(0), Some(17), Some(0), None, None]);
+        assert_eq!(
+            [whole("0"), whole("17"), whole("00"), whole("-1"), whole("")],
+            [Some(0), Some(17), Some(0), None, None]
+        );
         assert_eq!([seconds("0.000001"), seconds("12.500000"), seconds("0.5")], [Some(1), Some(12_500_000), None]);
         assert_eq!([seconds("1234567890.000000"), seconds(".000000"), seconds("1.00000a")], [None; 3]);
     }
