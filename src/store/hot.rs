@@ -9,6 +9,7 @@ use super::block::{self, Block};
 use super::encode::{Encoder, Row};
 use super::error::Error;
 use super::file::{self, Form};
+use super::line::Line;
 use super::pending::Pending;
 use super::shape::{Shape, Shapes};
 use super::value::Numbering;
@@ -134,40 +135,14 @@ impl Hot {
             self.begun = true;
         }
         let Hot { file, lines: last, numbers, blocks, row, beside, .. } = self;
-        let mut insert = file.prepare_cached(INSERT).map_err(&engine)?;
+        let insert = file.prepare_cached(INSERT).map_err(&engine)?;
+        let mut intake = Intake { insert, last, numbers, blocks, row, beside, pending };
         for text in lines {
             let line = std::str::from_utf8(text).ok().and_then(|text| tools.lines.read(text));
-            let Some((line, at)) = line.and_then(|line| Some((line, tools.encoder.moment(&line)?))) else {
-                each(Taken::Refused);
-                continue;
-            };
-            let number = *last + 1;
-            let codes = *tools.encoder.codes();
-            let event = line.plain(codes.event).unwrap_or_default();
-            let request = line.plain(codes.request_id);
-            let is_held = event == "request_started"
-                && request.is_some_and(|id| is_plain(line.text) && pending.hold(id, number, at, &line));
-            if !is_held {
-                let block = blocks.entry(number >> block::BITS).or_default();
-                let mut marking = Marking { numbers, block };
-                if tools.encoder.row(&line, &mut marking, row).is_err() {
-                    each(Taken::Refused);
-                    continue;
-                }
-                let began = request.filter(|_| event == "request_completed").and_then(|id| pending.find(id));
-                let joined = began.and_then(|place| {
-                    let began = pending.line(place)?;
-                    let before = (began.number, number);
-                    tools.encoder.beside(&began.line, &line, before, &mut marking, beside)?;
-                    marking.block.line(began.at);
-                    Some(place)
-                });
-                joined.into_iter().for_each(|place| pending.drop(place));
-                marking.block.line(at);
-                put(&mut insert, number, row, joined.map(|_| beside.as_slice())).map_err(&engine)?;
-            }
-            *last = number;
-            each(Taken::Stored);
+            each(match line {
+                Some(line) => intake.line(&line, &mut tools.encoder).map_err(&engine)?,
+                None => Taken::Refused,
+            });
         }
         Ok(())
     }
@@ -215,6 +190,52 @@ impl Hot {
         let oldest = blocks.values().map(|block| block.oldest).min();
         *since = since.iter().copied().chain(oldest).min();
         blocks.iter().try_for_each(|(id, block)| put_block(file, *id, block))
+    }
+}
+
+/// Puts lines into the open transaction, one after the other.
+struct Intake<'h> {
+    insert: CachedStatement<'h>,
+    /// The number of the last line.
+    last: &'h mut u64,
+    numbers: &'h mut Numbers,
+    blocks: &'h mut BTreeMap<u64, Block>,
+    row: &'h mut Row,
+    beside: &'h mut Vec<u8>,
+    pending: &'h mut Pending,
+}
+
+impl Intake<'_> {
+    fn line(&mut self, line: &Line<'_>, encoder: &mut Encoder) -> rusqlite::Result<Taken> {
+        let Some(at) = encoder.moment(line) else { return Ok(Taken::Refused) };
+        let number = *self.last + 1;
+        let event = line.plain(encoder.codes().event).unwrap_or_default();
+        let request = line.plain(encoder.codes().request_id);
+        let begins = request.filter(|_| event == "request_started" && is_plain(line.text));
+        if !begins.is_some_and(|id| self.pending.hold(id, number, at, line)) {
+            let block = self.blocks.entry(number >> block::BITS).or_default();
+            let mut marking = Marking { numbers: self.numbers, block };
+            if encoder.row(line, &mut marking, self.row).is_err() {
+                return Ok(Taken::Refused);
+            }
+            marking.block.line(at);
+            let ended = request.filter(|_| event == "request_completed").and_then(|id| self.pending.find(id));
+            let joined = ended.filter(|place| self.join(*place, line, number, encoder).is_some());
+            joined.into_iter().for_each(|place| self.pending.drop(place));
+            put(&mut self.insert, number, self.row, joined.map(|_| self.beside.as_slice()))?;
+        }
+        *self.last = number;
+        Ok(Taken::Stored)
+    }
+
+    /// Tells the line that began a request beside the one that ends it, if what they share is the same.
+    fn join(&mut self, place: usize, line: &Line<'_>, number: u64, encoder: &mut Encoder) -> Option<()> {
+        let began = self.pending.line(place)?;
+        let block = self.blocks.entry(number >> block::BITS).or_default();
+        let mut marking = Marking { numbers: self.numbers, block };
+        encoder.beside(&began.line, line, (began.number, number), &mut marking, self.beside)?;
+        marking.block.line(began.at);
+        Some(())
     }
 }
 

@@ -23,6 +23,8 @@ mod words;
 mod writer;
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
 mod tests;
 
 pub use ask::{AskError, Line, Order, Page, Question, Records, Stop, Total};

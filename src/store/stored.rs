@@ -237,10 +237,8 @@ impl<'r> StoredLine<'r> {
 
     /// Calls `each` with the texts of a member that stand in the row itself and not in the dictionary.
     pub(super) fn loose_text(&self, name: &str, mut each: impl FnMut(&str)) {
-        match self.piece(name) {
-            Some(Piece::Text(text)) => each(text),
-            Some(Piece::Raw(text)) => each(&texts_of(text)),
-            _ => {}
+        if let Some(piece) = self.piece(name) {
+            self.source.loose_text(piece, &mut each);
         }
     }
 }
@@ -329,6 +327,25 @@ impl<'r> Source<'r> {
                 Number::fraction(micros as f64 / 1e6).is_some_and(|number| value(Value::Number(number)))
             }
             Piece::Raw(json) => serde_json::from_str(json).is_ok_and(|json| show(Member::Json(&json))),
+        }
+    }
+
+    fn loose_text(&self, piece: Piece<'_>, each: &mut impl FnMut(&str)) {
+        match piece {
+            Piece::Text(text) => each(text),
+            Piece::Raw(json) => each(&texts_of(json)),
+            Piece::Hex(_) | Piece::Uuid(_) => {
+                let mut text = Vec::new();
+                identifier(piece, &mut text);
+                each(&String::from_utf8_lossy(&text));
+            }
+            Piece::Object(shape, values) => {
+                let mut pieces = Pieces::new(values);
+                for _ in self.shape(shape).iter().flat_map(|shape| shape.iter()) {
+                    self.loose_text(pieces.next(&|_| None).unwrap_or(Piece::Null), each);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -124,6 +124,7 @@ fn filter() -> impl Strategy<Value = String> {
         "event:request_completed",
         "message:\"request\"",
         "posts",
+        "00f067aa",
         "\"connection reset\"",
         "curl",
         "\"Request started\"",
@@ -325,8 +326,8 @@ fn a_file_that_cannot_be_read_is_named_and_the_rest_answers() {
         bytes[4096..].fill(0xa5);
         std::fs::write(path, bytes).unwrap();
     };
-    let damages: [(&str, &dyn Fn(&Path)); 4] =
-        [("cut", &cut), ("foreign", &foreign), ("newer", &newer), ("corrupt", &corrupt)];
+    type Damage<'d> = (&'d str, &'d dyn Fn(&Path));
+    let damages: [Damage<'_>; 4] = [("cut", &cut), ("foreign", &foreign), ("newer", &newer), ("corrupt", &corrupt)];
     for (name, damage) in damages {
         let (troubles, lines) = with_damage(damage);
         assert!(!troubles.is_empty() && troubles[0].contains("00000002.segment"), "{name}: {troubles:?}");

@@ -218,11 +218,6 @@ impl<'a> Pieces<'a> {
         Pieces { rest }
     }
 
-    /// What is not read yet.
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-
     /// The next value; `None` where there is none, or none that makes sense. `members` says how many values an object of a
     /// shape has.
     pub(super) fn next(&mut self, members: &impl Fn(u32) -> Option<usize>) -> Option<Piece<'a>> {
@@ -331,7 +326,7 @@ mod tests {
         fn whatever_bytes_there_are_reading_them_ends(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             let mut pieces = Pieces::new(&bytes);
             while pieces.next(&|shape| Some(shape as usize % 5)).is_some() {}
-            prop_assert!(pieces.rest().len() <= bytes.len());
+            prop_assert!(pieces.rest.len() <= bytes.len());
         }
 
         #[test]
