@@ -193,7 +193,11 @@ impl Writer {
         let Some((_, hot)) = &self.hot else { return Ok(()) };
         let is_full = hot.lines >= self.settings.seal_lines;
         let is_old = hot.since.is_some_and(|since| now.saturating_sub(since) >= micros(self.settings.seal_after));
-        if self.batch.lines == 0 && (is_full || is_old) { self.next_segment(now) } else { Ok(()) }
+        if !is_full && !is_old {
+            return Ok(());
+        }
+        self.commit_batch()?;
+        self.next_segment(now)
     }
 
     fn next_segment(&mut self, now: u64) -> Result<(), Error> {
