@@ -1,5 +1,48 @@
 //! The embedded store: records searchable, rollups for the charts.
+//!
+//! ```text
+//! lines ──> Writer ──> hot segment ──> seal ──> sealed segments ──> gone by age or bytes
+//!              a batch is a transaction  │            │
+//!                                        └── Reader ──┘     any number of them, in any process
+//! ```
+//!
+//! A line is kept as its shape (which members, in which order: [`shape`]) and its values, the ones that come again by their
+//! numbers in a dictionary ([`words`], [`value`]), so that what comes out is what went in. What a started record has in
+//! common with the completed one of the same batch is kept once ([`encode`], [`pending`]). Nothing is indexed while it is
+//! hot but what is rare; a block of 4096 rows knows which words and texts are in it ([`block`]).
+//!
+//! A question is answered by the filter's own expression on every line that may be meant; the plan ([`plan`]) only leaves out
+//! what cannot be. All values reach the engine bound.
 
 pub mod ask;
+mod block;
+mod encode;
+mod error;
+mod file;
+mod hot;
+mod json;
+mod line;
+mod moment;
+mod opened;
+mod pending;
+mod plan;
+mod reader;
+mod seal;
+mod settings;
+mod shape;
+mod stored;
+mod upkeep;
+mod value;
+mod words;
+mod writer;
+
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod tests;
 
 pub use ask::{AskError, Line, Order, Page, Question, Records, Stop, Total};
+pub use error::Error;
+pub use reader::Reader;
+pub use settings::Settings;
+pub use writer::{Lost, Writer, Written};

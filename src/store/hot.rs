@@ -1,0 +1,285 @@
+//! The segment that is written to: rows go in as they come, in transactions that end when the batch does.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use super::block::{self, Block};
+use super::encode::{Encoder, Row};
+use super::error::Error;
+use super::file::{self, Form};
+use super::line::Line;
+use super::pending::Pending;
+use super::shape::{Shape, Shapes};
+use super::value::Numbering;
+use super::words::Words;
+
+/// A hot segment. What it holds in memory of the file is right as long as no transaction has failed.
+#[derive(Debug)]
+pub(super) struct Hot {
+    path: PathBuf,
+    file: Connection,
+    /// Whether a transaction is open.
+    begun: bool,
+    /// Lines that it has, those of the open transaction included; the number of the last one.
+    pub(super) lines: u64,
+    /// When its oldest line was written, in microseconds since the Unix epoch.
+    pub(super) since: Option<u64>,
+    numbers: Numbers,
+    /// Blocks that the open transaction touches, and the last one.
+    blocks: BTreeMap<u64, Block>,
+    row: Row,
+    beside: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Numbers {
+    words: Words,
+    shapes: Shapes,
+    fresh: Vec<(u32, Box<[u8]>)>,
+}
+
+/// Gives numbers, and marks in a block what its lines use.
+struct Marking<'a> {
+    numbers: &'a mut Numbers,
+    block: &'a mut Block,
+}
+
+impl Numbering for Marking<'_> {
+    fn word(&mut self, text: &str) -> Option<u32> {
+        let number = self.numbers.words.number(text);
+        number.iter().for_each(|number| self.block.word(*number));
+        number
+    }
+
+    fn shape(&mut self, shape: &Shape) -> Option<u32> {
+        let (number, fresh) = self.numbers.shapes.number(shape)?;
+        if fresh {
+            self.numbers.fresh.push((number, shape.as_bytes().into()));
+        }
+        Some(number)
+    }
+
+    fn loose(&mut self, text: &str) {
+        self.block.text(text);
+    }
+
+    fn opaque(&mut self, name: &str) {
+        self.block.opaque(name);
+    }
+}
+
+/// What became of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is in the open transaction.
+    Stored,
+    /// It is no line of a log.
+    Refused,
+}
+
+const INSERT: &str = "INSERT INTO record (id, n, at, level, status, duration, user, request, shape, own, beside)
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
+impl Hot {
+    /// Opens the hot segment of this number, or makes it.
+    pub(super) fn open(folder: &Path, number: u64) -> Result<Hot, Error> {
+        let path = file::path(folder, number, Form::Hot);
+        let file = file::open_hot(&path)?;
+        let mut hot = Hot {
+            path,
+            file,
+            begun: false,
+            lines: 0,
+            since: None,
+            numbers: Numbers::default(),
+            blocks: BTreeMap::new(),
+            row: Row::default(),
+            beside: Vec::new(),
+        };
+        hot.restore().map_err(Error::engine(&hot.path))?;
+        Ok(hot)
+    }
+
+    fn restore(&mut self) -> rusqlite::Result<()> {
+        let Hot { file, numbers, lines, since, blocks, .. } = self;
+        each(file, "SELECT id, text FROM word", |id, text: String| numbers.words.known(id, &text))?;
+        each(file, "SELECT id, members FROM shape", |id, members: Vec<u8>| numbers.shapes.known(id, &members))?;
+        *lines = file.query_row("SELECT coalesce(max(id), 0) FROM record", [], |row| row.get(0))?;
+        *since = file.query_row("SELECT min(oldest) FROM block", [], |row| row.get(0))?;
+        let sql = "SELECT id, lines, oldest, newest, words, digest FROM block ORDER BY id DESC LIMIT 1";
+        let last = file.query_row(sql, [], |row| {
+            let words = row.get_ref(4)?.as_blob()?;
+            let digest = row.get_ref(5)?.as_blob()?;
+            Ok((row.get(0)?, Block::restore(row.get(1)?, row.get(2)?, row.get(3)?, words, digest)))
+        });
+        blocks.extend(last.optional()?);
+        Ok(())
+    }
+
+    /// Takes lines into the open transaction; those that begin a request wait in `pending` for its end.
+    ///
+    /// # Errors
+    /// The transaction is lost, and with it what was taken since the last commit.
+    pub(super) fn take(
+        &mut self,
+        lines: &[&[u8]],
+        tools: &mut Tools,
+        pending: &mut Pending,
+        mut each: impl FnMut(Taken),
+    ) -> Result<(), Error> {
+        let engine = Error::engine(&self.path);
+        if !self.begun {
+            self.file.execute_batch("BEGIN IMMEDIATE").map_err(&engine)?;
+            self.begun = true;
+        }
+        let Hot { file, lines: last, numbers, blocks, row, beside, .. } = self;
+        let insert = file.prepare_cached(INSERT).map_err(&engine)?;
+        let mut intake = Intake { insert, last, numbers, blocks, row, beside, pending };
+        for text in lines {
+            let line = std::str::from_utf8(text).ok().and_then(|text| tools.lines.read(text));
+            each(match line {
+                Some(line) => intake.line(&line, &mut tools.encoder).map_err(&engine)?,
+                None => Taken::Refused,
+            });
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction: what was taken is on the disk when this returns.
+    ///
+    /// # Errors
+    /// As for [`Hot::take`].
+    pub(super) fn commit(&mut self, tools: &mut Tools, pending: &mut Pending) -> Result<(), Error> {
+        if !self.begun {
+            return Ok(());
+        }
+        let engine = Error::engine(&self.path);
+        self.rest(tools, pending).map_err(&engine)?;
+        self.tables().map_err(&engine)?;
+        self.file.execute_batch("COMMIT").map_err(&engine)?;
+        self.begun = false;
+        let last = (self.lines + 1) >> block::BITS;
+        self.blocks.retain(|number, _| *number >= last);
+        Ok(())
+    }
+
+    /// Started requests whose end has not come yet have rows of their own.
+    fn rest(&mut self, tools: &mut Tools, pending: &mut Pending) -> rusqlite::Result<()> {
+        let mut insert = self.file.prepare_cached(INSERT)?;
+        for began in pending.drain() {
+            let block = self.blocks.entry(began.number >> block::BITS).or_default();
+            let mut marking = Marking { numbers: &mut self.numbers, block };
+            // It was looked at when it came.
+            if tools.encoder.row(&began.line, &mut marking, &mut self.row).is_ok() {
+                marking.block.line(began.at);
+                put(&mut insert, began.number, &self.row, None)?;
+            }
+        }
+        pending.clear();
+        Ok(())
+    }
+
+    fn tables(&mut self) -> rusqlite::Result<()> {
+        let Hot { file, numbers, blocks, since, .. } = self;
+        let mut insert = file.prepare_cached("INSERT INTO word (id, text) VALUES (?1, ?2)")?;
+        numbers.words.fresh().try_for_each(|(id, text)| insert.execute(params![id, text]).map(drop))?;
+        let mut insert = file.prepare_cached("INSERT INTO shape (id, members) VALUES (?1, ?2)")?;
+        numbers.fresh.drain(..).try_for_each(|(id, members)| insert.execute(params![id, &*members]).map(drop))?;
+        let oldest = blocks.values().map(|block| block.oldest).min();
+        *since = since.iter().copied().chain(oldest).min();
+        blocks.iter().try_for_each(|(id, block)| put_block(file, *id, block))
+    }
+}
+
+/// Puts lines into the open transaction, one after the other.
+struct Intake<'h> {
+    insert: CachedStatement<'h>,
+    /// The number of the last line.
+    last: &'h mut u64,
+    numbers: &'h mut Numbers,
+    blocks: &'h mut BTreeMap<u64, Block>,
+    row: &'h mut Row,
+    beside: &'h mut Vec<u8>,
+    pending: &'h mut Pending,
+}
+
+impl Intake<'_> {
+    fn line(&mut self, line: &Line<'_>, encoder: &mut Encoder) -> rusqlite::Result<Taken> {
+        let Some(at) = encoder.moment(line) else { return Ok(Taken::Refused) };
+        let number = *self.last + 1;
+        let event = line.plain(encoder.codes().event).unwrap_or_default();
+        let request = line.plain(encoder.codes().request_id);
+        let begins = request.filter(|_| event == "request_started" && is_plain(line.text));
+        if !begins.is_some_and(|id| self.pending.hold(id, number, at, line)) {
+            let block = self.blocks.entry(number >> block::BITS).or_default();
+            let mut marking = Marking { numbers: self.numbers, block };
+            if encoder.row(line, &mut marking, self.row).is_err() {
+                return Ok(Taken::Refused);
+            }
+            marking.block.line(at);
+            let ended = request.filter(|_| event == "request_completed").and_then(|id| self.pending.find(id));
+            let joined = ended.filter(|place| self.join(*place, line, number, encoder).is_some());
+            joined.into_iter().for_each(|place| self.pending.drop(place));
+            put(&mut self.insert, number, self.row, joined.map(|_| self.beside.as_slice()))?;
+        }
+        *self.last = number;
+        Ok(Taken::Stored)
+    }
+
+    /// Tells the line that began a request beside the one that ends it, if what they share is the same.
+    fn join(&mut self, place: usize, line: &Line<'_>, number: u64, encoder: &mut Encoder) -> Option<()> {
+        let began = self.pending.line(place)?;
+        let block = self.blocks.entry(number >> block::BITS).or_default();
+        let mut marking = Marking { numbers: self.numbers, block };
+        encoder.beside(&began.line, line, (began.number, number), &mut marking, self.beside)?;
+        marking.block.line(began.at);
+        Some(())
+    }
+}
+
+/// What takes lines apart and makes rows of them.
+#[derive(Debug)]
+pub(super) struct Tools {
+    lines: super::line::Reader,
+    encoder: Encoder,
+}
+
+impl Default for Tools {
+    fn default() -> Tools {
+        let lines = super::line::Reader::default();
+        Tools { encoder: Encoder::new(&lines), lines }
+    }
+}
+
+fn put(insert: &mut CachedStatement<'_>, number: u64, row: &Row, beside: Option<&[u8]>) -> rusqlite::Result<()> {
+    let Row { at, level, status, duration, user, request, shape, own } = row;
+    insert.execute(params![number, at, level, status, duration, user, request, shape, own, beside]).map(drop)
+}
+
+/// Writes a block, over the one that may be there.
+pub(super) fn put_block(file: &Connection, id: u64, block: &Block) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO block (id, lines, oldest, newest, words, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let mut insert = file.prepare_cached(sql)?;
+    let Block { lines, oldest, newest, .. } = block;
+    insert.execute(params![id, lines, oldest, newest, block.words(), block.digest()]).map(drop)
+}
+
+fn each<T: rusqlite::types::FromSql>(
+    file: &Connection,
+    sql: &str,
+    mut each: impl FnMut(u32, T),
+) -> rusqlite::Result<()> {
+    let mut select = file.prepare(sql)?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        each(row.get(0)?, row.get(1)?);
+    }
+    Ok(())
+}
+
+/// Whether nothing can be wrong with it when its turn comes.
+fn is_plain(text: &str) -> bool {
+    !text.contains('\\')
+}

@@ -1,0 +1,288 @@
+//! A segment that is open to be read: which of its blocks and rows a plan leaves.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, params_from_iter};
+
+use super::block;
+use super::encode::{ODD_REQUEST, odd, request_hash};
+use super::error::Error;
+use super::file::{self, Form};
+use super::plan::{self, Plan};
+use super::stored::{COLUMNS, Lexicon, Stored};
+
+/// Rows that are looked at one by one; where there are more of them, whole blocks are.
+const MAX_PICKED: usize = 100_000;
+
+/// A segment.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) number: u64,
+    pub(super) form: Form,
+    path: PathBuf,
+    file: Connection,
+    lexicon: Lexicon,
+}
+
+/// A block that may hold what is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    pub(super) id: i64,
+    pub(super) lines: u64,
+    /// Microseconds since the Unix epoch.
+    pub(super) oldest: u64,
+    pub(super) newest: u64,
+}
+
+/// Which rows may be meant.
+#[derive(Debug, Default)]
+pub(super) struct Picked {
+    /// These alone, in the order of their numbers; `None`: any of them.
+    rows: Option<Vec<i64>>,
+    /// And all rows of blocks with one of these words.
+    words: BTreeSet<u32>,
+    /// For each text that must be there: the words that it may be, and where else it may stand.
+    texts: Vec<(Vec<u32>, Vec<String>, String)>,
+}
+
+impl Opened {
+    /// `None`: it is being made, and holds nothing yet.
+    pub(super) fn open(folder: &Path, number: u64, form: Form) -> Result<Option<Opened>, Error> {
+        let path = file::path(folder, number, form);
+        if form == Form::Hot && file::is_empty(&path)? {
+            return Ok(None);
+        }
+        let file = file::open_to_read(&path, form)?;
+        file.set_prepared_statement_cache_capacity(32);
+        Ok(Some(Opened { number, form, path, file, lexicon: Lexicon::default() }))
+    }
+
+    /// What the engine says.
+    pub(super) fn error(&self, error: rusqlite::Error) -> Error {
+        Error::engine(&self.path)(error)
+    }
+
+    /// From now on all is as it is now.
+    pub(super) fn begin(&self) -> rusqlite::Result<()> {
+        self.file.execute_batch("BEGIN")
+    }
+
+    /// Until now.
+    pub(super) fn end(&self) -> rusqlite::Result<()> {
+        self.file.execute_batch("COMMIT")
+    }
+
+    /// The blocks with lines of the time that is asked for.
+    pub(super) fn blocks(&self, plan: &Plan) -> rusqlite::Result<Vec<Candidate>> {
+        let sql = "SELECT id, lines, oldest, newest FROM block WHERE newest >= ?1 AND oldest < ?2";
+        let until = plan.until.unwrap_or(u64::MAX).min(i64::MAX as u64);
+        let mut select = self.file.prepare_cached(sql)?;
+        let rows = select.query_map([plan.since, until], |row| {
+            Ok(Candidate { id: row.get(0)?, lines: row.get(1)?, oldest: row.get(2)?, newest: row.get(3)? })
+        })?;
+        rows.collect()
+    }
+
+    /// Which rows an index leaves.
+    pub(super) fn pick(&self, plan: &Plan) -> rusqlite::Result<Picked> {
+        let mut picked = Picked::default();
+        for (members, text) in &plan.texts {
+            picked.texts.push((self.spellings(text)?, members.clone(), text.clone()));
+        }
+        let is_sealed = self.form == Form::Sealed;
+        picked.rows = match plan {
+            Plan { request: Some(id), .. } if is_sealed => {
+                let values = [Sql::Integer(request_hash(id)), Sql::Integer(ODD_REQUEST)];
+                self.ids("SELECT id FROM record INDEXED BY by_request WHERE request IN (?1, ?2)", &values)?
+            }
+            Plan { user: Some(user), .. } if is_sealed => {
+                let (values, places) = self.user(user, 1)?;
+                self.ids(&format!("SELECT id FROM record INDEXED BY by_user WHERE user IN ({places})"), &values)?
+            }
+            Plan { words: Some(pattern), .. } if is_sealed => self.search(pattern, &mut picked.words)?,
+            Plan { status: Some((least, _)), .. } if *least >= 500 => {
+                let sql = "SELECT id FROM record INDEXED BY failed WHERE status >= 500 AND status >= ?1";
+                self.ids(sql, &[Sql::Integer(*least)])?
+            }
+            Plan { duration: Some(least), .. } if *least >= 1_000_000 => {
+                let sql = "SELECT id FROM record INDEXED BY long WHERE duration >= 1000000 AND duration >= ?1";
+                self.ids(sql, &[Sql::Integer(*least)])?
+            }
+            Plan { level: Some(least), .. } => {
+                let sql = "SELECT id FROM record INDEXED BY grave WHERE level >= 2 AND level >= ?1";
+                self.ids(sql, &[Sql::Integer(*least)])?
+            }
+            _ => None,
+        };
+        Ok(picked)
+    }
+
+    fn ids(&self, sql: &str, values: &[Sql]) -> rusqlite::Result<Option<Vec<i64>>> {
+        let mut select = self.file.prepare_cached(sql)?;
+        let rows = select.query_map(params_from_iter(values), |row| row.get(0))?;
+        let mut ids: Vec<i64> = rows.take(MAX_PICKED + 1).collect::<rusqlite::Result<_>>()?;
+        ids.sort_unstable();
+        Ok((ids.len() <= MAX_PICKED).then_some(ids))
+    }
+
+    /// Rows with the trigrams of a pattern; `words` are those of the dictionary that it is in.
+    fn search(
+        &self,
+        pattern: &crate::filter::Pattern,
+        words: &mut BTreeSet<u32>,
+    ) -> rusqlite::Result<Option<Vec<i64>>> {
+        let Some(query) = plan::trigrams(pattern) else { return Ok(None) };
+        let Some(ids) = self.ids("SELECT rowid FROM search WHERE search MATCH ?1", &[Sql::Text(query)])? else {
+            return Ok(None);
+        };
+        let mut rows = Vec::new();
+        for id in ids {
+            match u32::try_from(-id) {
+                Ok(word) if id < 0 => {
+                    let is_in = self.lexicon.word(&self.file, word).is_none_or(|text| pattern.matches(text.as_bytes()));
+                    words.extend(is_in.then_some(word));
+                }
+                _ => rows.push(id),
+            }
+        }
+        Ok(Some(rows))
+    }
+
+    /// The words that are this text, but for the case of their letters.
+    fn spellings(&self, text: &str) -> rusqlite::Result<Vec<u32>> {
+        let mut select = self.file.prepare_cached("SELECT id FROM word WHERE text = ?1 COLLATE NOCASE")?;
+        let rows = select.query_map([text], |row| row.get(0))?;
+        rows.collect()
+    }
+
+    /// What the column of users may hold for one, and as many places for it.
+    fn user(&self, user: &str, first: usize) -> rusqlite::Result<(Vec<Sql>, String)> {
+        let mut values = vec![Sql::Text(user.to_owned()), odd()];
+        values.extend(self.spellings(user)?.into_iter().map(|word| Sql::Integer(word.into())));
+        let places: Vec<String> = (first..first + values.len()).map(|at| format!("?{at}")).collect();
+        Ok((values, places.join(", ")))
+    }
+
+    /// Calls `each` with the rows of a block that may be meant, the last ones first if `newest`, until it says no.
+    pub(super) fn rows(
+        &self,
+        id: i64,
+        plan: &Plan,
+        picked: &Picked,
+        newest: bool,
+        mut each: impl FnMut(&Stored<'_>, &Connection, &Lexicon) -> Result<bool, String>,
+    ) -> Result<bool, Error> {
+        let error = |error| self.error(error);
+        let (from, to) = (id << block::BITS, (id + 1) << block::BITS);
+        let mut show = |row: &rusqlite::Row<'_>| {
+            let stored = Stored::read(row, 0).map_err(error)?;
+            each(&stored, &self.file, &self.lexicon).map_err(|why| Error::broken(&self.path, why))
+        };
+        let is_whole = self.may_hold(id, picked).map_err(error)?;
+        let rows = match (is_whole, &picked.rows) {
+            (None, _) => return Ok(true),
+            (Some(false), Some(rows)) => {
+                &rows[rows.partition_point(|id| *id < from)..rows.partition_point(|id| *id < to)]
+            }
+            _ => return self.scan(from, to, plan, newest, show),
+        };
+        let mut select =
+            self.file.prepare_cached(&format!("SELECT {COLUMNS} FROM record WHERE id = ?1")).map_err(error)?;
+        for at in 0..rows.len() {
+            let id = rows[if newest { rows.len() - 1 - at } else { at }];
+            let mut found = select.query([id]).map_err(error)?;
+            if let Some(row) = found.next().map_err(error)?
+                && !show(row)?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn scan(
+        &self,
+        from: i64,
+        to: i64,
+        plan: &Plan,
+        newest: bool,
+        mut show: impl FnMut(&rusqlite::Row<'_>) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        let error = |error| self.error(error);
+        let (clauses, values) = self.clauses(from, to, plan).map_err(error)?;
+        let order = if newest { "DESC" } else { "ASC" };
+        let sql = format!("SELECT {COLUMNS} FROM record NOT INDEXED WHERE {clauses} ORDER BY id {order}");
+        let mut select = self.file.prepare_cached(&sql).map_err(error)?;
+        let mut rows = select.query(params_from_iter(values)).map_err(error)?;
+        while let Some(row) = rows.next().map_err(error)? {
+            if !show(row)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What the columns say; all values are bound.
+    fn clauses(&self, from: i64, to: i64, plan: &Plan) -> rusqlite::Result<(String, Vec<Sql>)> {
+        let mut clauses = "id >= ?1 AND id < ?2".to_owned();
+        let mut values = vec![Sql::Integer(from), Sql::Integer(to)];
+        let mut and = |clause: &str, value: i64| {
+            values.push(Sql::Integer(value));
+            clauses.push_str(&format!(" AND {}", clause.replace('?', &format!("?{}", values.len()))));
+        };
+        and("at >= ?", i64::try_from(plan.since).unwrap_or(i64::MAX));
+        if let Some((least, greatest)) = plan.status {
+            and("status >= ?", least);
+            and("(status <= ? OR typeof(status) = 'blob')", greatest);
+        }
+        plan.duration.into_iter().for_each(|least| and("duration >= ?", least));
+        plan.level.into_iter().for_each(|least| and("level >= ?", least));
+        if let Some(id) = &plan.request {
+            and("request IN (?, -1)", request_hash(id));
+        }
+        if let Some(user) = &plan.user {
+            let (users, places) = self.user(user, values.len() + 1)?;
+            clauses.push_str(&format!(" AND user IN ({places})"));
+            values.extend(users);
+        }
+        Ok((clauses, values))
+    }
+
+    /// Whether a block can hold what is wanted at all; and whether in rows that were not picked.
+    fn may_hold(&self, id: i64, picked: &Picked) -> rusqlite::Result<Option<bool>> {
+        if picked.texts.is_empty() && picked.words.is_empty() {
+            return Ok(Some(false));
+        }
+        let mut select = self.file.prepare_cached("SELECT words, digest FROM block WHERE id = ?1")?;
+        select.query_row([id], |row| {
+            let (words, digest) = (row.get_ref(0)?.as_blob()?, row.get_ref(1)?.as_blob()?);
+            let uses = |wanted: &dyn Fn(u32) -> bool| !block::each_word(words, |word| !wanted(word));
+            let holds = |(spellings, members, text): &(Vec<u32>, Vec<String>, String)| {
+                block::may_hold(digest, text)
+                    || members.iter().any(|member| block::may_be_opaque(digest, member))
+                    || block::may_be_opaque(digest, super::encode::EVERYTHING)
+                    || (!spellings.is_empty() && uses(&|word| spellings.contains(&word)))
+            };
+            if !picked.texts.iter().all(holds) {
+                return Ok(None);
+            }
+            Ok(Some(!picked.words.is_empty() && uses(&|word| picked.words.contains(&word))))
+        })
+    }
+
+    /// A row by its number.
+    pub(super) fn row<T>(
+        &self,
+        id: i64,
+        read: impl FnOnce(&Stored<'_>, &Connection, &Lexicon) -> T,
+    ) -> Result<T, Error> {
+        let error = |error| self.error(error);
+        let mut select =
+            self.file.prepare_cached(&format!("SELECT {COLUMNS} FROM record WHERE id = ?1")).map_err(error)?;
+        let mut rows = select.query([id]).map_err(error)?;
+        let row = rows.next().map_err(error)?.ok_or_else(|| Error::broken(&self.path, "a row is gone"))?;
+        Ok(read(&Stored::read(row, 0).map_err(error)?, &self.file, &self.lexicon))
+    }
+}

@@ -1,0 +1,160 @@
+//! Seals a segment: copies it into a file in the order of time, with the indexes that are too dear while rows come in, and
+//! puts that in its place. Whenever it is interrupted, the one or the other is there, whole.
+
+use std::path::Path;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, params};
+
+use super::block::{self, Block};
+use super::error::Error;
+use super::file::{self, Form};
+use super::hot::put_block;
+use super::stored::{COLUMNS, Lexicon, Stored, StoredLine};
+use crate::disk::paths;
+
+/// Rows between two looks at whether to go on: those of a block.
+const SLICE: usize = 1 << block::BITS;
+
+/// What free text is looked for in.
+const SEARCHED: [&str; 4] = ["message", "path", "exception_message", "user_agent"];
+
+/// Seals a segment that nobody writes to any more. `false`: it was told to stop, and has left nothing.
+///
+/// # Errors
+/// What the file system or the engine says; the segment stays as it is.
+pub(super) fn seal(folder: &Path, number: u64, stop: &dyn Fn() -> bool) -> Result<bool, Error> {
+    let [hot, part, sealed] = [Form::Hot, Form::Part, Form::Sealed].map(|form| file::path(folder, number, form));
+    file::remove(folder, number, Form::Part)?;
+    let from = file::open_to_read(&hot, Form::Hot)?;
+    let to = file::make_sealed(&part)?;
+    let copied = Copy { from: &from, to: &to, path: &hot }.all(stop);
+    drop((from, to));
+    if !matches!(copied, Ok(true)) {
+        file::remove(folder, number, Form::Part)?;
+        return copied;
+    }
+    paths::open(&part).and_then(|file| file.sync_all()).map_err(Error::disk(&part))?;
+    paths::rename(&part, &sealed).map_err(Error::disk(&sealed))?;
+    paths::sync_folder(folder).map_err(Error::disk(folder))?;
+    file::remove(folder, number, Form::Hot)?;
+    Ok(true)
+}
+
+/// A value of one file, for another.
+fn same(value: ValueRef<'_>) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(value)
+}
+
+/// From one file into another.
+struct Copy<'a> {
+    from: &'a Connection,
+    to: &'a Connection,
+    path: &'a Path,
+}
+
+impl Copy<'_> {
+    fn all(&self, stop: &dyn Fn() -> bool) -> Result<bool, Error> {
+        let engine = Error::engine(self.path);
+        // Fewer and longer runs of the search index: there is memory for one segment at a time.
+        self.to
+            .execute_batch("BEGIN; INSERT INTO search (search, rank) VALUES ('hashsize', 16777216)")
+            .map_err(&engine)?;
+        self.names().map_err(&engine)?;
+        if !self.rows(stop)? {
+            return Ok(false);
+        }
+        for index in file::indexes() {
+            if stop() {
+                return Ok(false);
+            }
+            self.to.execute_batch(index).map_err(&engine)?;
+        }
+        self.to.execute_batch("COMMIT").map_err(&engine)?;
+        Ok(true)
+    }
+
+    /// The dictionary and the shapes.
+    fn names(&self) -> rusqlite::Result<()> {
+        let mut from = self.from.prepare("SELECT id, text FROM word")?;
+        let mut to = self.to.prepare("INSERT INTO word (id, text) VALUES (?1, ?2)")?;
+        let mut words = from.query([])?;
+        while let Some(word) = words.next()? {
+            let (id, text): (i64, String) = (word.get(0)?, word.get(1)?);
+            to.execute(params![id, text])?;
+            self.find(-id, &text)?;
+        }
+        let mut from = self.from.prepare("SELECT id, members FROM shape")?;
+        let mut to = self.to.prepare("INSERT INTO shape (id, members) VALUES (?1, ?2)")?;
+        let mut shapes = from.query([])?;
+        while let Some(shape) = shapes.next()? {
+            to.execute(params![same(shape.get_ref(0)?), same(shape.get_ref(1)?)])?;
+        }
+        Ok(())
+    }
+
+    fn rows(&self, stop: &dyn Fn() -> bool) -> Result<bool, Error> {
+        let mut order = self.order().map_err(Error::engine(self.path))?;
+        order.sort_unstable();
+        let lexicon = Lexicon::default();
+        for (slice, ids) in order.chunks(SLICE).enumerate() {
+            if stop() {
+                return Ok(false);
+            }
+            self.block(slice * SLICE, ids, &lexicon)?;
+        }
+        Ok(true)
+    }
+
+    /// Moment and number of each row.
+    fn order(&self) -> rusqlite::Result<Vec<(u64, u32)>> {
+        let mut select = self.from.prepare("SELECT at, id FROM record")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    }
+
+    fn block(&self, first: usize, ids: &[(u64, u32)], lexicon: &Lexicon) -> Result<(), Error> {
+        let engine = Error::engine(self.path);
+        let sql = format!("SELECT {COLUMNS}, request FROM record WHERE id = ?1");
+        let mut select = self.from.prepare_cached(&sql).map_err(&engine)?;
+        let sql = "INSERT INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        let mut insert = self.to.prepare_cached(sql).map_err(&engine)?;
+        let mut block = Block::default();
+        for (id, (_, from)) in (first as i64..).zip(ids) {
+            let mut rows = select.query([from]).map_err(&engine)?;
+            let row = rows.next().map_err(&engine)?.ok_or_else(|| self.broken(*from))?;
+            let stored = Stored::read(row, 0).map_err(&engine)?;
+            let lines = stored.lines(self.from, lexicon).ok_or_else(|| self.broken(*from))?;
+            lines.iter().for_each(|line| line.mark(&mut block));
+            self.find_lines(id, &lines).map_err(&engine)?;
+            let Stored { number, at, level, status, duration, user, shape, own, beside, .. } = stored;
+            let request = same(row.get_ref(10).map_err(&engine)?);
+            let [level, status, duration, user] = [level, status, duration, user].map(same);
+            let values = params![id, number, at, level, status, duration, user, request, shape, own, beside];
+            insert.execute(values).map_err(&engine)?;
+        }
+        put_block(self.to, (first >> block::BITS) as u64, &block).map_err(engine)
+    }
+
+    fn broken(&self, id: u32) -> Error {
+        Error::broken(self.path, format!("record {id} makes no sense"))
+    }
+
+    /// Puts texts of a row into the search index that are not in the dictionary.
+    fn find_lines(&self, id: i64, lines: &[StoredLine<'_>]) -> rusqlite::Result<()> {
+        let mut text = String::new();
+        for (line, name) in lines.iter().flat_map(|line| SEARCHED.map(|name| (line, name))) {
+            line.loose_text(name, |found| {
+                text.push_str(found);
+                text.push('\n');
+            });
+        }
+        if text.is_empty() { Ok(()) } else { self.find(id, &text) }
+    }
+
+    fn find(&self, id: i64, text: &str) -> rusqlite::Result<()> {
+        let mut insert = self.to.prepare_cached("INSERT INTO search (rowid, text) VALUES (?1, ?2)")?;
+        // The tokenizer takes a zero for the end.
+        insert.execute(params![id, text.replace('\0', " ")]).map(drop)
+    }
+}

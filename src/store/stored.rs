@@ -1,0 +1,432 @@
+//! A row as the lines that it was made of: their members are shown to filters, and written as JSON again.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use serde_json::Value as Json;
+use smallvec::SmallVec;
+
+use super::block::Block;
+use super::encode::EVERYTHING;
+use super::json::{self, Kind};
+use super::shape::{self, Slot};
+use super::value::{Piece, Pieces};
+use crate::filter::{Member, Members, Number, Value};
+use crate::record::{Level, timestamp};
+
+/// The members of a shape.
+type Shape = Arc<[(Slot, String)]>;
+
+/// The dictionary and the shapes of a file that is read; what was looked up once is kept.
+#[derive(Debug, Default)]
+pub(super) struct Lexicon {
+    words: RefCell<HashMap<u32, Arc<str>>>,
+    shapes: RefCell<HashMap<u32, Shape>>,
+}
+
+impl Lexicon {
+    pub(super) fn word(&self, file: &Connection, number: u32) -> Option<Arc<str>> {
+        if let Some(word) = self.words.borrow().get(&number) {
+            return Some(word.clone());
+        }
+        let mut look = file.prepare_cached("SELECT text FROM word WHERE id = ?1").ok()?;
+        let word: Arc<str> = look.query_row([number], |row| row.get(0)).ok()?;
+        self.words.borrow_mut().insert(number, word.clone());
+        Some(word)
+    }
+
+    fn shape(&self, file: &Connection, number: u32) -> Option<Shape> {
+        if let Some(shape) = self.shapes.borrow().get(&number) {
+            return Some(shape.clone());
+        }
+        let mut look = file.prepare_cached("SELECT members FROM shape WHERE id = ?1").ok()?;
+        let members: Vec<u8> = look.query_row([number], |row| row.get(0)).ok()?;
+        let shape: Shape = shape::parse(&members)?.into();
+        self.shapes.borrow_mut().insert(number, shape.clone());
+        Some(shape)
+    }
+}
+
+/// A row as the file has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stored<'r> {
+    /// Its number in the file.
+    pub(super) id: i64,
+    /// Its place in the order of arrival.
+    pub(super) number: u64,
+    /// Microseconds since the Unix epoch.
+    pub(super) at: u64,
+    pub(super) level: ValueRef<'r>,
+    pub(super) status: ValueRef<'r>,
+    pub(super) duration: ValueRef<'r>,
+    pub(super) user: ValueRef<'r>,
+    pub(super) shape: u32,
+    pub(super) own: &'r [u8],
+    pub(super) beside: Option<&'r [u8]>,
+}
+
+/// The columns of [`Stored`], in its order.
+pub(super) const COLUMNS: &str = "id, n, at, level, status, duration, user, shape, own, beside";
+
+impl<'r> Stored<'r> {
+    /// Out of a row with [`COLUMNS`] from `first` on.
+    pub(super) fn read(row: &'r rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Stored<'r>> {
+        Ok(Stored {
+            id: row.get(first)?,
+            number: row.get(first + 1)?,
+            at: row.get(first + 2)?,
+            level: row.get_ref(first + 3)?,
+            status: row.get_ref(first + 4)?,
+            duration: row.get_ref(first + 5)?,
+            user: row.get_ref(first + 6)?,
+            shape: row.get(first + 7)?,
+            own: row.get_ref(first + 8)?.as_blob()?,
+            beside: row.get_ref(first + 9)?.as_blob_or_null()?,
+        })
+    }
+
+    /// Its lines, that of the row itself last; `None` where its bytes make no sense.
+    pub(super) fn lines(&self, file: &'r Connection, lexicon: &'r Lexicon) -> Option<SmallVec<[StoredLine<'r>; 2]>> {
+        let source = Source { file, lexicon };
+        let main = source.main(self)?;
+        let mut lines = SmallVec::new();
+        if let Some(beside) = self.beside {
+            lines.push(source.started(beside, &main)?);
+        }
+        lines.push(main);
+        Some(lines)
+    }
+}
+
+/// A line out of a row.
+#[derive(Debug)]
+pub(super) struct StoredLine<'r> {
+    /// Microseconds since the Unix epoch.
+    pub(super) at: u64,
+    /// Its place in the order of arrival.
+    pub(super) number: u64,
+    source: Source<'r>,
+    names: Names,
+    pieces: SmallVec<[Piece<'r>; 64]>,
+}
+
+#[derive(Debug)]
+enum Names {
+    Shape(Shape),
+    Own(Vec<String>),
+}
+
+impl Names {
+    fn at(&self, at: usize) -> Option<&str> {
+        match self {
+            Names::Shape(shape) => shape.get(at).map(|(_, name)| name.as_str()),
+            Names::Own(names) => names.get(at).map(String::as_str),
+        }
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        match self {
+            Names::Shape(shape) => shape.iter().position(|(_, own)| own == name),
+            Names::Own(names) => names.iter().position(|own| own == name),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Source<'r> {
+    file: &'r Connection,
+    lexicon: &'r Lexicon,
+}
+
+impl<'r> Source<'r> {
+    fn word(&self, number: u32) -> Option<Arc<str>> {
+        self.lexicon.word(self.file, number)
+    }
+
+    fn shape(&self, number: u32) -> Option<Shape> {
+        self.lexicon.shape(self.file, number)
+    }
+
+    fn next(&self, pieces: &mut Pieces<'r>) -> Option<Piece<'r>> {
+        pieces.next(&|shape| self.shape(shape).map(|shape| shape.len()))
+    }
+
+    fn main(self, row: &Stored<'r>) -> Option<StoredLine<'r>> {
+        let line = |names, pieces| StoredLine { at: row.at, number: row.number, source: self, names, pieces };
+        if row.shape == 0 {
+            let (names, pieces) = as_it_stands(std::str::from_utf8(row.own).ok()?)?;
+            return Some(line(Names::Own(names), pieces));
+        }
+        let shape = self.shape(row.shape)?;
+        let mut own = Pieces::new(row.own);
+        let piece = |slot: Slot| match slot {
+            Slot::Own => self.next(&mut own),
+            Slot::Same => None,
+            Slot::At => Some(Piece::Moment(row.at)),
+            Slot::Level => {
+                Level::ALL.get(usize::try_from(row.level.as_i64().ok()?).ok()?).map(|it| Piece::Text(it.as_str()))
+            }
+            Slot::Status => u64::try_from(row.status.as_i64().ok()?).ok().map(Piece::Whole),
+            Slot::Duration => u64::try_from(row.duration.as_i64().ok()?).ok().map(Piece::Seconds),
+            Slot::User => match row.user {
+                ValueRef::Integer(number) => u32::try_from(number).ok().map(Piece::Word),
+                user => user.as_str().ok().map(Piece::Text),
+            },
+        };
+        let pieces = shape.iter().map(|(slot, _)| *slot).map(piece).collect::<Option<_>>()?;
+        Some(line(Names::Shape(shape), pieces))
+    }
+
+    fn started(self, beside: &'r [u8], main: &StoredLine<'r>) -> Option<StoredLine<'r>> {
+        let mut own = Pieces::new(beside);
+        let shape = self.shape(u32::try_from(own.varint()?).ok()?)?;
+        let at = main.at.checked_sub(own.varint()?)?;
+        let number = main.number.checked_sub(own.varint()?)?;
+        let piece = |(slot, name): &(Slot, String)| match slot {
+            Slot::Own => self.next(&mut own),
+            Slot::Same => main.piece(name),
+            Slot::At => Some(Piece::Moment(at)),
+            _ => None,
+        };
+        let pieces = shape.iter().map(piece).collect::<Option<_>>()?;
+        Some(StoredLine { at, number, source: self, names: Names::Shape(shape), pieces })
+    }
+}
+
+fn as_it_stands(text: &str) -> Option<(Vec<String>, SmallVec<[Piece<'_>; 64]>)> {
+    let (mut names, mut pieces, mut readable) = (Vec::new(), SmallVec::new(), true);
+    json::members(text, |span| {
+        let name = &text[span.name.clone()];
+        let name = if span.escaped { json::unescape(&format!("\"{name}\"")) } else { Some(name.to_owned()) };
+        readable &= name.is_some();
+        names.push(name.unwrap_or_default());
+        let value = &text[span.value];
+        pieces.push(if span.kind == Kind::Plain {
+            Piece::Text(super::line::unquoted(value))
+        } else {
+            Piece::Raw(value)
+        });
+    })?;
+    readable.then_some((names, pieces))
+}
+
+impl<'r> StoredLine<'r> {
+    fn piece(&self, name: &str) -> Option<Piece<'r>> {
+        self.names.position(name).and_then(|at| self.pieces.get(at).copied())
+    }
+
+    /// As JSON in the native schema, its members in the order in which they came.
+    pub(super) fn json(&self) -> Box<str> {
+        let mut out = Vec::with_capacity(1024);
+        out.push(b'{');
+        for (at, piece) in self.pieces.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            quoted(self.names.at(at).unwrap_or_default(), &mut out);
+            out.push(b':');
+            self.source.write(*piece, &mut out);
+        }
+        out.push(b'}');
+        String::from_utf8_lossy(&out).into()
+    }
+
+    /// Calls `each` with the texts of a member that stand in the row itself and not in the dictionary.
+    pub(super) fn loose_text(&self, name: &str, mut each: impl FnMut(&str)) {
+        if let Some(piece) = self.piece(name) {
+            self.source.loose_text(piece, &mut each);
+        }
+    }
+}
+
+impl StoredLine<'_> {
+    /// Marks in a block what it uses, as it was marked when it was written.
+    pub(super) fn mark(&self, block: &mut Block) {
+        block.line(self.at);
+        for (at, piece) in self.pieces.iter().enumerate() {
+            let name = self.names.at(at).unwrap_or_default();
+            self.source.mark(name, *piece, block);
+        }
+        if matches!(self.names, Names::Own(_)) {
+            block.opaque(EVERYTHING);
+        }
+    }
+}
+
+/// All texts within a value that is kept as it stood.
+fn texts_of(json: &str) -> String {
+    fn collect(value: &Json, out: &mut String) {
+        match value {
+            Json::String(text) => {
+                out.push_str(text);
+                out.push('\n');
+            }
+            Json::Array(values) => values.iter().for_each(|value| collect(value, out)),
+            Json::Object(members) => members.values().for_each(|value| collect(value, out)),
+            _ => {}
+        }
+    }
+    let mut out = String::new();
+    collect(&serde_json::from_str(json).unwrap_or(Json::Null), &mut out);
+    out
+}
+
+impl Members for StoredLine<'_> {
+    fn member(&self, name: &str, part: Option<&str>, show: &mut dyn FnMut(Member<'_>) -> bool) -> bool {
+        let Some(piece) = self.piece(name) else { return false };
+        match (piece, part) {
+            (Piece::Object(shape, values), part) => self.source.members(shape, values, part, show),
+            (Piece::Raw(json), part) => {
+                let value: Json = serde_json::from_str(json).unwrap_or(Json::Null);
+                let shown = part.map_or(Some(&value), |part| value.as_object()?.get(part));
+                shown.is_some_and(|value| show(Member::Json(value)))
+            }
+            (_, Some(_)) => false,
+            (piece, None) => self.source.show(piece, show),
+        }
+    }
+}
+
+impl<'r> Source<'r> {
+    /// Shows the members of an object, or one of them.
+    fn members(
+        &self,
+        shape: u32,
+        values: &'r [u8],
+        part: Option<&str>,
+        show: &mut dyn FnMut(Member<'_>) -> bool,
+    ) -> bool {
+        let Some(shape) = self.shape(shape) else { return false };
+        let mut pieces = Pieces::new(values);
+        shape.iter().any(|(_, name)| {
+            let piece = self.next(&mut pieces);
+            part.is_none_or(|part| part == name) && piece.is_some_and(|piece| self.show(piece, show))
+        })
+    }
+
+    fn show(&self, piece: Piece<'_>, show: &mut dyn FnMut(Member<'_>) -> bool) -> bool {
+        let mut value = |value: Value<'_>| show(Member::Value(value));
+        match piece {
+            Piece::Null | Piece::Object(..) => false,
+            Piece::Bool(yes) => value(Value::Bool(yes)),
+            Piece::Word(number) => self.word(number).is_some_and(|text| value(Value::text(&text))),
+            Piece::Text(text) => value(Value::text(text)),
+            Piece::Whole(number) => value(Value::whole(number)),
+            Piece::Moment(at) => value(Value::Moment(at)),
+            Piece::Hex(_) | Piece::Uuid(_) => {
+                let mut text = Vec::with_capacity(64);
+                identifier(piece, &mut text);
+                value(Value::Text(&text))
+            }
+            // Both are whole and small enough: the quotient is the number that is nearest to the decimals.
+            Piece::Seconds(micros) => {
+                Number::fraction(micros as f64 / 1e6).is_some_and(|number| value(Value::Number(number)))
+            }
+            Piece::Raw(json) => serde_json::from_str(json).is_ok_and(|json| show(Member::Json(&json))),
+        }
+    }
+
+    fn loose_text(&self, piece: Piece<'_>, each: &mut impl FnMut(&str)) {
+        match piece {
+            Piece::Text(text) => each(text),
+            Piece::Raw(json) => each(&texts_of(json)),
+            Piece::Hex(_) | Piece::Uuid(_) => {
+                let mut text = Vec::new();
+                identifier(piece, &mut text);
+                each(&String::from_utf8_lossy(&text));
+            }
+            Piece::Object(shape, values) => {
+                let mut pieces = Pieces::new(values);
+                for _ in self.shape(shape).iter().flat_map(|shape| shape.iter()) {
+                    self.loose_text(pieces.next(&|_| None).unwrap_or(Piece::Null), each);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn mark(&self, name: &str, piece: Piece<'_>, block: &mut Block) {
+        match piece {
+            Piece::Word(number) => block.word(number),
+            Piece::Text(text) => block.text(text),
+            Piece::Raw(json) if json.starts_with(['[', '{']) => block.opaque(name),
+            Piece::Uuid(_) | Piece::Hex(_) if name == "request_id" => {
+                let mut text = Vec::new();
+                identifier(piece, &mut text);
+                block.text(&String::from_utf8_lossy(&text));
+            }
+            Piece::Object(shape, values) => {
+                let mut pieces = Pieces::new(values);
+                for _ in self.shape(shape).iter().flat_map(|shape| shape.iter()) {
+                    let piece = pieces.next(&|_| None).unwrap_or(Piece::Null);
+                    self.mark(name, piece, block);
+                }
+            }
+            _ => {}
+        }
+        // A request is looked for by its text, be it a word or not.
+        if let (Piece::Word(number), "request_id") = (piece, name) {
+            self.word(number).iter().for_each(|text| block.text(text));
+        }
+    }
+
+    fn write(&self, piece: Piece<'_>, out: &mut Vec<u8>) {
+        match piece {
+            Piece::Null => out.extend_from_slice(b"null"),
+            Piece::Bool(yes) => out.extend_from_slice(if yes { b"true" } else { b"false" }),
+            Piece::Word(number) => quoted(&self.word(number).unwrap_or_else(|| "".into()), out),
+            Piece::Text(text) => quoted(text, out),
+            Piece::Whole(number) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+            // Writing into a `Vec` cannot fail.
+            Piece::Seconds(micros) => drop(write!(out, "{}.{:06}", micros / 1_000_000, micros % 1_000_000)),
+            Piece::Moment(at) => quoted(&timestamp(at), out),
+            Piece::Hex(_) | Piece::Uuid(_) => {
+                out.push(b'"');
+                identifier(piece, out);
+                out.push(b'"');
+            }
+            Piece::Raw(json) => out.extend_from_slice(json.as_bytes()),
+            Piece::Object(shape, values) => self.write_object(shape, values, out),
+        }
+    }
+
+    fn write_object(&self, shape: u32, values: &[u8], out: &mut Vec<u8>) {
+        let mut pieces = Pieces::new(values);
+        out.push(b'{');
+        for (at, (_, name)) in self.shape(shape).iter().flat_map(|shape| shape.iter()).enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            quoted(name, out);
+            out.push(b':');
+            // There are no objects in objects.
+            self.write(pieces.next(&|_| None).unwrap_or(Piece::Null), out);
+        }
+        out.push(b'}');
+    }
+}
+
+/// The digits of an identifier.
+fn identifier(piece: Piece<'_>, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let (bytes, hyphens): (&[u8], &[usize]) = match &piece {
+        Piece::Hex(bytes) => (bytes, &[]),
+        Piece::Uuid(bytes) => (*bytes, &[4, 6, 8, 10]),
+        _ => return,
+    };
+    for (at, byte) in bytes.iter().enumerate() {
+        if hyphens.contains(&at) {
+            out.push(b'-');
+        }
+        out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+}
+
+fn quoted(text: &str, out: &mut Vec<u8>) {
+    // Writing into a `Vec` cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}

@@ -1,0 +1,271 @@
+//! Writes to a store: lines come in, batches of them are committed, full segments are handed over to be sealed.
+
+use std::path::Path;
+
+use super::error::Error;
+use super::file::{self, Form};
+use super::hot::{Hot, Taken, Tools};
+use super::pending::Pending;
+use super::settings::Settings;
+use super::upkeep::{Care, Upkeep};
+use crate::disk::{Folder, paths};
+use crate::time::micros;
+
+/// Lines that are looked at before it is asked whether the batch is full.
+const STRIDE: usize = 256;
+
+/// The one who writes to a store. Dropped, it leaves what is not committed.
+#[derive(Debug)]
+pub struct Writer {
+    settings: Settings,
+    /// Nobody else writes as long as this lives.
+    folder: Folder,
+    /// Given up where a transaction failed, and opened again with the next lines.
+    hot: Option<(u64, Hot)>,
+    batch: Batch,
+    tools: Tools,
+    pending: Pending,
+    written: Written,
+    upkeep: Option<Upkeep>,
+}
+
+/// What is not committed yet.
+#[derive(Debug, Default)]
+struct Batch {
+    lines: u64,
+    /// When its first line came.
+    since: u64,
+}
+
+/// What a writer has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Lines that are on the disk, whatever happens now.
+    pub durable: u64,
+    /// Lines that are no records: no JSON object, or without a moment.
+    pub refused: u64,
+    /// Lines that were given up with the errors that told of them.
+    pub lost: u64,
+}
+
+/// Lines were lost: those of the batch that could not be written. The writer goes on with the next ones.
+#[derive(Debug, thiserror::Error)]
+#[error("{lines} records are not stored: {source}")]
+pub struct Lost {
+    /// So many.
+    pub lines: u64,
+    /// Why.
+    pub source: Error,
+}
+
+impl Writer {
+    /// Takes a store into possession, makes it where there is none, and puts right what a crash has left.
+    ///
+    /// A hot segment that cannot be gone on with is set aside: renamed, `.broken` behind its name.
+    ///
+    /// # Errors
+    /// [`Error::Taken`] while another one writes to it; what the file system says.
+    pub fn open(settings: Settings) -> Result<Writer, Error> {
+        let folder = Folder::claim(&settings.path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => Error::Taken { path: settings.path.display().to_string() },
+            _ => Error::disk(&settings.path)(error),
+        })?;
+        tidy(&settings.path)?;
+        let mut writer = Writer {
+            folder,
+            hot: None,
+            batch: Batch::default(),
+            tools: Tools::default(),
+            pending: Pending::default(),
+            written: Written::default(),
+            upkeep: None,
+            settings,
+        };
+        writer.hot()?;
+        Ok(writer)
+    }
+
+    /// Seals and removes segments from now on, on a thread of its own.
+    ///
+    /// # Errors
+    /// Where there is no thread to be had.
+    pub fn start_upkeep(&mut self) -> Result<(), Error> {
+        let upkeep = Upkeep::start(Care::new(&self.settings)).map_err(Error::disk(&self.settings.path))?;
+        self.upkeep = Some(upkeep);
+        Ok(())
+    }
+
+    /// Takes lines; commits them with those before when the batch is full or old. `now` is in microseconds since the Unix
+    /// epoch.
+    ///
+    /// # Errors
+    /// What was taken since the last commit is lost.
+    pub fn ingest(&mut self, lines: &[u8], now: u64) -> Result<Written, Lost> {
+        let mut lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).peekable();
+        while lines.peek().is_some() {
+            if self.batch.lines == 0 {
+                self.batch.since = now;
+            }
+            let stride: Vec<&[u8]> = lines.by_ref().take(STRIDE).collect();
+            let before = self.batch.lines + self.written.refused;
+            let stored = self.take(&stride);
+            let committed = stored.and_then(|()| self.tick_batch(now));
+            if let Err(source) = committed {
+                let taken = (self.batch.lines + self.written.refused).saturating_sub(before);
+                let rest = (stride.len() as u64).saturating_sub(taken) + lines.count() as u64;
+                return Err(self.give_up(source, rest));
+            }
+        }
+        self.tick(now)
+    }
+
+    /// Commits a batch that has waited long enough; to be called now and then while no lines come.
+    ///
+    /// # Errors
+    /// As for [`Writer::ingest`].
+    pub fn tick(&mut self, now: u64) -> Result<Written, Lost> {
+        let ticked = self.tick_batch(now).and_then(|()| self.tick_segment(now));
+        ticked.map(|()| self.written).map_err(|source| self.give_up(source, 0))
+    }
+
+    /// Commits what there is.
+    ///
+    /// # Errors
+    /// As for [`Writer::ingest`].
+    pub fn commit(&mut self) -> Result<Written, Lost> {
+        let committed = self.commit_batch();
+        committed.map(|()| self.written).map_err(|source| self.give_up(source, 0))
+    }
+
+    /// Commits, and begins a new segment; the one before is sealed by whoever takes care.
+    ///
+    /// # Errors
+    /// As for [`Writer::ingest`].
+    pub fn roll(&mut self, now: u64) -> Result<Written, Lost> {
+        let rolled = self.commit_batch().and_then(|()| self.next_segment(now));
+        rolled.map(|()| self.written).map_err(|source| self.give_up(source, 0))
+    }
+
+    /// Does at once what the thread of [`Writer::start_upkeep`] does by the way.
+    ///
+    /// # Errors
+    /// The first thing that went wrong; it is tried again the next time.
+    pub fn take_care(&mut self, now: u64) -> Result<(), Error> {
+        let below = self.hot.as_ref().map_or(0, |(number, _)| *number);
+        Care::new(&self.settings).all(below, now, &|| false)
+    }
+
+    /// What the thread has met with since this was asked last.
+    pub fn troubles(&self) -> Vec<String> {
+        self.upkeep.as_ref().map(Upkeep::troubles).unwrap_or_default()
+    }
+
+    /// Where the store is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn take(&mut self, lines: &[&[u8]]) -> Result<(), Error> {
+        self.hot()?;
+        let Writer { hot: Some((_, hot)), tools, pending, batch, written, .. } = self else { return Ok(()) };
+        hot.take(lines, tools, pending, |taken| match taken {
+            Taken::Stored => batch.lines += 1,
+            Taken::Refused => written.refused += 1,
+        })
+    }
+
+    fn tick_batch(&mut self, now: u64) -> Result<(), Error> {
+        let Batch { lines, since } = self.batch;
+        let is_full = lines >= self.settings.batch_lines;
+        // A clock that was set back does not make it wait.
+        let is_old = now < since || now - since >= micros(self.settings.batch_after);
+        if lines > 0 && (is_full || is_old) { self.commit_batch() } else { Ok(()) }
+    }
+
+    fn commit_batch(&mut self) -> Result<(), Error> {
+        let Some((_, hot)) = &mut self.hot else { return Ok(()) };
+        hot.commit(&mut self.tools, &mut self.pending)?;
+        self.written.durable += std::mem::take(&mut self.batch.lines);
+        Ok(())
+    }
+
+    fn tick_segment(&mut self, now: u64) -> Result<(), Error> {
+        let Some((_, hot)) = &self.hot else { return Ok(()) };
+        let is_full = hot.lines >= self.settings.seal_lines;
+        let is_old = hot.since.is_some_and(|since| now.saturating_sub(since) >= micros(self.settings.seal_after));
+        if !is_full && !is_old {
+            return Ok(());
+        }
+        self.commit_batch()?;
+        self.next_segment(now)
+    }
+
+    fn next_segment(&mut self, now: u64) -> Result<(), Error> {
+        let Some((number, hot)) = &self.hot else { return Ok(()) };
+        if hot.lines == 0 {
+            return Ok(());
+        }
+        let next = number + 1;
+        self.hot = Some((next, Hot::open(&self.settings.path, next)?));
+        self.upkeep.iter().for_each(|upkeep| upkeep.look_after(next, now));
+        Ok(())
+    }
+
+    /// Opens the segment to write to, if it is not open.
+    fn hot(&mut self) -> Result<(), Error> {
+        if self.hot.is_some() {
+            return Ok(());
+        }
+        let folder = &self.settings.path;
+        let number = match file::last(folder)? {
+            Some((number, Form::Hot)) => number,
+            Some((number, _)) => number + 1,
+            None => 1,
+        };
+        self.hot = Some(match Hot::open(folder, number) {
+            Ok(hot) => (number, hot),
+            Err(Error::Foreign { .. } | Error::Broken { .. } | Error::Newer { .. }) => {
+                set_aside(folder, number)?;
+                (number + 1, Hot::open(folder, number + 1)?)
+            }
+            Err(error) => return Err(error),
+        });
+        Ok(())
+    }
+
+    /// What is in memory of the file may be wrong now: it is read again before anything else is written.
+    fn give_up(&mut self, source: Error, rest: u64) -> Lost {
+        self.hot = None;
+        self.pending.clear();
+        let lines = std::mem::take(&mut self.batch.lines) + rest;
+        self.written.lost += lines;
+        Lost { lines, source }
+    }
+}
+
+/// Removes what is left over: parts that were never finished, and hot segments that were sealed.
+fn tidy(folder: &Path) -> Result<(), Error> {
+    let names = paths::names(folder).map_err(Error::disk(folder))?;
+    let found: Vec<_> = names.iter().filter_map(|name| file::parse(name)).collect();
+    for (number, form) in &found {
+        let is_sealed = *form == Form::Hot && found.contains(&(*number, Form::Sealed));
+        if *form == Form::Part || is_sealed {
+            file::remove(folder, *number, *form)?;
+        }
+    }
+    Ok(())
+}
+
+/// A file that cannot be gone on with is kept, for whoever can make something of it.
+fn set_aside(folder: &Path, number: u64) -> Result<(), Error> {
+    let path = file::path(folder, number, Form::Hot);
+    for suffix in ["", "-wal"] {
+        let from = path.with_extension(format!("hot{suffix}"));
+        match paths::rename(&from, &path.with_extension(format!("hot.broken{suffix}"))) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::disk(&path)(error)),
+            _ => {}
+        }
+    }
+    file::remove(folder, number, Form::Hot)?;
+    paths::sync_folder(folder).map_err(Error::disk(folder))
+}
