@@ -1,5 +1,6 @@
 //! The embedded store: records searchable, rollups for the charts.
 
 pub mod ask;
+pub mod rollup;
 
 pub use ask::{AskError, Line, Order, Page, Question, Records, Stop, Total};
