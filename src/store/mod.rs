@@ -2,5 +2,6 @@
 
 pub mod ask;
 pub mod rollup;
+pub mod statistics;
 
 pub use ask::{AskError, Line, Order, Page, Question, Records, Stop, Total};

@@ -95,6 +95,24 @@ pub struct Parts<'a> {
 impl Period {
     /// Counts a record.
     pub fn note(&mut self, noted: &Noted<'_>) {
+        self.note_counts(noted);
+        if noted.is_request() {
+            self.routes.at(noted.route.unwrap_or(super::UNMATCHED)).note(noted);
+        }
+        self.notable.note(noted);
+    }
+
+    /// Counts of a record what is wanted.
+    pub fn note_wanted(&mut self, noted: &Noted<'_>, wanted: Wanted<'_>) {
+        match wanted {
+            Wanted::Everything => self.note(noted),
+            Wanted::Counts => self.note_counts(noted),
+            Wanted::Route(name) if noted.is_request() && noted.route == Some(name) => self.routes.at(name).note(noted),
+            Wanted::Route(_) => {}
+        }
+    }
+
+    fn note_counts(&mut self, noted: &Noted<'_>) {
         self.levels[noted.level as usize] += 1;
         *self.loggers.at(noted.logger) += 1;
         *self.events.at(noted.event) += 1;
@@ -103,18 +121,12 @@ impl Period {
         }
         if noted.is_request() {
             self.requests.note(noted);
-            self.routes.at(noted.route.unwrap_or(super::UNMATCHED)).note(noted);
         }
-        self.notable.note(noted);
     }
 
     /// Adds another.
     pub fn merge(&mut self, other: &Period) {
-        self.levels.iter_mut().zip(&other.levels).for_each(|(count, more)| count.add(more));
-        self.loggers.merge(&other.loggers);
-        self.events.merge(&other.events);
-        self.errors.merge(&other.errors);
-        self.requests.add(&other.requests);
+        self.merge_counts(other);
         self.routes.merge(&other.routes);
         self.notable.merge(&other.notable);
     }
@@ -123,20 +135,21 @@ impl Period {
     pub fn merge_wanted(&mut self, other: &Period, wanted: Wanted<'_>) {
         match wanted {
             Wanted::Everything => self.merge(other),
-            Wanted::Counts => {
-                let Period { levels, loggers, events, errors, requests, routes: _, notable: _ } = other;
-                self.levels.iter_mut().zip(levels).for_each(|(count, more)| count.add(more));
-                self.loggers.merge(loggers);
-                self.events.merge(events);
-                self.errors.merge(errors);
-                self.requests.add(requests);
-            }
+            Wanted::Counts => self.merge_counts(other),
             Wanted::Route(name) => {
                 if let Some(requests) = other.routes.get(name) {
                     self.routes.at(name).add(requests);
                 }
             }
         }
+    }
+
+    fn merge_counts(&mut self, other: &Period) {
+        self.levels.iter_mut().zip(&other.levels).for_each(|(count, more)| count.add(more));
+        self.loggers.merge(&other.loggers);
+        self.events.merge(&other.events);
+        self.errors.merge(&other.errors);
+        self.requests.add(&other.requests);
     }
 
     /// How many records there are.
