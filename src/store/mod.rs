@@ -1,6 +1,7 @@
 //! The embedded store: records searchable, rollups for the charts.
 
 pub mod ask;
+pub mod recent;
 pub mod rollup;
 pub mod statistics;
 

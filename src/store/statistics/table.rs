@@ -94,9 +94,9 @@ impl Table {
             let mut left = width;
             let mut blanks = String::new();
             for ((cell, side), width) in row.iter().zip(&self.sides).zip(&widths) {
-                let text = cut(&cell.text, left.saturating_sub(blanks.len() + GAP.len()));
-                let pad = " ".repeat(width.saturating_sub(length(&text)));
+                let pad = " ".repeat(width.saturating_sub(length(&cell.text)));
                 let (before, after) = if *side == Side::Left { ("", &*pad) } else { (&*pad, "") };
+                let text = cut(&cell.text, left.saturating_sub(blanks.len() + GAP.len() + before.len()));
                 if !text.is_empty() {
                     let _fits = write!(out, "{blanks}{GAP}{before}{}", cell.tint.paint(&text, colour));
                     left = left.saturating_sub(blanks.len() + GAP.len() + before.len() + length(&text));
@@ -176,7 +176,9 @@ fn scaled(value: f64, unit: &str) -> String {
 
 /// What a record holds came from anywhere: nothing of it may command the terminal, or write backwards.
 fn harmless(text: &str) -> String {
-    let commands = |c: char| c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let commands = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.chars().map(|c| if commands(c) { '\u{fffd}' } else { c }).collect()
 }
 
@@ -203,13 +205,17 @@ mod tests {
     #[test]
     fn numbers_are_written_as_people_read_them() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        let durations = [0, 999, 1_000, 12_345, 753_210, 1_234_567, 59_960_000, 61_000_000, 3_723_000_000].map(duration);
+        let durations =
+            [0, 999, 1_000, 12_345, 753_210, 1_234_567, 59_960_000, 61_000_000, 3_723_000_000].map(duration);
         assert_eq!(
             durations,
             ["0 µs", "999 µs", "1.00 ms", "12.3 ms", "753 ms", "1.23 s", "60.0 s", "61.0 s", "62m03s"]
         );
         assert_eq!([0, 1023, 1024, 1_500_000, 1 << 40].map(bytes), ["0 B", "1023 B", "1.00 KB", "1.43 MB", "1.00 TB"]);
-        assert_eq!([(1, 3), (0, 0), (1, 9_999), (3, 3)].map(|(a, b)| share(a, b)), ["33.3 %", "0.0 %", "<0.1 %", "100.0 %"]);
+        assert_eq!(
+            [(1, 3), (0, 0), (1, 9_999), (3, 3)].map(|(a, b)| share(a, b)),
+            ["33.3 %", "0.0 %", "<0.1 %", "100.0 %"]
+        );
     }
 
     #[test]
@@ -225,10 +231,7 @@ mod tests {
         table.push(vec![Cell::plain("product-detail"), Cell::plain("1234"), Cell::default()]);
         let mut out = String::new();
         table.write(34, false, &mut out);
-        assert_eq!(
-            out,
-            "  route              n  path\n  home               7  /a/very/l…\n  product-detail  1234\n"
-        );
+        assert_eq!(out, "  route              n  path\n  home               7  /a/very/l…\n  product-detail  1234\n");
     }
 
     #[test]

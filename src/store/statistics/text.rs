@@ -87,8 +87,7 @@ impl Page {
             (Some((first, _)), Some((last, _))) => (last - first) / HOUR,
             _ => return,
         };
-        let (name, step, letters) =
-            if span < MOST_HOURS { ("hour", HOUR, 0..16) } else { ("day", 24 * HOUR, 0..10) };
+        let (name, step, letters) = if span < MOST_HOURS { ("hour", HOUR, 0..16) } else { ("day", 24 * HOUR, 0..10) };
         let mut steps = BTreeMap::<u64, Counts>::new();
         hours.iter().for_each(|(hour, counts)| steps.entry(hour / step * step).or_default().add(*counts));
         let most = steps.values().map(|counts| counts.records).max().unwrap_or_default();
