@@ -156,7 +156,8 @@ impl Mention {
 
 /// So much of a text as is kept.
 fn beginning(text: &str) -> Box<str> {
-    text[..text.floor_char_boundary(TEXT)].into()
+    let end = (0..=TEXT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text[..end.unwrap_or_default()].into()
 }
 
 #[cfg(test)]

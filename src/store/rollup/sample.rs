@@ -29,10 +29,10 @@ impl Sample {
             request_bytes: self.bytes,
             response_bytes: self.bytes / 2,
             slow: self.duration > 1_000_000,
-            error_type: Some("refused").filter(|_| self.bytes % 2 == 0),
+            error_type: Some("refused").filter(|_| self.bytes.is_multiple_of(2)),
             path: Some(&self.path),
             request_id: Some(&self.path),
-            ..Noted::new(self.at, self.level, if self.bytes % 3 == 0 { "a" } else { "b" }, self.event)
+            ..Noted::new(self.at, self.level, if self.bytes.is_multiple_of(3) { "a" } else { "b" }, self.event)
         }
     }
 }

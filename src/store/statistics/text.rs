@@ -1,5 +1,6 @@
 //! Statistics as `gatelog stats` shows them: what is wrong first catches the eye, then where it is, then which.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::table::{Cell, Side, Table, Tint, bar, bytes, duration, grouped, share};
@@ -107,7 +108,7 @@ impl Page {
 
     fn routes(&mut self, statistics: &Statistics) {
         let mut routes: Vec<_> = statistics.total.routes.iter().collect();
-        routes.sort_by(|(_, one), (_, other)| other.count().cmp(&one.count()));
+        routes.sort_by_key(|(_, requests)| Reverse(requests.count()));
         if routes.is_empty() {
             return;
         }
@@ -152,7 +153,7 @@ impl Page {
         let kinds = statistics.total.errors.iter().map(|(kind, count)| (kind.to_owned(), *count, Tint::Error));
         self.counted("Errors", "kind", most_first(kinds.collect()));
         let newest: Vec<_> = statistics.total.notable.errors().take(MOST_ERRORS).collect();
-        self.mentions("Newest errors", &newest, "message", |mention| (&mention.message).to_string());
+        self.mentions("Newest errors", &newest, "message", |mention| mention.message.to_string());
     }
 
     fn slowest(&mut self, statistics: &Statistics) {
