@@ -112,9 +112,10 @@ impl Recent {
 
     /// Lines within a question's time, in its order.
     fn candidates(&self, question: &Question) -> Vec<Numbered> {
-        let (since, until) = (question.since.unwrap_or(0), question.until.unwrap_or(u64::MAX));
         let chunks = self.state().ring.chunks();
-        let within = |line: &Numbered| line.at() >= since && question.until.is_none_or(|_| line.at() < until);
+        let within = |line: &Numbered| {
+            line.at() >= question.since.unwrap_or(0) && question.until.is_none_or(|until| line.at() < until)
+        };
         let mut lines: Vec<Numbered> = chunks.iter().flat_map(ring::lines).filter(within).collect();
         lines.sort_by_key(|line| (line.at(), line.number()));
         if question.order == Order::Newest {

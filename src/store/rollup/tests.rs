@@ -194,7 +194,7 @@ fn a_row_that_is_damaged_is_told_and_the_rest_answers() {
     let (period, troubles) = total(&reader, hour, Grain::Minutes, Wanted::Everything);
     let expected = format!("{}: minute 20: it is not what was written", folder.path().join(FILE).display());
     assert_eq!((period.requests.count(), &troubles), (4, &vec![expected.clone()]));
-    assert_eq!(file.check().unwrap(), [expected.clone()]);
+    assert_eq!(file.check().unwrap(), std::slice::from_ref(&expected));
     // Counted further, it begins anew.
     drop(reader);
     pending.lock().unwrap().note(1000, &sample_at(20 * MINUTE));
