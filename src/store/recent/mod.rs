@@ -1,0 +1,174 @@
+//! The newest records in memory: what is searched where there is no store, and what a live view follows in any case.
+//!
+//! ```text
+//! writer thread:  append ──> last chunk │ chunk │ … │ oldest chunk ──> evicted, counted
+//!                               │          └───┬───┘
+//!                     wakes who follows     cheap copies of pointers: search, Tail::take
+//! ```
+//!
+//! Whoever asks takes pointers to the chunks and lets go of the lock before it looks at a single line; the writer changes
+//! the last chunk only while nobody has a pointer to it, and else begins another. So neither waits for the other longer than
+//! it takes to copy some pointers.
+
+mod ring;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+pub use tail::{Batch, Tail};
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Map, Value as Json};
+
+use super::ask::{AskError, Line, Order, Page, Question, Records, Stop, Total};
+use super::rollup::{Noted, Window};
+use crate::filter::{Expression, Node};
+use ring::{Numbered, Ring};
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Lines at most.
+    pub lines: usize,
+    /// Bytes of all lines at most.
+    pub bytes: usize,
+    /// Minutes that are counted for statistics, which live longer than the lines.
+    pub minutes: u64,
+}
+
+impl Default for Limits {
+    /// 50,000 lines of at most 64 MB together, and the counts of an hour.
+    fn default() -> Limits {
+        Limits { lines: 50_000, bytes: 64 << 20, minutes: 60 }
+    }
+}
+
+/// What is held at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Lines.
+    pub lines: usize,
+    /// Bytes of them.
+    pub bytes: usize,
+    /// Lines that had to make room for newer ones.
+    pub evicted: u64,
+}
+
+/// The newest records, shared between the thread that writes them and those that ask.
+#[derive(Debug)]
+pub struct Recent {
+    state: Mutex<State>,
+    /// Told when there are new lines.
+    news: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    ring: Ring,
+    window: Window,
+    tails: tail::Wakers,
+}
+
+/// How many lines are looked at between two questions whether to stop.
+const BREATH: usize = 256;
+
+impl Recent {
+    /// None yet.
+    pub fn new(limits: Limits) -> Arc<Recent> {
+        let (ring, window) = (Ring::of(limits.lines, limits.bytes), Window::of(limits.minutes));
+        let state = State { ring, window, tails: tail::Wakers::default() };
+        Arc::new(Recent { state: Mutex::new(state), news: Condvar::new() })
+    }
+
+    /// Takes records in the order in which they come, each with what is counted of it.
+    pub fn append<'a>(&self, records: impl IntoIterator<Item = (Line, Option<Noted<'a>>)>) {
+        let mut state = self.state();
+        for (line, noted) in records {
+            if let Some(noted) = noted {
+                state.window.note(&noted);
+            }
+            state.ring.push(line);
+        }
+        state.tails.wake();
+        drop(state);
+        self.news.notify_all();
+    }
+
+    /// What is held now.
+    pub fn held(&self) -> Held {
+        self.state().ring.held()
+    }
+
+    /// Counts of the last minutes, as they are now.
+    pub fn window(&self) -> Window {
+        self.state().window.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A waker of a follower may panic; what it is told of is whole all the same.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lines within a question's time, in its order.
+    fn candidates(&self, question: &Question) -> Vec<Numbered> {
+        let chunks = self.state().ring.chunks();
+        let within = |line: &Numbered| {
+            line.at() >= question.since.unwrap_or(0) && question.until.is_none_or(|until| line.at() < until)
+        };
+        let mut lines: Vec<Numbered> = chunks.iter().flat_map(ring::lines).filter(within).collect();
+        lines.sort_by_key(|line| (line.at(), line.number()));
+        if question.order == Order::Newest {
+            lines.reverse();
+        }
+        lines
+    }
+}
+
+impl Records for Recent {
+    fn search(&self, question: &Question, stop: Stop<'_>) -> Result<Page, AskError> {
+        let (mut page, mut count) = (Page::default(), 0_u64);
+        let all = is_everything(&question.filter);
+        for (at, line) in self.candidates(question).iter().enumerate() {
+            if at % BREATH == 0 && stop() {
+                page.partial = true;
+                break;
+            }
+            if count >= question.count_to && page.lines.len() >= question.limit {
+                page.total = Total::AtLeast(count);
+                return Ok(page);
+            }
+            if !all && !matches(&question.filter, line.json()) {
+                continue;
+            }
+            if count >= question.skip as u64 && page.lines.len() < question.limit {
+                page.lines.push(line.line().clone());
+            }
+            count += 1;
+        }
+        page.total = if page.partial { Total::AtLeast(count) } else { Total::Exact(count) };
+        Ok(page)
+    }
+
+    fn request(&self, request_id: &str, limit: usize, stop: Stop<'_>) -> Result<Page, AskError> {
+        let filter = quoted(request_id).and_then(|id| Expression::parse(&format!("request_id={id}")).ok());
+        let Some(filter) = filter else { return Ok(Page::default()) };
+        let order = Order::Oldest;
+        self.search(&Question { filter, since: None, until: None, order, skip: 0, limit, count_to: u64::MAX }, stop)
+    }
+}
+
+/// An id as the filter language has it in quotes; `None` for what is no id.
+fn quoted(request_id: &str) -> Option<String> {
+    let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let fits = (1..=128).contains(&request_id.len()) && request_id.chars().all(is_id);
+    fits.then(|| format!("\"{request_id}\""))
+}
+
+fn is_everything(filter: &Expression) -> bool {
+    matches!(filter.root(), Node::All(nodes) if nodes.is_empty())
+}
+
+fn matches(filter: &Expression, json: &str) -> bool {
+    serde_json::from_str::<Map<String, Json>>(json).is_ok_and(|fields| filter.matches(&fields))
+}

@@ -1,0 +1,117 @@
+//! Following the newest records: each follower looks for itself at what has come since it last looked.
+//!
+//! It has no queue that could fill up: one that is too slow finds that lines have been evicted before it saw them, and is
+//! told how many. The writer does nothing for it but wake it.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::{Recent, is_everything, matches, ring};
+use crate::filter::Expression;
+use crate::store::ask::Line;
+
+/// Followers at the same time.
+const MOST: usize = 64;
+/// Lines that are looked at for one batch: whoever follows has something else to do now and then.
+const MOST_LOOKED_AT: usize = 4_096;
+
+/// Called by the thread that writes, while it holds the lock: it must do no more than wake somebody.
+type Waker = Box<dyn Fn() + Send + Sync>;
+
+/// Who is to be told of new lines.
+#[derive(Default)]
+pub(super) struct Wakers {
+    next: u64,
+    wakers: Vec<(u64, Waker)>,
+}
+
+/// A follower. It stops following when it is dropped.
+#[derive(Debug)]
+pub struct Tail {
+    recent: Arc<Recent>,
+    id: u64,
+    filter: Expression,
+    seen: u64,
+}
+
+/// What has come since the last look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Those that match, in the order in which they came.
+    pub lines: Vec<Line>,
+    /// How many went by unseen, because this follower was too slow. They may or may not have matched.
+    pub lost: u64,
+    /// Whether there is more to look at right away.
+    pub more: bool,
+}
+
+impl Recent {
+    /// Follows the records that match, from the next one on; `wake` is called whenever there are new ones, by the thread
+    /// that writes them, and must not wait. `None` when too many follow already.
+    pub fn tail(self: &Arc<Self>, filter: Expression, wake: impl Fn() + Send + Sync + 'static) -> Option<Tail> {
+        let mut state = self.state();
+        let seen = state.ring.newest();
+        let id = state.tails.add(Box::new(wake))?;
+        Some(Tail { recent: Arc::clone(self), id, filter, seen })
+    }
+}
+
+impl Tail {
+    /// The next lines that match, at most so many, without waiting for any.
+    pub fn take(&mut self, most: usize) -> Batch {
+        let (chunks, newest) = {
+            let state = self.recent.state();
+            (state.ring.after(self.seen), state.ring.newest())
+        };
+        let oldest = chunks.first().map_or(newest + 1, |chunk| chunk.first());
+        let mut batch = Batch { lost: oldest.saturating_sub(self.seen + 1), ..Batch::default() };
+        self.seen += batch.lost;
+        let (all, seen) = (is_everything(&self.filter), self.seen);
+        let unseen = chunks.iter().flat_map(ring::lines).skip_while(|line| line.number() <= seen);
+        for line in unseen.take(MOST_LOOKED_AT) {
+            if batch.lines.len() >= most {
+                break;
+            }
+            self.seen = line.number();
+            if all || matches(&self.filter, line.json()) {
+                batch.lines.push(line.line().clone());
+            }
+        }
+        batch.more = self.seen < newest;
+        batch
+    }
+
+    /// Waits until there is something to look at, or so long. Returns whether there is.
+    pub fn wait(&self, at_most: Duration) -> bool {
+        let nothing_new = |state: &mut super::State| state.ring.newest() <= self.seen;
+        let waited = self.recent.news.wait_timeout_while(self.recent.state(), at_most, nothing_new);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.recent.state().tails.wakers.retain(|(id, _)| *id != self.id);
+    }
+}
+
+impl Wakers {
+    fn add(&mut self, waker: Waker) -> Option<u64> {
+        if self.wakers.len() >= MOST {
+            return None;
+        }
+        self.next += 1;
+        self.wakers.push((self.next, waker));
+        Some(self.next)
+    }
+
+    pub(super) fn wake(&self) {
+        self.wakers.iter().for_each(|(_, wake)| wake());
+    }
+}
+
+impl std::fmt::Debug for Wakers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wakers").field("followers", &self.wakers.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,170 @@
+//! The newest records answer as a naive look at all of them would, and followers miss nothing untold.
+
+use std::sync::atomic::{AtomicUsize, Ordering as Atomic};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::Level;
+
+const LOGGER: &str = "gatelog.request";
+
+fn line(at: u64, status: u64) -> Line {
+    let json = serde_json::json!({"level": "INFO", "event": "request_completed", "request_id": format!("r{status}"), "status_code": status});
+    Line { at, json: json.to_string().into() }
+}
+
+fn recent(lines: usize, bytes: usize) -> Arc<Recent> {
+    Recent::new(Limits { lines, bytes, minutes: 60 })
+}
+
+fn append(recent: &Recent, lines: impl IntoIterator<Item = Line>) {
+    recent.append(lines.into_iter().map(|line| (line, None)));
+}
+
+fn question(filter: &str) -> Question {
+    let filter = Expression::parse(filter).unwrap();
+    Question { filter, since: None, until: None, order: Order::Newest, skip: 0, limit: 10, count_to: 1_000 }
+}
+
+fn moments(lines: &[Line]) -> Vec<u64> {
+    lines.iter().map(|line| line.at).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn a_search_gives_what_a_naive_look_at_all_lines_gives(
+        all in prop::collection::vec((0..40_u64, prop::sample::select(vec![200_u64, 404, 500])), 0..60),
+        filter in prop::sample::select(vec!["*", "status>=400", "status:200", "status:999"]),
+        (since, until) in (prop::option::of(0..40_u64), prop::option::of(0..40_u64)),
+        (newest, skip, limit, count_to) in (any::<bool>(), 0..30_usize, 1..20_usize, 1..40_u64),
+    ) {
+        let recent = recent(1_000, 1 << 20);
+        let lines: Vec<Line> = all.iter().map(|(at, status)| line(*at, *status)).collect();
+        append(&recent, lines.clone());
+        let order = if newest { Order::Newest } else { Order::Oldest };
+        let question = Question { since, until, order, skip, limit, count_to, ..question(filter) };
+        let page = recent.search(&question, &|| false).unwrap();
+
+        let within = |at: u64| since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until);
+        let wanted = |line: &&Line| within(line.at) && matches(&question.filter, &line.json);
+        let mut naive: Vec<&Line> = lines.iter().filter(wanted).collect();
+        naive.sort_by_key(|line| line.at);
+        if newest {
+            naive.reverse();
+        }
+        let expected: Vec<Line> = naive.iter().skip(skip).take(limit).map(|line| (*line).clone()).collect();
+        prop_assert_eq!(&page.lines, &expected);
+        match page.total {
+            Total::Exact(count) => prop_assert_eq!(count, naive.len() as u64),
+            Total::AtLeast(count) => prop_assert!(count >= count_to && count <= naive.len() as u64),
+        }
+        prop_assert!(!page.partial);
+    }
+
+    /// However often it looks, a follower sees each line that is still there once, and is told of the others.
+    #[test]
+    fn a_follower_misses_nothing_untold(steps in prop::collection::vec((0..30_usize, 0..12_usize), 1..20)) {
+        let recent = recent(40, 1 << 20);
+        let mut tail = recent.tail(Expression::parse("*").unwrap(), || {}).unwrap();
+        let (mut next, mut expected) = (0_u64, 0_u64);
+        for (more, most) in steps {
+            append(&recent, (0..more as u64).map(|n| line(next + n, 200)));
+            next += more as u64;
+            let batch = tail.take(most);
+            expected += batch.lost;
+            for line in batch.lines {
+                prop_assert_eq!(line.at, expected);
+                expected += 1;
+            }
+            prop_assert_eq!(batch.more, expected < next);
+        }
+    }
+}
+
+#[test]
+fn the_oldest_make_room_and_are_counted() {
+    let (by_lines, by_bytes) = (recent(32, 1 << 20), recent(1_000, 2_000));
+    for n in 0..100 {
+        [&by_lines, &by_bytes].into_iter().for_each(|recent| append(recent, [line(n, 200)]));
+        assert!(by_lines.held().lines <= 32 && by_bytes.held().bytes <= 2_000);
+    }
+    for recent in [by_lines, by_bytes] {
+        let (held, page) = (recent.held(), recent.search(&question("*"), &|| false).unwrap());
+        assert_eq!(held.lines as u64 + held.evicted, 100);
+        assert_eq!((page.total, moments(&page.lines)), (Total::Exact(held.lines as u64), (90..100).rev().collect()));
+    }
+}
+
+#[test]
+fn who_reads_does_not_change_what_is_kept() {
+    let recent = recent(320, 1 << 20);
+    append(&recent, (0..10).map(|n| line(n, 200)));
+    let held = recent.state().ring.chunks();
+    append(&recent, (10..20).map(|n| line(n, 200)));
+    assert_eq!(held.iter().flat_map(ring::lines).count(), 10);
+    assert_eq!(recent.search(&question("*"), &|| false).unwrap().total, Total::Exact(20));
+}
+
+#[test]
+fn a_question_that_is_given_up_is_partial() {
+    let recent = recent(10_000, 1 << 24);
+    append(&recent, (0..1_000).map(|n| line(n, 200)));
+    let asked = AtomicUsize::new(0);
+    let page = recent.search(&question("status:200"), &|| asked.fetch_add(1, Atomic::Relaxed) == 2).unwrap();
+    assert!(page.partial);
+    assert_eq!(page.total, Total::AtLeast(2 * BREATH as u64));
+    assert_eq!(moments(&page.lines), (990..1_000).rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn all_of_one_request_the_oldest_first() {
+    let recent = recent(100, 1 << 20);
+    append(&recent, [line(3, 1), line(1, 1), line(2, 7)]);
+    let found = |id: &str| moments(&recent.request(id, 10, &|| false).unwrap().lines);
+    assert_eq!((found("r1"), found("r7"), found("r"), found("r*")), (vec![1, 3], vec![2], vec![], vec![]));
+    assert_eq!(found("\" OR *"), Vec::<u64>::new());
+}
+
+#[test]
+fn a_follower_is_woken_and_gets_only_what_matches() {
+    let (recent, woken) = (recent(100, 1 << 20), Arc::new(AtomicUsize::new(0)));
+    append(&recent, [line(1, 500)]);
+    let count = Arc::clone(&woken);
+    let wake = move || {
+        count.fetch_add(1, Atomic::Relaxed);
+    };
+    let mut tail = recent.tail(Expression::parse("status>=500").unwrap(), wake).unwrap();
+    assert_eq!((tail.take(10), tail.wait(Duration::ZERO)), (Batch::default(), false));
+    append(&recent, [line(2, 200), line(3, 503)]);
+    assert!(tail.wait(Duration::ZERO));
+    assert_eq!((moments(&tail.take(10).lines), woken.load(Atomic::Relaxed)), (vec![3], 1));
+    drop(tail);
+    append(&recent, [line(4, 503)]);
+    assert_eq!(woken.load(Atomic::Relaxed), 1);
+}
+
+#[test]
+fn followers_are_limited() {
+    let recent = recent(100, 1 << 20);
+    let follow = || recent.tail(Expression::parse("*").unwrap(), || {});
+    let mut tails: Vec<_> = std::iter::from_fn(follow).collect();
+    assert_eq!(tails.len(), 64);
+    tails.pop();
+    assert!(follow().is_some());
+}
+
+#[test]
+fn the_counts_of_the_last_minutes_outlive_the_lines() {
+    let recent = recent(2, 1 << 20);
+    for n in 0..10 {
+        let noted = Noted::new(n, Level::Info, LOGGER, "request_completed");
+        recent.append([(line(n, 200), Some(noted))]);
+    }
+    let range = crate::store::rollup::Range { since: 0, until: 60_000_000 };
+    let statistics = crate::store::statistics::Statistics::of(&recent.window(), range).unwrap();
+    assert_eq!((statistics.total().requests.count(), recent.held().lines), (10, 2));
+}
