@@ -26,6 +26,15 @@ pub enum Refused {
     /// The query cannot be meant.
     #[error("{0}")]
     Query(String),
+    /// More questions wait than may.
+    #[error("too many questions are being looked into: ask again in a moment")]
+    Busy,
+    /// The place that holds the records does not answer.
+    #[error("{0}")]
+    Unanswered(String),
+    /// There is nothing of this name.
+    #[error("{0}")]
+    NotThere(String),
     /// The process is about to end.
     #[error("about to end")]
     Ending,
@@ -37,10 +46,11 @@ impl Refused {
         match self {
             Refused::NoToken => StatusCode::UNAUTHORIZED,
             Refused::ForeignHost | Refused::CrossSite => StatusCode::FORBIDDEN,
-            Refused::NoPage(_) => StatusCode::NOT_FOUND,
+            Refused::NoPage(_) | Refused::NotThere(_) => StatusCode::NOT_FOUND,
             Refused::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Refused::Query(_) => StatusCode::BAD_REQUEST,
-            Refused::Ending => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Busy | Refused::Ending => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Unanswered(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -49,6 +59,7 @@ impl Refused {
         let answer = problem(self.status(), &self.to_string());
         match self {
             Refused::NoToken => answer.with(header::WWW_AUTHENTICATE, CHALLENGE),
+            Refused::Busy => answer.with(header::RETRY_AFTER, HeaderValue::from_static("1")),
             Refused::Method(offered) => answer.with(header::ALLOW, HeaderValue::from_static(offered)),
             _ => answer,
         }
