@@ -20,6 +20,7 @@ pub(super) fn changed_now(before: &Config, after: &Config) -> Vec<&'static str> 
         record,
         admin,
         pipeline,
+        store: _,
     } = after;
     let (one, other) = (&before.record, record);
     differing([
@@ -52,6 +53,7 @@ pub(super) fn changed_later(before: &Config, after: &Config) -> Vec<&'static str
         ("shutdown_grace", before.shutdown_grace != after.shutdown_grace),
         ("listen", unplaced_listeners(&before.listeners) != unplaced_listeners(&after.listeners)),
         ("event", before.exchange.events != after.exchange.events),
+        ("store", before.store != after.store),
         ("admin.address", before.admin.address != after.admin.address),
     ])
 }
