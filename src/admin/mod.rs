@@ -14,6 +14,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod ask;
 mod body;
 pub mod cores;
 pub mod guard;

@@ -29,6 +29,15 @@ pub enum Refused {
     /// The query cannot be meant.
     #[error("{0}")]
     Query(String),
+    /// More questions wait than may.
+    #[error("too many questions are being looked into: ask again in a moment")]
+    Busy,
+    /// The place that holds the records does not answer.
+    #[error("{0}")]
+    Unanswered(String),
+    /// There is nothing of this name.
+    #[error("{0}")]
+    NotThere(String),
     /// The process is about to end.
     #[error("about to end")]
     Ending,
@@ -41,10 +50,11 @@ impl Refused {
             Refused::NoToken => StatusCode::UNAUTHORIZED,
             Refused::HeldOff(_) => StatusCode::TOO_MANY_REQUESTS,
             Refused::ForeignHost | Refused::CrossSite => StatusCode::FORBIDDEN,
-            Refused::NoPage(_) => StatusCode::NOT_FOUND,
+            Refused::NoPage(_) | Refused::NotThere(_) => StatusCode::NOT_FOUND,
             Refused::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Refused::Query(_) => StatusCode::BAD_REQUEST,
-            Refused::Ending => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Busy | Refused::Ending => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Unanswered(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -54,6 +64,7 @@ impl Refused {
         match self {
             Refused::NoToken => answer.with(header::WWW_AUTHENTICATE, CHALLENGE),
             Refused::HeldOff(seconds) => answer.with(header::RETRY_AFTER, HeaderValue::from(*seconds)),
+            Refused::Busy => answer.with(header::RETRY_AFTER, HeaderValue::from_static("1")),
             Refused::Method(offered) => answer.with(header::ALLOW, HeaderValue::from_static(offered)),
             _ => answer,
         }

@@ -10,7 +10,7 @@ use crate::upstream;
 /// The keys whose new values are in force after a reload, beside the outputs.
 pub(super) fn changed_now(before: &Config, after: &Config) -> Vec<&'static str> {
     // Taken apart as a whole: a setting that is added must be asked for here, or below.
-    let Config { workers: _, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, admin, pipeline } =
+    let Config { workers: _, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, admin, pipeline, store: _ } =
         after;
     let (one, other) = (&before.record, record);
     differing([
@@ -46,6 +46,7 @@ pub(super) fn changed_later(before: &Config, after: &Config) -> Vec<&'static str
         ("listen.mode", access_differs(before, after, |access| access.mode)),
         ("listen.owner", access_differs(before, after, |access| access.owner.clone())),
         ("listen.group", access_differs(before, after, |access| access.group.clone())),
+        ("store", before.store != after.store),
         ("admin.address", before.admin.address != after.admin.address),
     ])
 }

@@ -37,6 +37,7 @@ mod routes;
 mod sample;
 mod secret;
 mod source;
+mod store;
 mod tree;
 mod unknown;
 mod upstream;
@@ -63,6 +64,8 @@ pub struct Config {
     pub record: crate::record::Settings,
     /// Which records go where.
     pub pipeline: crate::pipeline::Settings,
+    /// `[store]`; without it the newest records are in memory only.
+    pub store: Option<crate::store::Settings>,
     /// `[admin]`.
     pub admin: crate::admin::Settings,
 }

@@ -11,7 +11,7 @@ use super::source::{At, Kind};
 use super::tree::{self, Node};
 use super::value::{duration, is_off};
 use super::{
-    Config, Environment, Loaded, Places, Source, admin, events, identity, listen, log, overrides, routes, upstream,
+    Config, Environment, Loaded, Places, Source, admin, events, identity, listen, log, overrides, routes, store, upstream,
 };
 use crate::exchange;
 use crate::routes::Table;
@@ -81,9 +81,10 @@ fn read(mut root: Section<'_>, arguments: &[String]) -> (Config, Option<Table>) 
     let routes = routes::read(&mut root);
     routes::check_upstreams(reader, &routes.routes, &upstreams);
     let table = routes::compile(reader, &routes);
+    let store = store::read(&mut root);
     let admin = admin::read(&mut root, &listeners);
     let config =
-        Config { workers, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, pipeline, admin };
+        Config { workers, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, pipeline, store, admin };
     (config, table)
 }
 

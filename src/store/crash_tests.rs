@@ -35,7 +35,7 @@ fn stored(folder: &Path) -> u64 {
 fn it_writes_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     let first = stored(&folder);
-    let settings = Settings { batch_lines: 40, seal_lines: 300, ..Settings::new(folder) };
+    let settings = Settings { batch_lines: 40, seal_lines: 300, age: None, ..Settings::new(folder) };
     let mut writer = Writer::open(settings).unwrap();
     writer.start_upkeep().unwrap();
     for number in first..first + 20_000 {
@@ -70,7 +70,7 @@ fn nothing_acknowledged_is_lost_to_a_kill() {
         let acknowledged = killed_after(folder.path(), 100 + round * 7919 % 900);
         let before = stored(folder.path());
         assert!(acknowledged > 0 && before >= acknowledged, "round {round}: {before} of {acknowledged}");
-        let settings = Settings { batch_lines: 40, seal_lines: 300, ..Settings::new(folder.path().to_owned()) };
+        let settings = Settings { batch_lines: 40, seal_lines: 300, age: None, ..Settings::new(folder.path().to_owned()) };
         drop(Writer::open(settings).unwrap());
         assert_eq!(stored(folder.path()), before);
     }

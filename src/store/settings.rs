@@ -1,4 +1,4 @@
-//! How a store is kept.
+//! How a store is kept: what the user says in `[store]`, and what was measured best.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,12 +6,14 @@ use std::time::Duration;
 /// Settings of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The folder; made where there is none.
+    /// `path`: the folder, of which nobody else writes anything; made where there is none.
     pub path: PathBuf,
-    /// Records that are older go, whole segments at a time.
+    /// `retention.age`: older records are let go of, a whole segment at a time; `None` is never.
     pub age: Option<Duration>,
-    /// Beyond so many bytes the oldest segments go.
-    pub bytes: Option<u64>,
+    /// `retention.size`: bytes of all segments, beyond which the oldest go; `None` is no limit.
+    pub size: Option<u64>,
+    /// `retention.statistics`: how long counts and durations by minute stay, which take little room.
+    pub statistics: Option<Duration>,
     /// Lines of a segment, after which it is sealed.
     pub seal_lines: u64,
     /// How long a segment is written to before it is sealed.
@@ -23,12 +25,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// As it is measured best, and kept without end.
-    pub fn new(path: PathBuf) -> Settings {
+    /// The defaults, in this folder.
+    pub fn new(path: impl Into<PathBuf>) -> Settings {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         Settings {
-            path,
-            age: None,
-            bytes: None,
+            path: path.into(),
+            age: Some(7 * DAY),
+            size: Some(5 << 30),
+            statistics: Some(90 * DAY),
             seal_lines: 1_000_000,
             seal_after: Duration::from_secs(3600),
             batch_lines: 20_000,

@@ -15,7 +15,7 @@ use crate::record::timestamp;
 const NOW: u64 = 1_795_345_356_000_000;
 
 fn small(path: &Path) -> Settings {
-    Settings { batch_lines: 50, seal_lines: 120, ..Settings::new(path.to_owned()) }
+    Settings { batch_lines: 50, seal_lines: 120, age: None, size: None, ..Settings::new(path) }
 }
 
 /// Texts that are hard on something.
@@ -384,7 +384,7 @@ fn old_and_surplus_segments_go_whole() {
     writer.take_care(NOW + 2 * 3_600_000_000).unwrap();
     assert_eq!(left(), 2);
     drop(writer);
-    let mut writer = Writer::open(Settings { bytes: Some(1), ..small(folder.path()) }).unwrap();
+    let mut writer = Writer::open(Settings { size: Some(1), ..small(folder.path()) }).unwrap();
     writer.take_care(NOW).unwrap();
     assert_eq!(left(), 0);
 }

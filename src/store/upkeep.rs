@@ -24,7 +24,7 @@ pub(super) struct Care {
 
 impl Care {
     pub(super) fn new(settings: &Settings) -> Care {
-        Care { folder: settings.path.clone(), age: settings.age.map(micros), bytes: settings.bytes }
+        Care { folder: settings.path.clone(), age: settings.age.map(micros), bytes: settings.size }
     }
 
     /// Removes what is too old or too much, and seals the segments below this number.
