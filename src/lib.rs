@@ -98,6 +98,7 @@
 //!   brought sixty packages for one question.
 //! - The budget of retries is kept by each core: shares of parts add up to the share of the whole, and nothing is shared.
 //! - Room for a line's number is left where it is encoded ([`pipeline::Batch`]), so that a writer copies nothing.
+//!   Outputs that share a batch put theirs in one after the other ([`pipeline::Share`]); who would have to wait copies.
 //! - `telemetry` lives in [`app::diagnostics`]: a layer over `tracing` needs the pipeline, which nothing below may know.
 //! - [`secret`] stands below everything: a value that cannot be printed.
 //! - The admin listener is served by [`listen`], with limits of its own: what holds off slow and odd clients is there. Cores

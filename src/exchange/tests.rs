@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 
 use super::*;
-use crate::pipeline::{Format, Levels, OutputSettings, Port, Queue, Routing, Stamp};
+use crate::pipeline::{Format, Levels, Load, OutputSettings, Port, Queue, Routing, Stamp};
 use crate::record::json::splice;
 use crate::record::{Outcome, Phase};
 
@@ -48,7 +48,7 @@ impl Core {
     pub(super) fn records(&self) -> Vec<Value> {
         self.intake.flush();
         let mut records = Vec::new();
-        while let Some(batch) = self.queue.pop() {
+        while let Some(batch) = self.queue.pop().map(Load::into_batch) {
             let mut start = 0;
             for line in &batch.lines {
                 let mut text = Vec::new();

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use crate::record::{Body, Event, Head, Level, Record, Value};
 use crate::time;
 
-use super::{Layout, Levels, Port, Routing};
+use super::{Layout, Levels, Load, Port, Routing};
 
 /// The logger of gatelog about itself.
 pub const PROXY_LOGGER: &str = "gatelog.proxy";
@@ -74,7 +74,7 @@ impl Ways {
             let written = layout.lock().unwrap_or_else(PoisonError::into_inner).record(record, &mut batch.bytes);
             batch.close_line(written);
             if batch.is_empty() {
-                port.queue.recycle(batch);
+                port.queue.recycle(Load::Own(batch));
                 continue;
             }
             if let Err(refused) = port.queue.push(batch) {

@@ -10,6 +10,7 @@ use crate::record::{Body, Facts, Head, Level, Progress, Record};
 use crate::time;
 
 use super::lane::Lane;
+use super::step;
 use super::{Gate, Layout, Levels, Routing, Written};
 
 /// One core's way into the pipeline.
@@ -43,6 +44,7 @@ impl Intake {
     /// of one that is no more are handed over now, or soon where its queue is full: nobody waits for it.
     pub fn swap(&self, routing: &Routing) {
         let mut lanes = self.lanes.borrow_mut();
+        step::part_all(&mut lanes);
         let mut before = std::mem::take(&mut *lanes);
         let lane = |port| match before.iter().position(|lane| lane.port.is(port)) {
             Some(at) => before.swap_remove(at),
@@ -112,7 +114,7 @@ impl Intake {
     /// could not be told yet, or the last lines for an output that is no more.
     pub fn flush(&self) -> bool {
         let mut lanes = self.lanes.borrow_mut();
-        let untold = lanes.iter_mut().fold(false, |untold, lane| lane.hand_over() | untold);
+        let untold = step::hand_over_all(&mut lanes);
         untold | self.flush_leaving()
     }
 
@@ -136,6 +138,7 @@ impl Intake {
     pub fn flush_last(&self, at_most: Duration) {
         let since = time::monotonic();
         let mut lanes = self.lanes.borrow_mut();
+        step::part_all(&mut lanes);
         let mut leaving = self.leaving.borrow_mut();
         let mut left: Vec<&mut Lane> = lanes.iter_mut().chain(leaving.iter_mut().map(|(lane, _)| lane)).collect();
         loop {
@@ -162,7 +165,7 @@ impl Intake {
         for at in 0..lanes.len() {
             let Some((lane, earlier)) = lanes[..=at].split_last_mut() else { continue };
             if !accepts(&lane.port.gate) {
-                lane.pass_by();
+                lane.pass_by(earlier);
             } else if lane.refuses() {
                 lane.drop_line(head.event);
             } else if lane.take(earlier, &encode) {
@@ -170,7 +173,7 @@ impl Intake {
             }
         }
         // Only now: lanes copy from each other's batches.
-        lanes.iter_mut().for_each(Lane::hand_over_full);
+        step::hand_over_full(&mut lanes);
     }
 }
 
@@ -211,7 +214,7 @@ mod tests {
         let reading = std::thread::spawn(move || {
             let mut lines = 0;
             while lines < 2 {
-                lines += reader.pop().map_or(0, |batch| batch.lines.len());
+                lines += reader.pop().map_or(0, |load| load.lines());
                 std::thread::yield_now();
             }
         });
@@ -237,7 +240,7 @@ mod tests {
         intake.flush_last(Duration::from_millis(1));
         // One was refused with its batch, the other before it was encoded; a count without lines finds room.
         let told: u64 = std::iter::from_fn(|| queue.pop())
-            .flat_map(|batch| batch.lost.iter().collect::<Vec<_>>())
+            .flat_map(|load| load.lost().iter().collect::<Vec<_>>())
             .map(|(_, lost)| lost)
             .sum();
         assert_eq!((health.dropped()[0], told, queue.take_untold()), (2, 2, Losses::default()));
@@ -258,8 +261,8 @@ mod tests {
         intake.record(&Record { head, body: Body::Fields(&[]) });
     }
 
-    fn lines(queue: &Queue) -> usize {
-        std::iter::from_fn(|| queue.pop()).map(|batch| batch.lines.len()).sum()
+    fn lines(queue: &Queue) -> u64 {
+        std::iter::from_fn(|| queue.pop()).map(|load| load.lines()).sum()
     }
 
     #[test]

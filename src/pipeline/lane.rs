@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 use crate::record::Event;
 use crate::time;
 
-use super::{Batch, Layout, Losses, Port, Stamp, WhenFull, Written};
+use super::{Batch, Layout, Load, Losses, Port, Share, Stamp, WhenFull, Written};
 
 /// One core's way to one output.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) port: Port,
     pub(super) layout: Layout,
-    batch: Batch,
+    pub(super) batch: Batch,
+    /// The place of an earlier lane whose batch holds the lines of this one, all of them and no others; its own is empty.
+    pub(super) follows: Option<usize>,
     /// Where in the batch the record of this round begins, if this output takes it.
     taken: Option<usize>,
     /// Dropped since the last batch that was taken.
@@ -26,12 +28,17 @@ impl Lane {
     /// Nothing gathered yet.
     pub(super) fn new(port: Port, stamp: &Stamp) -> Lane {
         let layout = Layout::new(port.format, stamp);
-        Lane { port, layout, batch: Batch::default(), taken: None, lost: Losses::default(), stalled: 0 }
+        Lane { port, layout, batch: Batch::default(), follows: None, taken: None, lost: Losses::default(), stalled: 0 }
     }
 
     /// This round's record is not for this output.
-    pub(super) fn pass_by(&mut self) {
+    pub(super) fn pass_by(&mut self, earlier: &[Lane]) {
         self.taken = None;
+        if let Some(leader) = self.leader(earlier)
+            && let Some(taken) = leader.taken
+        {
+            self.part(leader, taken);
+        }
     }
 
     /// Whether lines need not be encoded, because there is no room for as much as the queue has refused before.
@@ -50,13 +57,23 @@ impl Lane {
     /// Takes this round's record: as another lane of the same format has it already, else encoded here. Returns whether
     /// it is the first line of a batch.
     pub(super) fn take(&mut self, earlier: &[Lane], encode: impl FnOnce(&mut Layout, &mut Vec<u8>) -> Written) -> bool {
+        if self.goes_on_following(earlier) {
+            return false;
+        }
+        let twin = earlier.iter().position(|lane| lane.taken.is_some() && lane.port.format == self.port.format);
+        if twin.is_some_and(|at| self.can_follow(&earlier[at])) {
+            (self.follows, self.taken) = (twin, None);
+            return false;
+        }
         let lines = self.batch.lines.len();
         if lines == 0 {
             self.batch.hole = self.layout.leave_room(self.port.queue.digits());
         }
         self.taken = Some(self.batch.bytes.len());
-        match earlier.iter().find(|lane| lane.taken.is_some() && lane.port.format == self.port.format) {
-            Some(twin) => self.batch.copy_lines(&twin.batch, twin.taken.unwrap_or_default()),
+        match twin.map(|at| &earlier[at]) {
+            Some(Lane { batch, taken, .. }) => {
+                self.batch.copy_lines(batch, taken.unwrap_or_default()..batch.bytes.len());
+            }
             None => {
                 let written = encode(&mut self.layout, &mut self.batch.bytes);
                 self.batch.close_line(written);
@@ -65,11 +82,38 @@ impl Lane {
         lines == 0 && !self.batch.lines.is_empty()
     }
 
-    /// Hands over a batch that has grown enough.
-    pub(super) fn hand_over_full(&mut self) {
-        if self.batch.bytes.len() >= self.port.queue.batch_bytes() {
-            self.hand_over();
+    /// Whether it still has exactly the lines of the lane that it follows; if not, from now on it has its own.
+    fn goes_on_following(&mut self, earlier: &[Lane]) -> bool {
+        match self.leader(earlier) {
+            Some(leader) if leader.taken.is_none() => {
+                self.part(leader, leader.batch.bytes.len());
+                false
+            }
+            leader => leader.is_some(),
         }
+    }
+
+    /// Whether the other one has nothing but this round's record, and is handed over at the same size. A lane that the
+    /// queue has refused something needs a batch of its own, to tell before which of its lines that was.
+    fn can_follow(&self, other: &Lane) -> bool {
+        let begins = other.taken == Some(0) && self.batch.bytes.is_empty();
+        begins && self.stalled == 0 && self.port.queue.batch_bytes() == other.port.queue.batch_bytes()
+    }
+
+    fn leader<'a>(&self, earlier: &'a [Lane]) -> Option<&'a Lane> {
+        earlier.get(self.follows?)
+    }
+
+    /// Takes its lines, which end at this byte of the leader's batch, into a batch of its own.
+    pub(super) fn part(&mut self, leader: &Lane, end: usize) {
+        self.follows = None;
+        self.batch.hole = self.layout.leave_room(self.port.queue.digits());
+        self.batch.copy_lines(&leader.batch, 0..end);
+    }
+
+    /// Whether the batch has grown enough to be handed over.
+    pub(super) fn is_full(&self) -> bool {
+        self.batch.bytes.len() >= self.port.queue.batch_bytes()
     }
 
     /// Hands over whatever has gathered. Returns whether a loss could not be told yet because the queue is full.
@@ -78,12 +122,28 @@ impl Lane {
         if self.batch.is_empty() && (self.lost.is_empty() || self.refuses()) {
             return !self.lost.is_empty();
         }
-        let mut batch = std::mem::replace(&mut self.batch, self.port.queue.spare());
-        batch.lost = self.lost;
-        match self.push(batch) {
+        let batch = std::mem::replace(&mut self.batch, self.port.queue.spare());
+        self.hand_over_load(Load::Own(batch));
+        !self.lost.is_empty()
+    }
+
+    /// Gives what has gathered away for several outputs.
+    pub(super) fn share_batch(&mut self) -> Share {
+        let batch = std::mem::replace(&mut self.batch, self.port.queue.spare());
+        self.port.queue.share(batch)
+    }
+
+    /// Hands over lines, and before them what is to be told of losses.
+    pub(super) fn hand_over_load(&mut self, mut load: Load) {
+        load.set_lost(self.lost);
+        match self.push(load) {
             Ok(()) => (self.lost, self.stalled) = (Losses::default(), 0),
-            Err(refused) => self.drop_batch(refused),
+            Err(refused) => self.drop_load(refused),
         }
+    }
+
+    /// Whether a loss could not be told yet.
+    pub(super) fn has_lost(&self) -> bool {
         !self.lost.is_empty()
     }
 
@@ -110,34 +170,34 @@ impl Lane {
         self.port.queue.count_untold(std::mem::take(&mut self.batch).lines.len() as u64);
     }
 
-    fn push(&mut self, batch: Batch) -> Result<(), Batch> {
+    fn push(&mut self, load: Load) -> Result<(), Load> {
         let at_most = match self.port.queue.when_full() {
             WhenFull::Block(at_most) if self.stalled == 0 => at_most,
             _ => Duration::ZERO,
         };
-        self.push_within(batch, at_most)
+        self.push_within(load, at_most)
     }
 
-    fn push_within(&self, mut batch: Batch, at_most: Duration) -> Result<(), Batch> {
+    fn push_within(&self, mut load: Load, at_most: Duration) -> Result<(), Load> {
         let mut since = None;
         loop {
-            match self.port.queue.push(batch) {
+            match self.port.queue.offer(load) {
                 Ok(()) => return Ok(()),
-                Err(refused) => batch = refused,
+                Err(refused) => load = refused,
             }
             let since = *since.get_or_insert_with(time::monotonic);
             if since.elapsed() >= at_most {
-                return Err(batch);
+                return Err(load);
             }
             std::thread::sleep(pause(since, at_most));
         }
     }
 
-    fn drop_batch(&mut self, batch: Batch) {
+    fn drop_load(&mut self, load: Load) {
         // Even one without lines needs a place.
-        self.stalled = batch.bytes.len().max(1);
-        self.count_dropped(batch.lines.len() as u64);
-        self.port.queue.recycle(batch);
+        self.stalled = load.bytes().max(1);
+        self.count_dropped(load.lines());
+        self.port.queue.recycle(load);
     }
 
     fn count_dropped(&mut self, records: u64) {
@@ -194,8 +254,8 @@ mod tests {
         assert!(take(&mut lane), "the first line of a batch");
         assert!(!lane.hand_over());
         let batch = lane.port.queue.pop().expect("a batch");
-        let lost: Vec<_> = batch.lost.iter().collect();
-        assert_eq!((batch.lines.len(), lost), (1, vec![(Reason::QueueFull, 2), (Reason::DiskFull, 1)]));
+        let lost: Vec<_> = batch.lost().iter().collect();
+        assert_eq!((batch.lines(), lost), (1, vec![(Reason::QueueFull, 2), (Reason::DiskFull, 1)]));
         assert_eq!(lane.port.health.dropped()[..2], [2, 1]);
     }
 
@@ -204,7 +264,7 @@ mod tests {
         let mut lane = stalled(Format::Json);
         lane.port.queue.pop();
         assert!(!lane.hand_over());
-        assert_eq!(lane.port.queue.pop().map(|batch| batch.lost), Some(Losses::of(Reason::QueueFull, 1)));
+        assert_eq!(lane.port.queue.pop().map(|load| *load.lost()), Some(Losses::of(Reason::QueueFull, 1)));
     }
 
     #[test]

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use crossbeam_queue::ArrayQueue;
 use tokio::sync::Notify;
 
-use super::{Health, Losses, OutputSettings, Reason, WhenFull, Written};
+use super::batch::Spares;
+use super::{Batch, Health, Load, Losses, OutputSettings, Reason, Share, WhenFull};
 use crate::time;
 
 /// A batch is handed over when it has grown to a sixteenth of what may wait, within these bounds. At full speed each
@@ -22,89 +23,11 @@ use crate::time;
 const BATCH_BYTES: RangeInclusive<usize> = (64 << 10)..=(512 << 10);
 /// Batches that may wait, however small.
 const MAX_BATCHES: usize = 1024;
-/// Emptied buffers that are kept.
-const MAX_SPARE: usize = 4;
-/// A buffer that one huge record has blown up is not kept.
-const MAX_SPARE_BYTES: usize = 2 << 20;
-
-/// Whole lines, in order, without their numbers.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// Lines, each ended by `\n`.
-    pub bytes: Vec<u8>,
-    /// One for each line.
-    pub lines: Vec<Line>,
-    /// Digits that each line has room for where its number belongs.
-    pub hole: usize,
-    /// Records of the same core that were dropped before the first of these lines.
-    pub lost: Losses,
-}
-
-/// A line of a batch.
-#[derive(Debug, Clone, Copy)]
-pub struct Line {
-    /// Where it ends in the batch.
-    pub end: usize,
-    /// Where its number belongs; `None` where the format shows none.
-    pub seq_at: Option<usize>,
-}
-
-impl Batch {
-    /// Adds the line that has just been written to the end of `bytes`, if one was.
-    pub fn close_line(&mut self, written: Written) {
-        let seq_at = match written {
-            Written::None => return,
-            Written::Plain => None,
-            Written::Numbered(at) => Some(at),
-        };
-        self.lines.push(Line { end: self.bytes.len(), seq_at });
-    }
-
-    /// Adds the lines that begin at this byte of another batch.
-    pub(super) fn copy_lines(&mut self, other: &Batch, start: usize) {
-        let new = other.lines.iter().rev().take_while(|line| line.end > start).count();
-        let mut start = start;
-        for line in &other.lines[other.lines.len() - new..] {
-            let bytes = &other.bytes[start..line.end];
-            let seq_at = line.seq_at.map(|at| self.copy_line(bytes, at - start, other.hole));
-            if seq_at.is_none() {
-                self.bytes.extend_from_slice(bytes);
-            }
-            self.lines.push(Line { end: self.bytes.len(), seq_at });
-            start = line.end;
-        }
-    }
-
-    /// Copies a line, its hole as wide as those of this batch. Returns where its number belongs.
-    fn copy_line(&mut self, line: &[u8], seq_at: usize, hole: usize) -> usize {
-        let moved = self.bytes.len() + seq_at;
-        if hole == self.hole {
-            self.bytes.extend_from_slice(line);
-        } else {
-            self.bytes.extend_from_slice(&line[..seq_at]);
-            self.bytes.resize(moved + self.hole, b'0');
-            self.bytes.extend_from_slice(&line[seq_at + hole..]);
-        }
-        moved
-    }
-
-    /// Neither lines nor losses.
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.lost.is_empty()
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.lines.clear();
-        (self.hole, self.lost) = (0, Losses::default());
-    }
-}
-
 /// The way to one output.
 #[derive(Debug)]
 pub struct Queue {
-    batches: ArrayQueue<Batch>,
-    spare: ArrayQueue<Batch>,
+    loads: ArrayQueue<Load>,
+    spares: Arc<Spares>,
     waiting_bytes: AtomicUsize,
     max_bytes: usize,
     when_full: WhenFull,
@@ -130,8 +53,8 @@ impl Queue {
     /// An empty queue with the limits of its output, which counts what it drops in `health`.
     pub fn new(settings: &OutputSettings, health: Arc<Health>) -> Queue {
         Queue {
-            batches: ArrayQueue::new(MAX_BATCHES),
-            spare: ArrayQueue::new(MAX_SPARE),
+            loads: ArrayQueue::new(MAX_BATCHES),
+            spares: Arc::default(),
             waiting_bytes: AtomicUsize::new(0),
             max_bytes: settings.queue,
             when_full: settings.when_full,
@@ -165,14 +88,19 @@ impl Queue {
 
     /// Hands a batch over, or gives it back when the queue is full.
     pub fn push(&self, batch: Batch) -> Result<(), Batch> {
-        let bytes = batch.bytes.len();
+        self.offer(Load::Own(batch)).map_err(Load::into_batch)
+    }
+
+    /// The same for a batch that other outputs may share; its bytes count here as if they did not.
+    pub fn offer(&self, load: Load) -> Result<(), Load> {
+        let bytes = load.bytes();
         let waiting = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
         // An empty queue takes any batch: one record larger than the limit must not be lost for ever.
         if waiting > 0 && waiting + bytes > self.max_bytes {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(batch);
+            return Err(load);
         }
-        let pushed = self.batches.push(batch);
+        let pushed = self.loads.push(load);
         match pushed {
             Ok(()) => self.wake(),
             Err(_) => {
@@ -185,28 +113,31 @@ impl Queue {
     /// Whether a batch of so many bytes would be taken now.
     pub fn has_room(&self, bytes: usize) -> bool {
         let waiting = self.waiting_bytes();
-        (waiting == 0 || waiting + bytes <= self.max_bytes) && !self.batches.is_full()
+        (waiting == 0 || waiting + bytes <= self.max_bytes) && !self.loads.is_full()
     }
 
     /// Takes the oldest batch.
-    pub fn pop(&self) -> Option<Batch> {
-        let batch = self.batches.pop()?;
-        self.waiting_bytes.fetch_sub(batch.bytes.len(), Ordering::Relaxed);
-        Some(batch)
+    pub fn pop(&self) -> Option<Load> {
+        let load = self.loads.pop()?;
+        self.waiting_bytes.fetch_sub(load.bytes(), Ordering::Relaxed);
+        Some(load)
     }
 
     /// An empty batch, its memory used before where possible.
     pub fn spare(&self) -> Batch {
-        self.spare.pop().unwrap_or_default()
+        self.spares.take()
     }
 
-    /// Gives an emptied batch's memory back.
-    pub fn recycle(&self, mut batch: Batch) {
-        if batch.bytes.capacity() <= MAX_SPARE_BYTES {
-            batch.clear();
-            // A full store of spares means that this one is not needed.
-            let _ = self.spare.push(batch);
+    /// Gives an emptied batch's memory back. What others share goes back by itself, with the last of them.
+    pub fn recycle(&self, load: Load) {
+        if let Load::Own(batch) = load {
+            self.spares.give(batch);
         }
+    }
+
+    /// Makes a batch one that other outputs can take, too. Its memory comes back here with the last of them.
+    pub fn share(&self, batch: Batch) -> Share {
+        Share::new(batch, &self.spares)
     }
 
     /// A batch is handed over when it has grown to so many bytes.
@@ -299,7 +230,7 @@ impl Queue {
 
     /// Batches that wait to be written.
     pub fn waiting_batches(&self) -> usize {
-        self.batches.len()
+        self.loads.len()
     }
 
     /// Puts the writer's thread to sleep until something happens, or for a while.
@@ -325,6 +256,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::Written;
 
     fn batch(bytes: usize) -> Batch {
         let mut batch = Batch { bytes: vec![b'x'; bytes], ..Batch::default() };
@@ -342,7 +274,7 @@ mod tests {
         assert!(queue.push(batch(60)).is_ok());
         assert_eq!(queue.push(batch(60)).map_err(|back| back.bytes.len()), Err(60));
         assert!(queue.push(batch(40)).is_ok());
-        assert_eq!(queue.pop().map(|batch| batch.bytes.len()), Some(60));
+        assert_eq!(queue.pop().map(|load| load.bytes()), Some(60));
         assert_eq!(queue.waiting_bytes(), 40);
     }
 
@@ -403,21 +335,5 @@ mod tests {
         assert!(!arrived().await, "once");
         queue.close();
         assert!(arrived().await);
-    }
-
-    #[test]
-    fn a_copied_line_has_the_room_of_its_new_batch() {
-        let mut first = Batch { hole: 2, ..Batch::default() };
-        first.bytes.extend_from_slice(b"a:00.\n");
-        first.close_line(Written::Numbered(2));
-        first.bytes.extend_from_slice(b"plain\n");
-        first.close_line(Written::Plain);
-        for hole in 0..4 {
-            let mut second = Batch { hole, ..Batch::default() };
-            second.copy_lines(&first, 0);
-            let expected = format!("a:{}.\nplain\n", "0".repeat(hole));
-            assert_eq!(String::from_utf8_lossy(&second.bytes), expected);
-            assert_eq!((second.lines[0].seq_at, second.lines[1].end), (Some(2), expected.len()));
-        }
     }
 }

@@ -120,10 +120,10 @@ impl Handover {
     }
 
     fn give_up(&mut self, queue: &Queue, health: &Health) {
-        while let Some(batch) = queue.pop() {
-            health.count_dropped(Reason::Shutdown, batch.lines.len() as u64);
-            lose_all(&mut self.lost, &batch.lost);
-            lose(&mut self.lost, Reason::Shutdown, batch.lines.len() as u64);
+        while let Some(load) = queue.pop() {
+            health.count_dropped(Reason::Shutdown, load.lines());
+            lose_all(&mut self.lost, load.lost());
+            lose(&mut self.lost, Reason::Shutdown, load.lines());
         }
         lose_all(&mut self.lost, &queue.take_untold());
     }

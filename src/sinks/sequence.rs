@@ -1,7 +1,7 @@
 //! The numbers of one output's stream, and the records that tell of missing ones.
 
 use crate::pipeline::announce::PROXY_LOGGER;
-use crate::pipeline::queue::Line;
+use crate::pipeline::batch::Line;
 use crate::pipeline::{Batch, Format, Layout, Stamp, Written};
 use crate::record::json::splice;
 use crate::record::{Body, Event, Head, Level, Loss, Record};

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::pipeline::{Batch, Health, Losses, Port, Queue, Reason, Stamp};
+use crate::pipeline::{Batch, Health, Load, Losses, Port, Queue, Reason, Share, Stamp};
 
 use super::handover::{DRAIN, Handover, Started, lose, lose_all};
 use super::pause::{self, Pause};
@@ -139,9 +139,9 @@ impl<T: Target> Writer<T> {
     fn drain(&mut self) {
         self.tend();
         while !self.pauses()
-            && let Some(batch) = self.queue.pop()
+            && let Some(load) = self.queue.pop()
         {
-            self.accept(batch);
+            self.accept(load);
         }
         if !self.pauses() {
             let untold = self.queue.take_untold();
@@ -156,14 +156,17 @@ impl<T: Target> Writer<T> {
         self.pause.left().is_some() && !self.queue.is_closed()
     }
 
-    fn accept(&mut self, mut batch: Batch) {
+    fn accept(&mut self, mut load: Load) {
         if self.queue.is_closed_since(self.drain) {
-            return self.give_up(batch);
+            return self.give_up(&load);
         }
         self.tell_lost();
-        self.tell_all(&batch.lost);
-        self.number(&mut batch);
-        self.queue.recycle(batch);
+        self.tell_all(load.lost());
+        match &mut load {
+            Load::Own(batch) => self.number(batch),
+            Load::Shared(share) => self.number_shared(share),
+        }
+        self.queue.recycle(load);
         if self.out.len() >= WRITE_BYTES {
             self.write();
             self.tend();
@@ -171,26 +174,68 @@ impl<T: Target> Writer<T> {
     }
 
     /// There was no time for these records any more.
-    fn give_up(&mut self, batch: Batch) {
-        let lines = batch.lines.len() as u64;
+    fn give_up(&mut self, load: &Load) {
+        let lines = load.lines();
         self.health.count_dropped(Reason::Shutdown, lines);
-        lose_all(&mut self.lost, &batch.lost);
+        lose_all(&mut self.lost, load.lost());
         lose(&mut self.lost, Reason::Shutdown, lines);
     }
 
     /// Lines that have room for their numbers are not copied: their batch is what is written next.
     fn number(&mut self, batch: &mut Batch) {
-        if self.sequence.fits(batch) && !self.out.is_empty() {
-            self.write();
-            self.tend();
-        }
+        self.make_way(self.sequence.fits(batch));
         if self.out.is_empty() && self.sequence.number_in_place(batch) {
             std::mem::swap(&mut self.out, &mut batch.bytes);
         } else {
             self.sequence.number(batch, &mut self.out);
         }
-        self.lines += batch.lines.len() as u64;
-        self.pending += batch.lines.len() as u64;
+        self.numbered(batch.lines.len() as u64);
+    }
+
+    /// The same where others share the batch: lines that have room are written at once, for this output's numbers can stand
+    /// in them only for so long.
+    fn number_shared(&mut self, share: &Share) {
+        self.make_way(share.show(|batch| self.sequence.fits(batch)));
+        if self.out.is_empty() && !self.pauses() && self.write_shared(share) {
+            return self.tend();
+        }
+        share.show(|batch| self.sequence.number(batch, &mut self.out));
+        self.numbered(share.lines());
+    }
+
+    /// What is gathered goes out before a batch that can be written as it is.
+    fn make_way(&mut self, fits: bool) {
+        if fits && !self.out.is_empty() {
+            self.write();
+            self.tend();
+        }
+    }
+
+    fn numbered(&mut self, lines: u64) {
+        self.lines += lines;
+        self.pending += lines;
+    }
+
+    /// Writes the batch itself, unless others are at it or its lines have no room for the numbers: it returns false then.
+    fn write_shared(&mut self, share: &Share) -> bool {
+        let next = self.sequence.next();
+        let Writer { target, sequence, .. } = &mut *self;
+        let outcome = share.numbered(
+            |batch| sequence.number_in_place(batch),
+            |batch| write_all(target, &batch.bytes).map_err(|failure| (failure, batch.bytes.clone())),
+        );
+        let Some(outcome) = outcome else {
+            self.sequence.go_on(next);
+            return false;
+        };
+        self.numbered(share.lines());
+        let (outcome, bytes) = match outcome {
+            Ok(written) => (Ok(written), Vec::new()),
+            Err((failure, bytes)) => (Err(failure), bytes),
+        };
+        self.out = bytes;
+        self.settle(outcome);
+        true
     }
 
     fn tell_lost(&mut self) {
@@ -217,10 +262,16 @@ impl<T: Target> Writer<T> {
         if self.out.is_empty() {
             return;
         }
-        match write_all(&mut self.target, &self.out) {
-            Ok(()) => {
+        let outcome = write_all(&mut self.target, &self.out);
+        self.settle(outcome);
+    }
+
+    /// What was to be written is written, or `out` holds it.
+    fn settle(&mut self, outcome: Result<u64, (usize, io::Error)>) {
+        match outcome {
+            Ok(bytes) => {
                 let records = self.lines + u64::from(self.carried.0 > 0);
-                self.health.count_written(records, self.out.len() as u64);
+                self.health.count_written(records, bytes);
                 self.works();
                 self.out.clear();
                 self.carried = (0, 0);
@@ -290,8 +341,8 @@ impl<T: Target> Writer<T> {
     }
 }
 
-/// Writes all bytes, or says how many were written before it failed.
-fn write_all(target: &mut impl Target, mut bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+/// Writes all bytes and says how many, or how many were written before it failed.
+fn write_all(target: &mut impl Target, mut bytes: &[u8]) -> Result<u64, (usize, io::Error)> {
     let all = bytes.len();
     while !bytes.is_empty() {
         match target.write(bytes) {
@@ -302,7 +353,7 @@ fn write_all(target: &mut impl Target, mut bytes: &[u8]) -> Result<(), (usize, i
             Err(error) => return Err((all - bytes.len(), error)),
         }
     }
-    Ok(())
+    Ok(all as u64)
 }
 
 /// A full disk is worth telling apart: it may well pass.
@@ -380,6 +431,50 @@ mod tests {
         }
     }
 
+    #[test]
+    fn writers_that_share_a_batch_number_it_each_for_itself() {
+        let ports = ["a", "b", "c"]
+            .map(|name| Port::new(&OutputSettings { name: name.into(), ..OutputSettings::default() }, Format::Json));
+        let targets = [0; 3].map(|_| Faulty::default());
+        let stamp = Stamp { instance: "i".into(), record: Default::default() };
+        let share = ports[0].queue.share(batch(2, 0, 1));
+        for (port, target) in ports.iter().zip(&targets) {
+            let mut writer = Writer::new(target.clone(), port, &stamp);
+            // The second one is ahead, the third one's numbers have another length.
+            writer.sequence.go_on(match &*port.name {
+                "a" => 1,
+                "b" => 4,
+                _ => 9,
+            });
+            port.queue.offer(Load::Shared(share.clone())).expect("room");
+            writer.drain();
+        }
+        let numbers = targets.map(|target| {
+            let written = target.written.lock().unwrap_or_else(PoisonError::into_inner);
+            let lines = String::from_utf8_lossy(&written).into_owned();
+            let number = |line| serde_json::from_str::<serde_json::Value>(line).expect(line)["seq"].as_u64();
+            lines.lines().filter_map(number).collect::<Vec<_>>()
+        });
+        assert_eq!(numbers, [vec![1, 2], vec![4, 5], vec![9, 10]]);
+    }
+
+    #[test]
+    fn a_batch_that_another_one_is_writing_is_copied() {
+        let target = Faulty::default();
+        let port = Port::new(&OutputSettings::default(), Format::Json);
+        let stamp = Stamp { instance: "i".into(), record: Default::default() };
+        let mut writer = Writer::new(target.clone(), &port, &stamp);
+        let share = port.queue.share(batch(2, 0, 1));
+        port.queue.offer(Load::Shared(share.clone())).expect("room");
+        let before = share.show(|held| {
+            writer.drain();
+            held.bytes.clone()
+        });
+        assert_eq!(share.show(|held| held.bytes.clone()), before);
+        let written = target.written.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(assert_gapless(&written), 2);
+    }
+
     /// The stream's numbers: every one is either a line's or named by the loss record right after it.
     fn assert_gapless(written: &[u8]) -> u64 {
         let mut next = 1;
@@ -398,7 +493,7 @@ mod tests {
     proptest! {
         #[test]
         fn failed_and_torn_writes_leave_whole_lines_and_no_untold_gap(
-            batches in proptest::collection::vec((0usize..4, 0u64..3, 0usize..3), 1..12),
+            batches in proptest::collection::vec((0usize..4, 0u64..3, 0usize..3, any::<bool>()), 1..12),
             takes in proptest::collection::vec(0usize..120, 0..20),
             replaced in proptest::collection::vec(any::<bool>(), 0..8),
         ) {
@@ -411,9 +506,11 @@ mod tests {
             let mut writer = Writer::new(target.clone(), &port, &stamp);
             writer.pause = Pause::new(Duration::ZERO);
             let mut offered = 0;
-            for (lines, lost, hole) in batches {
+            for (lines, lost, hole, shared) in batches {
                 offered += lines as u64 + lost;
-                queue.push(batch(lines, lost, hole)).expect("room");
+                let batch = batch(lines, lost, hole);
+                let load = if shared { Load::Shared(queue.share(batch)) } else { Load::Own(batch) };
+                queue.offer(load).expect("room");
                 writer.drain();
             }
             // The disk is well again: what was lost is told with the next line.

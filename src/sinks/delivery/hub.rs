@@ -171,15 +171,15 @@ impl Hub {
 
     fn empty(&mut self) {
         while self.has_room() {
-            let Some(batch) = self.queue.pop() else {
+            let Some(load) = self.queue.pop() else {
                 let lost = self.queue.take_untold();
                 if !lost.is_empty() {
-                    self.accept(&Batch { lost, ..Batch::default() });
+                    self.accept(&lost, &Batch::default());
                 }
                 return;
             };
-            self.accept(&batch);
-            self.queue.recycle(batch);
+            load.show(|batch| self.accept(load.lost(), batch));
+            self.queue.recycle(load);
         }
     }
 
@@ -189,8 +189,8 @@ impl Hub {
     }
 
     /// Numbers lines and puts them on the shelf, behind what is to be told of losses.
-    fn accept(&mut self, batch: &Batch) {
-        self.owe_all(&batch.lost);
+    fn accept(&mut self, lost: &Losses, batch: &Batch) {
+        self.owe_all(lost);
         let before = self.sequence.next();
         let mut stage = std::mem::take(&mut self.stage);
         stage.clear(KEEP);
@@ -338,7 +338,7 @@ impl Hub {
         let is_last = self.closing && self.in_hand == 0 && self.shelf.waiting().0 == 0 && !self.told_last;
         if is_last && (!self.owed.is_empty() || self.gaps.iter().next().is_some()) {
             self.told_last = true;
-            self.accept(&Batch::default());
+            self.accept(&Losses::default(), &Batch::default());
         }
     }
 
@@ -372,10 +372,10 @@ impl Hub {
     }
 
     fn give_up_queue(&mut self) {
-        while let Some(batch) = self.queue.pop() {
-            let lines = batch.lines.len() as u64;
+        while let Some(load) = self.queue.pop() {
+            let lines = load.lines();
             self.health.count_dropped(Reason::Shutdown, lines);
-            self.owe_all(&batch.lost);
+            self.owe_all(load.lost());
             self.owe(Reason::Shutdown, lines);
             self.abandoned += lines;
         }

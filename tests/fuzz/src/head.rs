@@ -192,7 +192,7 @@ impl Core {
         let mut sequence = Sequence::new("fuzz", Format::Json, &self.stamp);
         let mut log = Vec::new();
         while let Some(batch) = self.queue.pop() {
-            sequence.number(&batch, &mut log);
+            batch.show(|batch| sequence.number(batch, &mut log));
         }
         let records = line::requests(&log);
         let text = |record: &BTreeMap<String, Json>, name: &str| match record.get(name) {
