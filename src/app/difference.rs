@@ -10,8 +10,19 @@ use crate::upstream;
 /// The keys whose new values are in force after a reload, beside the outputs.
 pub(super) fn changed_now(before: &Config, after: &Config) -> Vec<&'static str> {
     // Taken apart as a whole: a setting that is added must be asked for here, or below.
-    let Config { workers: _, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, admin, pipeline, store: _ } =
-        after;
+    let Config {
+        workers: _,
+        shutdown_grace,
+        listeners,
+        limits,
+        exchange,
+        upstreams,
+        routes,
+        record,
+        admin,
+        pipeline,
+        store: _,
+    } = after;
     let (one, other) = (&before.record, record);
     differing([
         ("log.level", before.pipeline.level != pipeline.level),

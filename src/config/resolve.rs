@@ -11,7 +11,8 @@ use super::source::{At, Kind};
 use super::tree::{self, Node};
 use super::value::{duration, is_off};
 use super::{
-    Config, Environment, Loaded, Places, Source, admin, events, identity, listen, log, overrides, routes, store, upstream,
+    Config, Environment, Loaded, Places, Source, admin, events, identity, listen, log, overrides, routes, store,
+    upstream,
 };
 use crate::exchange;
 use crate::routes::Table;
@@ -83,8 +84,19 @@ fn read(mut root: Section<'_>, arguments: &[String]) -> (Config, Option<Table>) 
     let table = routes::compile(reader, &routes);
     let store = store::read(&mut root);
     let admin = admin::read(&mut root, &listeners);
-    let config =
-        Config { workers, shutdown_grace, listeners, limits, exchange, upstreams, routes, record, pipeline, store, admin };
+    let config = Config {
+        workers,
+        shutdown_grace,
+        listeners,
+        limits,
+        exchange,
+        upstreams,
+        routes,
+        record,
+        pipeline,
+        store,
+        admin,
+    };
     (config, table)
 }
 

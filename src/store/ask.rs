@@ -3,6 +3,8 @@
 //!
 //! The order of records is that of their timestamps; of those with the same one, that in which they came.
 
+use super::rollup::Range;
+use super::statistics::Statistics;
 use crate::filter::Expression;
 
 /// Which records are wanted.
@@ -110,3 +112,19 @@ pub trait Records {
     /// As [`Records::search`].
     fn request(&self, request_id: &str, limit: usize, stop: Stop<'_>) -> Result<Page, AskError>;
 }
+
+/// A place that can say what a stretch of time was like.
+pub trait Summaries {
+    /// Counts, response times and errors of the records that a filter means. Without a filter they come from what was
+    /// counted beforehand, where the place does so; under one, from looking at each record, and are
+    /// [partial](Statistics::is_partial) when told to stop before the end.
+    ///
+    /// # Errors
+    /// As [`Records::search`].
+    fn statistics(&self, range: Range, filter: &Expression, stop: Stop<'_>) -> Result<Statistics, AskError>;
+}
+
+/// All that whoever looks into the past asks of a place: the store, the newest records in memory, log files.
+pub trait Archive: Records + Summaries + Send + Sync {}
+
+impl<T: Records + Summaries + Send + Sync> Archive for T {}

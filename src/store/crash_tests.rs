@@ -70,7 +70,8 @@ fn nothing_acknowledged_is_lost_to_a_kill() {
         let acknowledged = killed_after(folder.path(), 100 + round * 7919 % 900);
         let before = stored(folder.path());
         assert!(acknowledged > 0 && before >= acknowledged, "round {round}: {before} of {acknowledged}");
-        let settings = Settings { batch_lines: 40, seal_lines: 300, age: None, ..Settings::new(folder.path().to_owned()) };
+        let settings =
+            Settings { batch_lines: 40, seal_lines: 300, age: None, ..Settings::new(folder.path().to_owned()) };
         drop(Writer::open(settings).unwrap());
         assert_eq!(stored(folder.path()), before);
     }

@@ -44,7 +44,7 @@ mod crash_tests;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{AskError, Line, Order, Page, Question, Records, Stop, Total};
+pub use ask::{Archive, AskError, Line, Order, Page, Question, Records, Stop, Summaries, Total};
 pub use error::Error;
 pub use reader::Reader;
 pub use settings::Settings;
