@@ -11,6 +11,7 @@
 //! it takes to copy some pointers.
 
 mod ring;
+mod summaries;
 mod tail;
 #[cfg(test)]
 mod tests;
