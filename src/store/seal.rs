@@ -11,7 +11,6 @@ use super::error::Error;
 use super::file::{self, Form};
 use super::hot::put_block;
 use super::stored::{COLUMNS, Lexicon, Stored, StoredLine};
-use crate::disk::paths;
 
 /// Rows between two looks at whether to go on: those of a block.
 const SLICE: usize = 1 << block::BITS;
@@ -34,9 +33,7 @@ pub(super) fn seal(folder: &Path, number: u64, stop: &dyn Fn() -> bool) -> Resul
         file::remove(folder, number, Form::Part)?;
         return copied;
     }
-    paths::open(&part).and_then(|file| file.sync_all()).map_err(Error::disk(&part))?;
-    paths::rename(&part, &sealed).map_err(Error::disk(&sealed))?;
-    paths::sync_folder(folder).map_err(Error::disk(folder))?;
+    file::publish(&part, &sealed)?;
     file::remove(folder, number, Form::Hot)?;
     Ok(true)
 }

@@ -376,6 +376,7 @@ impl<'r> Source<'r> {
                 identifier(piece, &mut text);
                 block.text(&String::from_utf8_lossy(&text));
             }
+            Piece::Object(..) if name == "request_id" => block.opaque(name),
             Piece::Object(shape, values) => {
                 let mut pieces = Pieces::new(values);
                 for _ in self.shape(shape).iter().flat_map(|shape| shape.iter()) {
