@@ -226,6 +226,19 @@ mod tests {
     }
 
     #[test]
+    fn every_page_is_described_with_its_methods_and_nothing_else_is() {
+        let description: serde_json::Value = serde_json::from_str(DESCRIPTION).expect("JSON");
+        assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
+        let paths = description["paths"].as_object().expect("paths");
+        assert_eq!(paths.keys().collect::<Vec<_>>(), PAGES.map(|(path, _)| path));
+        for (path, page) in PAGES {
+            let described: Vec<_> = paths[path].as_object().expect("methods").keys().collect();
+            let method = page.methods().split(", ").next().expect("a method").to_ascii_lowercase();
+            assert_eq!(described, [&method], "{path}");
+        }
+    }
+
+    #[test]
     fn a_request_has_its_page_by_its_id() {
         assert_eq!(Page::of("/api/logs/0199-a.b_C"), Some(Page::Request));
         assert_eq!(Page::of("/api/logs/tail"), Some(Page::Tail));
