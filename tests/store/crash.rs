@@ -93,7 +93,7 @@ impl Disk {
             Call::Rename(one, other) => self.name(Naming::Move(one.clone(), other.clone())),
             Call::Unlink(path) => self.name(Naming::Remove(path.clone())),
             // Whoever has lost the store's own folder has acknowledged nothing in it, or has lost the disk.
-            Call::Folder(_) => {}
+            Call::Folder => {}
         }
     }
 

@@ -49,7 +49,7 @@ pub(crate) fn set(root: &Path, kind: &str, from: u64, count: u64) -> u64 {
 #[derive(Debug, Clone)]
 pub(crate) enum Call {
     Make(PathBuf),
-    Folder(PathBuf),
+    Folder,
     Write(PathBuf, usize, Vec<u8>),
     Cut(PathBuf, usize),
     Sync(PathBuf),
@@ -69,7 +69,7 @@ pub(crate) fn read_log(log: &Path) -> Vec<Call> {
         rest = behind;
         calls.push(match op {
             "make" => Call::Make(path),
-            "mkdir" => Call::Folder(path),
+            "mkdir" => Call::Folder,
             "write" => Call::Write(path, offset, written.to_vec()),
             "cut" => Call::Cut(path, offset),
             "sync" => Call::Sync(path),

@@ -25,3 +25,6 @@ mod disk;
 
 /// Killed, or without power, at every call to the disk.
 mod crash;
+
+/// Calls to the disk fail.
+mod faults;
