@@ -75,16 +75,28 @@ impl Error {
             match error.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => Error::Full { path },
                 Some(ErrorCode::NotADatabase) => Error::Foreign { path },
-                Some(code) if is_of_the_moment(code) => Error::Disk { path, source: io::Error::other(error) },
+                Some(code) if is_of_the_moment(code) && !is_cut(&error) => {
+                    Error::Disk { path, source: io::Error::other(error) }
+                }
                 _ => Error::Broken { path, why: error.to_string() },
             }
         }
+    }
+
+    /// Whether the file itself is no good, so that waiting does not help.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, Error::Foreign { .. } | Error::Broken { .. } | Error::Newer { .. })
     }
 
     /// What the file holds makes no sense.
     pub(super) fn broken(path: &Path, why: impl Into<String>) -> Error {
         Error::Broken { path: path.display().to_string(), why: why.into() }
     }
+}
+
+/// Whether the file ends before it should, which the engine counts among what the system does not do.
+pub(super) fn is_cut(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ)
 }
 
 /// What the system or another process does not let us do now says nothing about the file: later it may well do.

@@ -46,8 +46,6 @@ mod words;
 mod writer;
 
 #[cfg(test)]
-mod crash_tests;
-#[cfg(test)]
 mod summary_tests;
 #[cfg(test)]
 mod tests;

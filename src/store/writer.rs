@@ -24,6 +24,8 @@ pub struct Writer {
     settings: Settings,
     /// Given up where a transaction failed, and opened again with the next lines.
     hot: Option<(u64, Hot)>,
+    /// The segment that was found damaged while it was written to.
+    damaged: Option<u64>,
     batch: Batch,
     tools: Tools,
     pending: Pending,
@@ -83,6 +85,7 @@ impl Writer {
         let mut writer = Writer {
             folder,
             hot: None,
+            damaged: None,
             batch: Batch::default(),
             tools: Tools::default(),
             pending: Pending::default(),
@@ -259,8 +262,10 @@ impl Writer {
         // A disk that fails to read looks like a broken file: only what is so at a second look is set aside.
         let opened = Hot::open(folder, number).or_else(|_| Hot::open(folder, number));
         let (number, hot) = match opened {
+            // It is left to those who read it; unless it has nothing, so that there are not more and more of them.
+            Ok(hot) if self.damaged == Some(number) && hot.lines > 0 => (number + 1, Hot::open(folder, number + 1)?),
             Ok(hot) => (number, hot),
-            Err(error @ (Error::Foreign { .. } | Error::Broken { .. } | Error::Newer { .. })) => {
+            Err(error) if error.is_damage() => {
                 let aside = file::set_aside(folder, number, Form::Hot)?;
                 self.troubles.push(format!("{error}; it is now {aside}"));
                 (number + 1, Hot::open(folder, number + 1)?)
@@ -283,7 +288,10 @@ impl Writer {
 
     /// What is in memory of the file may be wrong now: it is read again before anything else is written.
     fn give_up(&mut self, source: Error, rest: u64) -> Lost {
-        self.hot = None;
+        let hot = self.hot.take();
+        if source.is_damage() {
+            self.damaged = hot.map(|(number, _)| number);
+        }
         self.pending.clear();
         self.counting.lost();
         let lines = std::mem::take(&mut self.batch.lines) + rest;

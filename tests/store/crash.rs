@@ -147,7 +147,7 @@ impl File {
 
     fn after(&self, crash: Crash, dice: &mut Dice) -> Vec<u8> {
         let mut bytes = self.synced.clone();
-        let mut lasts = |dice: &mut Dice| match crash {
+        let lasts = |dice: &mut Dice| match crash {
             Crash::Kill => true,
             Crash::PowerCut => false,
             Crash::PowerCutInPart(_) => dice.below(2) == 0,

@@ -28,3 +28,12 @@ mod crash;
 
 /// Calls to the disk fail.
 mod faults;
+
+/// Killed at any moment.
+mod kill;
+
+/// A disk without room.
+mod full;
+
+/// Files that are not as they were left.
+mod damage;

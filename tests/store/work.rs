@@ -6,7 +6,9 @@ use std::path::Path;
 
 use gatelog::filter::Expression;
 use gatelog::store::care::check;
-use gatelog::store::{Lost, Order, Question, Reader, Records, Settings, Writer, Written};
+use gatelog::store::rollup::{HOUR, Noted, Range};
+use gatelog::store::statistics::Statistics;
+use gatelog::store::{Lost, Order, Question, Reader, Records, Settings, Summaries, Writer, Written};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -140,11 +142,28 @@ pub(crate) fn found(folder: &Path, lines: &[String], when: &str) -> BTreeSet<usi
     let places: BTreeSet<usize> = page.lines.iter().map(place).collect();
     let naive = Naive::of(places.iter().map(|place| &lines[*place]));
     naive.judge(&everything(), &page).unwrap_or_else(|why| panic!("{when}: {why}"));
+    judge_statistics(&reader, &naive, when);
     for question in questions() {
         let page = reader.search(&question, &|| false).unwrap();
         naive.judge(&question, &page).unwrap_or_else(|why| panic!("{when}: {why}"));
     }
     places
+}
+
+/// What is counted is what is there.
+fn judge_statistics(reader: &Reader, naive: &Naive, when: &str) {
+    let range = Range::last(2 * HOUR, NOW / HOUR * HOUR + HOUR);
+    let counted = reader.statistics(range, &Expression::parse("").unwrap(), &|| false).unwrap();
+    let mut expected = Statistics::over(range);
+    naive
+        .records()
+        .iter()
+        .filter_map(|record| Noted::of_json(record.at, &record.map))
+        .for_each(|noted| expected.note(&noted));
+    assert_eq!(counted.troubles(), Vec::<String>::new(), "{when}");
+    assert_eq!(counted.hours(), expected.hours(), "{when}");
+    let level = |statistics: &Statistics| serde_json::to_value(statistics.stats().by_level).unwrap();
+    assert_eq!(level(&counted), level(&expected), "{when}");
 }
 
 /// One for each way in which rows are found.
@@ -187,7 +206,7 @@ pub(crate) fn judge(folder: &Path, lines: &[String], fate: &Fate, when: &str) {
     is_clean(folder, &expected, when);
 }
 
-fn is_clean(folder: &Path, expected: &BTreeSet<usize>, when: &str) {
+pub(crate) fn is_clean(folder: &Path, expected: &BTreeSet<usize>, when: &str) {
     let findings = check(folder, &|| false).unwrap();
     assert_eq!(findings.problems, [], "{when}");
     assert_eq!(findings.records, expected.len() as u64, "{when}");

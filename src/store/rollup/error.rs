@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::store::error::is_cut;
+
 /// What keeps a file of rollups from being used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -49,6 +51,7 @@ impl RollupError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => RollupError::Broken { path, why },
             // A table or a column that is missing is no failure of the system.
             Some(ErrorCode::Unknown) | None => RollupError::Broken { path, why },
+            Some(_) if is_cut(error) => RollupError::Broken { path, why },
             Some(_) => RollupError::Refused { path, why },
         }
     }

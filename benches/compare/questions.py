@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""The store beside what people search logs with: the same questions about the same day of records, asked of the store, of
+jq, of lnav (headless, with config/lnav) and of a Python scan, one line each of the printed table.
+
+    python3 benches/compare/questions.py [--records 5000000] [--folder DIR] [--with jq,python,lnav] [--questions 0,1,2]
+
+The store and the log (0.75 GB a million records) are made in DIR, or in a temporary folder that is removed; where DIR has
+them, they are used as they are. "cold" is the first time after the store's files have left the page cache, in a new process
+(clean pages only: no privilege is needed); "warm" is the median of nine. The others read a log that is in the page cache,
+and their time is that of the whole process. Where an answer differs from the store's, it is marked.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LAST_HOUR, NOON = "2026-11-22T23:00:00", "2026-11-22T12:00:00"
+TEXTS = ("message", "path", "exception_message", "user_agent")
+DAY = "24 h of statistics, slowest 20"
+
+
+def words(text):
+    in_jq = f'([.message,.path,.exception_message,.user_agent]|map(select(.)|ascii_downcase|contains("{text}"))|any)'
+    in_python = f"any('{text}' in (r.get(n) or '').lower() for n in {TEXTS!r})"
+    in_sql = "(" + " OR ".join(f"{name} LIKE '%{text}%'" for name in ("log_body", *TEXTS[1:])) + ")"
+    return in_jq, in_python, in_sql
+
+
+def both(one, other):
+    return tuple(f"{a} {word} {b}" for a, word, b in zip(one, ("and", "and", "AND"), other))
+
+
+def route_5xx():
+    return ('.view_name=="section1:detail" and .status_code>=500',
+            "r.get('view_name') == 'section1:detail' and (r.get('status_code') or 0) >= 500",
+            "view_name = 'section1:detail' AND status_code >= 500")
+
+
+def equal(name, value):
+    return f'.{name}=="{value}"', f"r.get({name!r}) == {value!r}", f"{name} = '{value}'"
+
+
+def since(moment):
+    return f'.timestamp>="{moment}"', f"r['timestamp'] >= {moment!r}", f"log_time >= '{moment.replace('T', ' ')}'"
+
+
+def conditions(name, asked):
+    """What a record must be, for jq, Python and SQL."""
+    by_name = {
+        "route + 5xx, last hour": lambda: both(route_5xx(), since(LAST_HOUR)),
+        "one request id": lambda: equal("request_id", asked.split(":", 1)[-1]),
+        "one user, newest 50": lambda: equal("user_id", "u1234"),
+        "a frequent user, newest 50": lambda: equal("user_id", "u1"),
+        "rare text": lambda: words("section7/19999"),
+        "common text, total to 10 000": lambda: words("section"),
+        "route + 5xx, 24 hours": route_5xx,
+        "text in errors": lambda: words("deadlock"),
+        "no text at all": lambda: words("nowhere-to-be-found"),
+        "slower than 4.9 s": lambda: (".duration>4.9", "(r.get('duration') or 0) > 4.9", "duration > 4.9"),
+        "newest 50": lambda: ("true", "True", "1 = 1"),
+        "errors since noon, newest 50": lambda: both(
+            ('(.level=="ERROR" or .level=="CRITICAL")', "r['level'] in ('ERROR', 'CRITICAL')",
+             "log_level IN ('error', 'critical')"), since(NOON)),
+    }
+    return by_name[name]()
+
+
+JQ_DAY = """reduce inputs as $r ({}; .level[$r.level]+=1 | .logger[$r.logger]+=1 | .hour[$r.timestamp[0:13]]+=1
+  | if $r.event=="request_completed" then .route[$r.view_name]+=1 | .status[$r.status_code|tostring]+=1
+    | .durations+=[$r.duration] else . end)
+  | (.durations|sort) as $d | ($d|length) as $n | del(.durations)
+  | .p=[$d[$n/2|floor],$d[$n*0.95|floor],$d[$n*0.99|floor],$d[-1]] | .slowest=$d[-20:] | [.level[]]|add"""
+
+PYTHON_DAY = """
+import heapq, json, sys
+from collections import Counter
+level, logger, hour, route, status, durations, slowest = Counter(), Counter(), Counter(), Counter(), Counter(), [], []
+for line in open(sys.argv[1]):
+    r = json.loads(line)
+    level[r['level']] += 1; logger[r['logger']] += 1; hour[r['timestamp'][:13]] += 1
+    if r['event'] == 'request_completed':
+        route[r['view_name']] += 1; status[r['status_code']] += 1; durations.append(r['duration'])
+durations.sort()
+print(level.total())
+"""
+
+PYTHON_PAGE = """
+import json, sys
+from collections import deque
+count, newest = 0, deque(maxlen=50)
+for line in open(sys.argv[1]):
+    r = json.loads(line)
+    if CONDITION:
+        count += 1; newest.append(line)
+print(count)
+"""
+
+SQL_DAY = ("SELECT count(*) AS n FROM (SELECT log_level, view_name, status_code, count(*), avg(duration), max(duration) "
+           "FROM gatelog GROUP BY 1, 2, 3)")
+
+
+def command(tool, name, asked, log, folder):
+    """What is run, and how to get the count out of what it says."""
+    if name == DAY:
+        jq, python, sql = JQ_DAY, PYTHON_DAY, SQL_DAY
+    else:
+        jq, python, sql = conditions(name, asked)
+        jq = f"select({jq})"
+        python = PYTHON_PAGE.replace("CONDITION", python)
+        sql = f"SELECT count(*) AS n FROM gatelog WHERE {sql}"
+    if tool == "jq":
+        if name == DAY:
+            return ["jq", "-n", jq, str(log)], lambda out: out.strip()
+        # The newest fifty, and how many there are.
+        shell = 'jq -c "$1" "$2" | { tee >(wc -l >&2) | tail -n 50 >/dev/null; } 2>&1'
+        return ["bash", "-c", shell, "jq", jq, str(log)], lambda out: out.strip()
+    if tool == "python":
+        return [sys.executable, "-c", python, str(log)], lambda out: out.strip()
+    formats = ["-I", str(folder / "formats-of-lnav")]
+    ran = ["lnav", "-n", "-q", *formats, "-c", f";{sql}", "-c", ":write-json-to -", str(log)]
+    return ran, lambda out: "" if name == DAY else str(json.loads(out)[0]["n"])
+
+
+def ask_other(tool, name, asked, log, folder, patience):
+    if not shutil.which("python3" if tool == "python" else tool):
+        return "not here", ""
+    ran, count = command(tool, name, asked, log, folder)
+    environment = dict(os.environ, HOME=str(folder), XDG_CONFIG_HOME=str(folder))
+    start = time.monotonic()
+    try:
+        done = subprocess.run(ran, capture_output=True, text=True, timeout=patience, env=environment, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return f"> {patience} s", ""
+    took = time.monotonic() - start
+    try:
+        return f"{took:.1f} s", count(done.stdout)
+    except (ValueError, KeyError, IndexError):
+        return f"{took:.1f} s", f"? {done.stderr[-80:]}"
+
+
+def bench():
+    """The compiled bench of the store."""
+    built = subprocess.run(["cargo", "bench", "--bench", "store", "--no-run", "--message-format=json"], cwd=ROOT, check=True,
+                           stdout=subprocess.PIPE, text=True)
+    messages = [json.loads(line) for line in built.stdout.splitlines() if line.startswith("{")]
+    return next(it["executable"] for it in messages if it.get("executable") and it["target"]["name"] == "store")
+
+
+def evict(folder):
+    os.sync()
+    for path in folder.iterdir():
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def ask_store(program, folder):
+    """Number, name, cold, warm, count and question, of each."""
+    rows = []
+    warm = subprocess.run([program, "ask", str(folder)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    for line in warm.splitlines():
+        number, name, _, median, found, asked = line.split("\t")
+        evict(folder / "store")
+        once = subprocess.run([program, "ask", str(folder), number], check=True, stdout=subprocess.PIPE, text=True).stdout
+        rows.append((int(number), name.strip(), float(once.split("\t")[2]), float(median), found.strip(), asked.strip()))
+    return rows
+
+
+def differs(ours, theirs):
+    if not theirs:
+        return ""
+    same = int(theirs) >= int(ours[:-1]) if ours.endswith("+") and theirs.isdigit() else ours == theirs
+    return "" if same else f" (!= {theirs})"
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    arguments.add_argument("--records", type=int, default=5_000_000)
+    arguments.add_argument("--folder", type=Path)
+    arguments.add_argument("--with", dest="tools", default="jq,python,lnav")
+    arguments.add_argument("--questions", default="0,1,2,3,4,5")
+    arguments.add_argument("--patience", type=int, default=900, help="seconds for each answer of the others")
+    given = arguments.parse_args()
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="gatelog-questions-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        compare(given, folder)
+    finally:
+        if not given.folder:
+            shutil.rmtree(folder)
+
+
+def compare(given, folder):
+    program = bench()
+    if not (folder / "log.json").exists():
+        print(subprocess.run([program, "make", str(folder), str(given.records)], check=True, stdout=subprocess.PIPE,
+                             text=True).stdout, flush=True)
+    formats = folder / "formats-of-lnav/formats/gatelog"
+    formats.mkdir(parents=True, exist_ok=True)
+    (formats / "gatelog.json").write_bytes((ROOT / "config/lnav/gatelog.json").read_bytes())
+    rows = ask_store(program, folder)
+    tools = [tool for tool in given.tools.split(",") if tool]
+    chosen = {int(number) for number in given.questions.split(",") if number}
+    print(f"{'question':36} {'cold ms':>9} {'warm ms':>9} {'found':>9}  " + "  ".join(f"{tool:>9}" for tool in tools))
+    for number, name, cold, warm, found, asked in rows:
+        line = f"{name:36} {cold:9.1f} {warm:9.2f} {found:>9}"
+        print(line, end="", flush=True)
+        for tool in tools if number in chosen else []:
+            took, count = ask_other(tool, name, asked, folder / "log.json", folder, given.patience)
+            print(f"  {took:>9}{differs(found, count)}", end="", flush=True)
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

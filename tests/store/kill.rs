@@ -1,0 +1,122 @@
+//! Killed in the middle of writing and sealing, again and again, at moments that nobody chose: what was acknowledged is there,
+//! nothing is there that was not written, every question is answered as a naive look would, and the store is clean.
+//!
+//! `GATELOG_KILLS` says how often; usually it is thirty times.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use gatelog::store::{Settings, Writer};
+
+use crate::records::NOW;
+use crate::work::{Fate, found, is_clean, judge_places, lines, scratch, settings};
+
+/// Names the folder, for the process that is killed, and the first line that it writes.
+const FOLDER: &str = "GATELOG_KILL_FOLDER";
+const FIRST: &str = "GATELOG_KILL_FIRST";
+/// Kills of one store, before another one is begun.
+const OF_ONE: usize = 5;
+/// Lines of one store.
+const LINES: usize = 5_000;
+
+/// As many lines as are asked for, from a few hundred that come again, each with its own place.
+fn all_lines() -> Vec<String> {
+    let some = lines(120);
+    let line =
+        |at: usize| some[at % some.len()].replace(&format!(",\"n\":{}}}", at % some.len()), &format!(",\"n\":{at}}}"));
+    (0..LINES).map(line).collect()
+}
+
+fn busy(folder: &Path) -> Settings {
+    Settings { batch_lines: 40, seal_lines: 150, ..settings(folder) }
+}
+
+/// The process that is killed: by itself it does nothing.
+#[test]
+fn it_writes_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
+    let first: usize = std::env::var(FIRST).unwrap().parse().unwrap();
+    let lines = all_lines();
+    let mut writer = Writer::open(busy(&folder)).unwrap();
+    writer.start_upkeep().unwrap();
+    let mut out = std::io::stdout();
+    for (at, some) in lines[first..].chunks(7).enumerate() {
+        let durable = writer.ingest(some.join("\n").as_bytes(), NOW).unwrap().durable;
+        writeln!(out, "durable {} sent {}", first + durable as usize, first + (at + 1) * 7).unwrap();
+    }
+}
+
+/// Lets a process write, and kills it; returns what it has acknowledged, and what it had been given, at most.
+fn killed(folder: &Path, first: usize, moment: &mut Moment) -> (usize, usize) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "kill::it_writes_until_it_is_killed", "--nocapture"])
+        .env(FOLDER, folder)
+        .env(FIRST, first.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let number = |line: &str, name: &str| line.split_once(name)?.1.split(' ').next()?.parse::<usize>().ok();
+    let mut told = said.filter_map(|line| Some((number(&line, "durable ")?, number(&line, "sent ")?)));
+    let heard = told.by_ref().take(moment.next(50)).last();
+    // Not just where it has said something, but anywhere.
+    for _ in 0..moment.next(4000) {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    let last = told.last().or(heard);
+    child.wait().unwrap();
+    let (durable, sent) = last.unwrap_or((first, first));
+    // One more may have been under way.
+    (durable, sent + 7)
+}
+
+/// SplitMix64, begun anew each time: the moments are to be others each time.
+struct Moment(u64);
+
+impl Moment {
+    fn next(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let x = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((x ^ x >> 27) % limit as u64) as usize
+    }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_to_a_kill() {
+    let kills = std::env::var("GATELOG_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(30_usize);
+    let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let (lines, mut moment) = (all_lines(), Moment(seed));
+    let (mut acknowledged, mut sealed) = (0, 0);
+    for begun in (0..kills).step_by(OF_ONE) {
+        let root = scratch();
+        let folder = root.path().join("store");
+        let (mut fate, mut first) = (Fate::default(), 0);
+        for round in begun..kills.min(begun + OF_ONE) {
+            let when = format!("kill {round}, seed {seed}");
+            let (durable, sent) = killed(&folder, first, &mut moment);
+            fate.durable.extend(first..durable);
+            fate.doubtful.extend(durable..sent);
+            if !folder.is_dir() {
+                continue;
+            }
+            let there = found(&folder, &lines, &when);
+            judge_places(&there, &fate, &when);
+            drop(Writer::open(busy(&folder)).unwrap());
+            assert_eq!(found(&folder, &lines, &when), there, "{when}: opened again");
+            is_clean(&folder, &there, &when);
+            fate = Fate { durable: there, doubtful: BTreeSet::new() };
+            first = sent;
+        }
+        acknowledged += fate.durable.len();
+        sealed += std::fs::read_dir(&folder)
+            .unwrap()
+            .filter(|it| it.as_ref().unwrap().path().extension() == Some("segment".as_ref()))
+            .count();
+    }
+    println!("{kills} kills, {acknowledged} records, {sealed} sealed segments");
+    assert!(acknowledged > kills * 20 && sealed > kills / 10, "too little was going on: {acknowledged}, {sealed}");
+}
