@@ -27,6 +27,8 @@ pub struct Writer {
     pending: Pending,
     written: Written,
     upkeep: Option<Upkeep>,
+    /// Files that were set aside, and nobody was told of yet.
+    troubles: Vec<String>,
 }
 
 /// What is not committed yet.
@@ -79,6 +81,7 @@ impl Writer {
             pending: Pending::default(),
             written: Written::default(),
             upkeep: None,
+            troubles: Vec::new(),
             settings,
         };
         writer.hot()?;
@@ -155,9 +158,17 @@ impl Writer {
         Care::new(&self.settings).all(below, now, &|| false)
     }
 
-    /// What the thread has met with since this was asked last.
-    pub fn troubles(&self) -> Vec<String> {
-        self.upkeep.as_ref().map(Upkeep::troubles).unwrap_or_default()
+    /// What has gone wrong beside the lines since this was asked last: files that were set aside, and what the thread has
+    /// met with.
+    pub fn troubles(&mut self) -> Vec<String> {
+        let mut troubles = std::mem::take(&mut self.troubles);
+        troubles.extend(self.upkeep.iter().flat_map(Upkeep::troubles));
+        troubles
+    }
+
+    /// What was done so far.
+    pub fn written(&self) -> Written {
+        self.written
     }
 
     /// Where the store is.
@@ -224,8 +235,9 @@ impl Writer {
         };
         self.hot = Some(match Hot::open(folder, number) {
             Ok(hot) => (number, hot),
-            Err(Error::Foreign { .. } | Error::Broken { .. } | Error::Newer { .. }) => {
+            Err(error @ (Error::Foreign { .. } | Error::Broken { .. } | Error::Newer { .. })) => {
                 set_aside(folder, number)?;
+                self.troubles.push(format!("{error}; the file is set aside"));
                 (number + 1, Hot::open(folder, number + 1)?)
             }
             Err(error) => return Err(error),
