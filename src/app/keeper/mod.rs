@@ -20,14 +20,11 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::StartError;
-use crate::filter::Expression;
 use crate::pipeline::{Format, OutputSettings, Port, Stamp};
 use crate::record::{self, Schema};
 use crate::sinks::Neighbour;
 use crate::store::recent::{Limits, Recent};
-use crate::store::rollup::Range;
-use crate::store::statistics::Statistics;
-use crate::store::{self, Archive, AskError, Page, Question, Reader, Records, Stop, Summaries};
+use crate::store::{self, Archive, Reader};
 use vault::Vault;
 use work::{Shared, Work};
 
@@ -44,7 +41,7 @@ const QUEUE: usize = 64 << 20;
 pub(super) struct Keeper {
     port: Port,
     recent: Option<Arc<Recent>>,
-    store: Option<store::Settings>,
+    store: Option<Arc<Reader>>,
     shared: Arc<Shared>,
     thread: JoinHandle<()>,
 }
@@ -69,12 +66,13 @@ impl Keeper {
         let port = Port::new(&settings, format(&stamp.record));
         let recent = is_asked.then(|| Recent::new(Limits::default()));
         let vault = store.map(|settings| Vault::open(settings, &port, neighbour)).transpose()?;
+        let store = vault.as_ref().map(|vault| Arc::new(vault.reader()));
         let shared = Arc::new(Shared::default());
         let work = Work::new(&port, stamp, Arc::clone(&shared), recent.clone(), vault);
         let named = std::thread::Builder::new().name(format!("log-{}", settings.name));
         let thread = named.spawn(move || work.run()).map_err(StartError::System)?;
         port.queue.attach(thread.thread().clone());
-        Ok(Some(Keeper { port, recent, store: store.cloned(), shared, thread }))
+        Ok(Some(Keeper { port, recent, store, shared, thread }))
     }
 
     /// The way to it, for records that are written like this.
@@ -95,10 +93,7 @@ impl Keeper {
     /// What is asked about the past: the store, else the newest records.
     pub(super) fn archive(&self) -> Option<Arc<dyn Archive>> {
         match &self.store {
-            Some(store) => {
-                let (records, minutes) = (Reader::new(&store.path), Arc::clone(self.recent.as_ref()?));
-                Some(Arc::new(Both { records, minutes }))
-            }
+            Some(store) => Some(Arc::clone(store) as Arc<dyn Archive>),
             None => self.recent.clone().map(|recent| recent as Arc<dyn Archive>),
         }
     }
@@ -113,26 +108,4 @@ impl Keeper {
 /// The native schema, as an output of JSON lines has it, too, unless these are to be in another one.
 fn format(record: &record::Settings) -> Format {
     if record.schema == Schema::Native { Format::Json } else { Format::Native }
-}
-
-/// Records as the store has them, and the counts of the last minutes in memory.
-struct Both {
-    records: Reader,
-    minutes: Arc<Recent>,
-}
-
-impl Records for Both {
-    fn search(&self, question: &Question, stop: Stop<'_>) -> Result<Page, AskError> {
-        self.records.search(question, stop)
-    }
-
-    fn request(&self, request_id: &str, limit: usize, stop: Stop<'_>) -> Result<Page, AskError> {
-        self.records.request(request_id, limit, stop)
-    }
-}
-
-impl Summaries for Both {
-    fn statistics(&self, range: Range, filter: &Expression, stop: Stop<'_>) -> Result<Statistics, AskError> {
-        self.minutes.statistics(range, filter, stop)
-    }
 }

@@ -16,7 +16,7 @@ use crate::sinks::Neighbour;
 use crate::sinks::delivery::Gap;
 use crate::sinks::pause::{self, Pause};
 use crate::sinks::trouble::Trouble;
-use crate::store::{Error, Lost, Settings, Writer, Written};
+use crate::store::{Error, Lost, Reader, Settings, Writer, Written};
 use crate::time;
 
 /// Bytes that may wait for the store.
@@ -87,6 +87,11 @@ impl Vault {
             opened => opened?,
         }
         Ok(vault)
+    }
+
+    /// Whoever answers from it.
+    pub(super) fn reader(&self) -> Reader {
+        self.writer.as_ref().map_or_else(|| Reader::new(&self.settings.path), Reader::beside)
     }
 
     /// Takes lines, or has them wait; gives those back whose memory it does not need.

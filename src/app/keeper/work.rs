@@ -49,7 +49,8 @@ impl Work {
         recent: Option<Arc<Recent>>,
         vault: Option<Vault>,
     ) -> Work {
-        let feed = Feed::new(true);
+        // Where there is a store, it counts for itself what happened.
+        let feed = Feed::new(vault.is_none());
         Work {
             queue: Arc::clone(&port.queue),
             health: Arc::clone(&port.health),
