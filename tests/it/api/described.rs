@@ -94,6 +94,9 @@ fn every_documented_path_answers_as_it_is_described() {
             assert_eq!(foreign.status(), 403);
             description.check(method, path, &foreign);
         }
+        let long = ask(proxy.admin(), method, &format!("{path}?{}", "x".repeat(40_000)), "");
+        assert_eq!(long.status(), 414);
+        description.check(method, path, &long);
     }
     proxy.stop();
 }
