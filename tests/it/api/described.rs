@@ -52,9 +52,10 @@ impl Description {
             true => json(answer),
             false => Value::String(answer.text()),
         };
-        for error in self.validator(&media["schema"]).iter_errors(&told) {
-            panic!("{method} {path} {}: {error} at {}: {told}", answer.status(), error.instance_path());
-        }
+        let validator = self.validator(&media["schema"]);
+        let errors: Vec<String> =
+            validator.iter_errors(&told).map(|error| format!("{error} at {}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{method} {path} {}: {errors:?}: {told}", answer.status());
         for (name, header) in response.get("headers").and_then(Value::as_object).into_iter().flatten() {
             let Some(value) = answer.header(&name.to_ascii_lowercase()) else { continue };
             let value = value.parse::<u64>().map_or_else(|_| json!(value), |number| json!(number));
