@@ -55,7 +55,7 @@ pub use settings::{
 };
 
 /// Who an output's lines are from, for whoever encodes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stamp {
     /// The process instance.
     pub instance: String,

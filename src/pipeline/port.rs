@@ -66,6 +66,11 @@ impl Port {
         Port { name: settings.name.as_str().into(), format, gate: Gate::new(settings), queue, health, _open }
     }
 
+    /// The same way, for lines that are laid out otherwise from now on.
+    pub fn laid_out(&self, format: Format) -> Port {
+        Port { format, ..self.clone() }
+    }
+
     /// Whether both lead to the same queue.
     pub fn is(&self, other: &Port) -> bool {
         Arc::ptr_eq(&self.queue, &other.queue)

@@ -81,7 +81,7 @@ const HEAD: usize = 8;
 
 /// One record, valid in itself.
 #[derive(Debug, Clone)]
-pub(crate) struct Record(Map<String, Value>);
+pub(crate) struct Record(pub(crate) Map<String, Value>);
 
 impl Record {
     /// The names of all fields that RECORD.md has, in its order.
