@@ -89,9 +89,8 @@ fn every_documented_path_answers_as_it_is_described() {
             assert!(odd.status() == 400 || !path.starts_with("/api/"), "{path}: {odd:?}");
             description.check(method, path, &odd);
         }
-        let foreign =
-            ask(proxy.admin(), method, path.replace("{request_id}", "a").as_str(), "Sec-Fetch-Site: cross-site\r\n");
         if method == "POST" {
+            let foreign = ask(proxy.admin(), method, path, "Sec-Fetch-Site: cross-site\r\n");
             assert_eq!(foreign.status(), 403);
             description.check(method, path, &foreign);
         }
