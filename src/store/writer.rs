@@ -24,8 +24,9 @@ pub struct Writer {
     settings: Settings,
     /// Given up where a transaction failed, and opened again with the next lines.
     hot: Option<(u64, Hot)>,
-    /// The segment that was found damaged while it was written to.
+    /// The segment that was found damaged while it was written to, and the one that was begun in its place.
     damaged: Option<u64>,
+    instead: Option<u64>,
     batch: Batch,
     tools: Tools,
     pending: Pending,
@@ -86,6 +87,7 @@ impl Writer {
             folder,
             hot: None,
             damaged: None,
+            instead: None,
             batch: Batch::default(),
             tools: Tools::default(),
             pending: Pending::default(),
@@ -262,8 +264,11 @@ impl Writer {
         // A disk that fails to read looks like a broken file: only what is so at a second look is set aside.
         let opened = Hot::open(folder, number).or_else(|_| Hot::open(folder, number));
         let (number, hot) = match opened {
-            // It is left to those who read it; unless it has nothing, so that there are not more and more of them.
-            Ok(hot) if self.damaged == Some(number) && hot.lines > 0 => (number + 1, Hot::open(folder, number + 1)?),
+            // It is left to those who read it; not one after the other without a record in it.
+            Ok(hot) if self.damaged == Some(number) && (hot.lines > 0 || self.instead != Some(number)) => {
+                self.instead = Some(number + 1);
+                (number + 1, Hot::open(folder, number + 1)?)
+            }
             Ok(hot) => (number, hot),
             Err(error) if error.is_damage() => {
                 let aside = file::set_aside(folder, number, Form::Hot)?;
