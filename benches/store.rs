@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use gatelog::filter::Expression;
 use gatelog::record::timestamp;
-use gatelog::store::{Order, Question, Reader, Records, Settings, Writer};
+use gatelog::store::rollup::Range;
+use gatelog::store::{Order, Question, Reader, Records, Settings, Summaries, Writer};
 
 const DAY: u64 = 86_400_000_000;
 /// 2026-11-22T00:00:00Z.
@@ -134,13 +135,14 @@ fn cpu() -> f64 {
 fn main() {
     let records: u64 = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(500_000);
     let folder = tempfile::tempdir().unwrap();
-    let written = fill(folder.path(), records);
-    println!("{written} records in 24 hours");
+    let writer = fill(folder.path(), records);
+    println!("{} records in 24 hours", writer.written().durable);
     ask(folder.path());
+    summarise(&writer);
 }
 
 /// Ingest in real batches; what it costs to make the lines is measured apart and left out.
-fn fill(folder: &std::path::Path, records: u64) -> u64 {
+fn fill(folder: &std::path::Path, records: u64) -> Writer {
     let mut writer = Writer::open(Settings::new(folder.to_owned())).unwrap();
     let (mut dice, mut made, mut stored, mut sealed, mut bytes) = (Dice(7), 0.0, 0.0, 0.0, 0);
     let (step, mut lines, mut durable) = (DAY / (records / 2), String::new(), 0);
@@ -168,7 +170,7 @@ fn fill(folder: &std::path::Path, records: u64) -> u64 {
     println!("CPU us a record: {:.2} to store, {:.2} to seal (and {:.2} to make)", per(stored), per(sealed), per(made));
     let size: u64 = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
     println!("bytes a record: {} as a line, {} stored", bytes as u64 / durable, size / durable);
-    durable
+    writer
 }
 
 fn ask(folder: &std::path::Path) {
@@ -202,6 +204,30 @@ fn ask(folder: &std::path::Path) {
         let first = times[0];
         times.sort_by(f64::total_cmp);
         println!("{name:28} {:8.2} ms (first {first:8.2}), {:2} lines of {:?}", times[2], page.lines.len(), page.total);
+    }
+}
+
+/// What a dashboard asks, also of a store that another process writes to.
+fn summarise(writer: &Writer) {
+    let day = Range { since: START, until: START + DAY };
+    let questions = [
+        ("statistics of 24 hours", Reader::beside(writer), ""),
+        ("the same, from outside", Reader::new(writer.path()), ""),
+        ("statistics of all 5xx", Reader::beside(writer), "status>=500"),
+    ];
+    for (name, reader, filter) in questions {
+        let filter = Expression::parse(filter).unwrap();
+        let mut times = Vec::new();
+        let mut told = (0, 0);
+        for _ in 0..5 {
+            let before = Instant::now();
+            let statistics = reader.statistics(day, &filter, &|| false).unwrap();
+            let performance = statistics.performance();
+            times.push(before.elapsed().as_secs_f64() * 1e3);
+            told = (statistics.total().records(), performance.slow_requests.len());
+        }
+        times.sort_by(f64::total_cmp);
+        println!("{name:28} {:8.2} ms, {} records, the slowest {}", times[2], told.0, told.1);
     }
 }
 

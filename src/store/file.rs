@@ -103,7 +103,7 @@ const TABLES: &str = "
 CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE shape (id INTEGER PRIMARY KEY, members BLOB NOT NULL);
 CREATE TABLE block (id INTEGER PRIMARY KEY, lines INTEGER NOT NULL, oldest INTEGER NOT NULL, newest INTEGER NOT NULL,
-    words BLOB NOT NULL, digest BLOB NOT NULL);
+    words BLOB NOT NULL, digest BLOB NOT NULL, sum INTEGER);
 CREATE TABLE record (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL, level, status, duration, user,
     request INTEGER, shape INTEGER NOT NULL, own BLOB NOT NULL, beside BLOB);
 ";
@@ -116,10 +116,20 @@ CREATE INDEX long ON record (duration) WHERE duration >= 1000000;
 CREATE INDEX grave ON record (level) WHERE level >= 2;
 ";
 
+/// What a hot one has until then: for each block that is full, and each mark, which of its rows have it.
+const SLICES: &str = "
+CREATE TABLE slice (id INTEGER PRIMARY KEY, rows BLOB NOT NULL);
+";
+
 /// What a sealed file has beside them.
 const FULL: &str = "
 CREATE INDEX by_user ON record (user) WHERE user IS NOT NULL;
 CREATE INDEX by_request ON record (request) WHERE request IS NOT NULL;
+";
+
+/// CRC-32 of what is beside the blocks, each of which has its own: SQLite does not see a flipped bit.
+const SUMS: &str = "
+CREATE TABLE sum (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 ";
 
 /// Texts of rows by the row's number, and words of the dictionary by their number below zero.
@@ -142,7 +152,7 @@ pub(super) fn open_hot(path: &Path) -> Result<Connection, Error> {
     let tables: i64 = file.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(&engine)?;
     if tables == 0 {
         let stamp = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
-        file.execute_batch(&format!("BEGIN; {stamp} {TABLES} {PARTIAL} COMMIT;")).map_err(&engine)?;
+        file.execute_batch(&format!("BEGIN; {stamp} {TABLES} {PARTIAL} {SLICES} COMMIT;")).map_err(&engine)?;
     }
     recognise(&file, path)?;
     Ok(file)
@@ -155,7 +165,7 @@ pub(super) fn make_sealed(path: &Path) -> Result<Connection, Error> {
     let pragmas = "PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
         PRAGMA cache_size = -16384; PRAGMA temp_store = FILE;";
     let stamp = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
-    file.execute_batch(&format!("{pragmas} {stamp} {TABLES} {SEARCH}")).map_err(&engine)?;
+    file.execute_batch(&format!("{pragmas} {stamp} {TABLES} {SUMS} {SEARCH}")).map_err(&engine)?;
     Ok(file)
 }
 

@@ -42,12 +42,19 @@ impl Care {
     /// Removes what is too old or too much, and seals the segments below this number.
     pub(super) fn all(&self, below: u64, now: u64, stop: &dyn Fn() -> bool) -> Result<(), Error> {
         self.retain(now, |number, _| number < below)?;
+        let mut failed = Ok(());
         for (number, form) in file::list(&self.folder)? {
-            if form == Form::Hot && number < below && !seal::seal(&self.folder, number, stop)? {
-                break;
+            if form == Form::Hot && number < below {
+                match seal::seal(&self.folder, number, stop) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    // One that makes no sense does not keep the others from being sealed.
+                    Err(error) => failed = failed.and(Err(error)),
+                }
             }
         }
-        self.retain(now, |number, _| number < below).map(drop)
+        self.retain(now, |number, _| number < below)?;
+        failed
     }
 
     /// Removes whole segments, the oldest first, of those that may be removed.
