@@ -30,7 +30,8 @@
 //!    application a path is.
 //! 5. [`record`] is what is written, and [`filter`] the one language that says which records are meant; [`pipeline`] asks
 //!    each output's level and filter, encodes once for each format, and takes it from the core without waiting; [`sinks`]
-//!    write it, each at its own pace ([`sinks::writer`], [`sinks::file`]).
+//!    write it, each at its own pace ([`sinks::writer`], [`sinks::file`]). What is to be asked for later takes the same way:
+//!    one more thread has the newest records in memory, and writes all of them to the [`store`] ([`app::keeper`]).
 //!
 //! On SIGHUP the configuration is read again ([`app::reload`]). What can change without a restart is one value that every
 //! core takes between two of its records, when it is woken for it: a new [`proxy::Proxy`] takes the place of the one before
@@ -41,6 +42,7 @@
 //!
 //! On SIGUSR2 the program is started again and given the listening sockets themselves ([`app::handover`]); once the new process
 //! serves, the old one accepts no more and drains, and both write to the same outputs until it has ended ([`sinks::neighbour`]).
+//! A store is one process's: until then the new one's records wait in memory.
 //!
 //! # A person asks
 //!
@@ -49,6 +51,7 @@
 //!                │
 //!             metrics    counters of the cores, added up when they are asked for
 //!             exchange   what runs: each core answers a message, within bounds
+//!             store      what was, and what comes: few questions at a time, each for a bounded time; followers of a ring
 //!
 //! person ──> cli ── search   log files looked through, in blocks and side by side; tables, one request's story
 //!                     │
@@ -56,6 +59,8 @@
 //! ```
 //!
 //! A question ([`store::Question`]) is the same whoever holds the records; for now log files do ([`search::files`]).
+//! Over HTTP it is `/api/logs`, `/api/stats` and what stands beside them in the listener's own OpenAPI document
+//! ([`admin`]); a question that nobody waits for any more is given up.
 //!
 //! Requests are counted where they end, by their core, in memory that only this core writes ([`exchange::traffic`]); whoever
 //! has numbers to show gives them by [`metrics::Collect`], so that [`admin`] knows nothing of what is shown.

@@ -272,8 +272,14 @@ fn request(member: &Member, value: &str, to: &mut impl Numbering) -> Result<Opti
     let text = match member.kind {
         Kind::Plain => Cow::Borrowed(unquoted(value)),
         Kind::Escaped => Cow::Owned(json::unescape(value).ok_or(Unreadable)?),
-        _ if value == "null" => return Ok(None),
-        _ => {
+        kind => {
+            if value == "null" {
+                return Ok(None);
+            }
+            // Identifiers within an object are marked nowhere else.
+            if kind == Kind::Object {
+                to.opaque("request_id");
+            }
             to.unnamed();
             return Ok(Some(ODD_REQUEST));
         }

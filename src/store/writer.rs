@@ -257,7 +257,9 @@ impl Writer {
             Some((number, _)) => number + 1,
             None => 1,
         };
-        let (number, hot) = match Hot::open(folder, number) {
+        // A disk that fails to read looks like a broken file: only what is so at a second look is set aside.
+        let opened = Hot::open(folder, number).or_else(|_| Hot::open(folder, number));
+        let (number, hot) = match opened {
             Ok(hot) => (number, hot),
             Err(error @ (Error::Foreign { .. } | Error::Broken { .. } | Error::Newer { .. })) => {
                 let aside = file::set_aside(folder, number, Form::Hot)?;
@@ -298,7 +300,8 @@ fn look_over(folder: &Path) -> Result<Vec<String>, Error> {
     segments.pop_if(|(_, form)| *form == Form::Hot);
     let mut troubles = Vec::new();
     for (number, form) in segments {
-        match Opened::open(folder, number, form) {
+        // As above: what fails once may be the disk.
+        match Opened::open(folder, number, form).or_else(|_| Opened::open(folder, number, form)) {
             Err(error @ (Error::Foreign { .. } | Error::Broken { .. })) => {
                 let aside = file::set_aside(folder, number, form)?;
                 troubles.push(format!("{error}; it is now {aside}"));

@@ -17,6 +17,9 @@ mod upstream_body;
 /// Failures of the way to the upstream: TCP, TLS, names, pooled connections that died.
 mod upstream_connection;
 
+/// The admin API: records, statistics, followers, and its description.
+mod api;
+
 /// Several servers: balancing, failing over, retries, queues, names, unix sockets.
 mod cluster;
 
@@ -99,6 +102,9 @@ mod reload;
 
 /// A machine that has run out of descriptors: the proxy says so, waits, and goes on.
 mod descriptors;
+
+/// The store: what is in it after all, what is lost on the way, who may write to it.
+mod store;
 
 /// The admin listener: access, limits, what runs, reloads.
 mod admin;
