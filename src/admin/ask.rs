@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use crate::store::{AskError, Records, Stop};
+use crate::store::{Archive, AskError, Stop};
 use crate::time::monotonic;
 
 use super::refused::Refused;
@@ -22,32 +22,32 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The place that holds the records, behind its limits.
 #[derive(Clone)]
 pub struct Library {
-    records: Arc<dyn Records + Send + Sync>,
+    archive: Arc<dyn Archive>,
     desks: Arc<Semaphore>,
     queue: Arc<Semaphore>,
 }
 
 impl Library {
     /// A place that anybody may ask.
-    pub fn new(records: Arc<dyn Records + Send + Sync>) -> Library {
+    pub fn new(archive: Arc<dyn Archive>) -> Library {
         let (desks, queue) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(Semaphore::new(AT_ONCE + WAITING)));
-        Library { records, desks, queue }
+        Library { archive, desks, queue }
     }
 
     /// Asks it; `look` runs on another thread, and is told to stop when this future is dropped or its time is up.
     pub(super) async fn ask<T, F>(&self, look: F) -> Result<T, Refused>
     where
         T: Send + 'static,
-        F: FnOnce(&dyn Records, Stop<'_>) -> Result<T, AskError> + Send + 'static,
+        F: FnOnce(&dyn Archive, Stop<'_>) -> Result<T, AskError> + Send + 'static,
     {
         let _place = self.queue.try_acquire().map_err(|_| Refused::Busy)?;
         let desk = Arc::clone(&self.desks).acquire_owned().await.map_err(|_| Refused::Ending)?;
-        let records = Arc::clone(&self.records);
+        let archive = Arc::clone(&self.archive);
         let interest = Interest::default();
         let patience = interest.patience(monotonic());
         let looked = tokio::task::spawn_blocking(move || {
             let _desk = desk;
-            look(&*records, &|| patience.is_over())
+            look(&*archive, &|| patience.is_over())
         });
         match looked.await {
             Ok(answer) => answer.map_err(|error| Refused::Unanswered(error.to_string())),
@@ -90,7 +90,10 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     use super::*;
-    use crate::store::{Page, Question};
+    use crate::filter::Expression;
+    use crate::store::rollup::Range;
+    use crate::store::statistics::Statistics;
+    use crate::store::{Page, Question, Records, Summaries};
 
     struct Nothing;
 
@@ -101,6 +104,12 @@ mod tests {
 
         fn request(&self, _: &str, _: usize, _: Stop<'_>) -> Result<Page, AskError> {
             Err(AskError::Broken { path: "a.db".to_owned(), why: "torn".to_owned() })
+        }
+    }
+
+    impl Summaries for Nothing {
+        fn statistics(&self, range: Range, _: &Expression, _: Stop<'_>) -> Result<Statistics, AskError> {
+            Ok(Statistics::over(range))
         }
     }
 

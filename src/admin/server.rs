@@ -20,6 +20,8 @@ use crate::listen::{
 };
 use crate::metrics::Collect;
 use crate::net::{Outbox, Peer};
+use crate::store::Archive;
+use crate::store::recent::Recent;
 use crate::upstream::Clusters;
 
 use super::access::Access;
@@ -71,6 +73,10 @@ pub struct Sources {
     pub upstreams: Clusters,
     /// To whoever reads the configuration again.
     pub reloads: mpsc::Sender<ReloadRequest>,
+    /// The place that holds the records: the store, or, where there is none, the newest ones in memory.
+    pub archive: Arc<dyn Archive>,
+    /// The newest records as they come, for those who follow them.
+    pub recent: Arc<Recent>,
 }
 
 /// The listener while it runs.

@@ -36,6 +36,8 @@ use crate::pipeline::announce::Announcer;
 use crate::pipeline::{Format, HttpBody, OutputKind, OutputSettings, Stamp};
 use crate::record::{Event, Level, Value};
 use crate::sinks::{self, Neighbour, Outputs};
+use crate::store::Archive;
+use crate::store::recent::{Limits, Recent};
 use crate::upstream::{self, Clusters};
 
 use self::core::Core;
@@ -158,6 +160,7 @@ impl App {
             core.spawn().map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
+        let recent = Recent::new(Limits::default());
         let view = View {
             control: &control,
             traffic: &traffic,
@@ -166,6 +169,8 @@ impl App {
             tls: control.tls().clone(),
             cores: lines,
             stages,
+            archive: Arc::clone(&recent) as Arc<dyn Archive>,
+            recent,
         };
         let (admin, reloads) = operate::start(socket, view).map_err(StartError::System)?;
         Ok(App { cores, ended, stage, control, admin, reloads, estate, watched })

@@ -15,6 +15,8 @@ use crate::metrics::Collect;
 use crate::pipeline::Announcer;
 use crate::pipeline::announce::PROXY_LOGGER;
 use crate::record::{Body, Event, Head, Level, Record, Rejected, Value};
+use crate::store::Archive;
+use crate::store::recent::Recent;
 use crate::time;
 use crate::upstream::Clusters;
 
@@ -76,6 +78,10 @@ pub(super) struct View<'a> {
     pub(super) tls: SpokenTls,
     pub(super) cores: Vec<CoreLine>,
     pub(super) stages: watch::Receiver<Stage>,
+    /// What is searched.
+    pub(super) archive: Arc<dyn Archive>,
+    /// What is followed.
+    pub(super) recent: Arc<Recent>,
 }
 
 /// Serves the socket, and gives the end where reloads are asked for.
@@ -98,7 +104,8 @@ pub(super) fn start(
         Arc::clone(view.control) as Arc<dyn Collect>,
     ];
     let upstreams = view.upstreams.clone();
-    let sources = Sources { cores: view.cores, stages: view.stages, collectors, upstreams, reloads };
+    let View { cores, stages, archive, recent, .. } = view;
+    let sources = Sources { cores, stages, collectors, upstreams, reloads, archive, recent };
     let control = Arc::clone(view.control);
     let tell = Box::new(move |intrusion: &Intrusion<'_>| tell_intrusion(&control, intrusion));
     let admin = admin::start(socket, Arc::clone(view.control.access()), sources, tell)?;

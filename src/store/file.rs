@@ -39,7 +39,12 @@ impl Form {
 
 /// Where the file of a segment is.
 pub(super) fn path(folder: &Path, number: u64, form: Form) -> PathBuf {
-    folder.join(format!("{number:08}.{}", form.suffix()))
+    folder.join(name(number, form))
+}
+
+/// What the file of a segment is called.
+pub(super) fn name(number: u64, form: Form) -> String {
+    format!("{number:08}.{}", form.suffix())
 }
 
 /// The segments of a folder by their numbers, the oldest first, without parts; a sealed one hides a hot one.

@@ -9,7 +9,7 @@ use super::block::{self, Block};
 use super::encode::{Encoder, Row};
 use super::error::Error;
 use super::file::{self, Form};
-use super::line::Line;
+use super::line::{self, Line};
 use super::pending::Pending;
 use super::shape::{Shape, Shapes};
 use super::value::Numbering;
@@ -244,6 +244,19 @@ impl Intake<'_> {
 pub(super) struct Tools {
     lines: super::line::Reader,
     encoder: Encoder,
+}
+
+impl Tools {
+    /// Why a text is no line of a log.
+    pub(super) fn objection(&mut self, text: &[u8]) -> Option<&'static str> {
+        let Ok(text) = std::str::from_utf8(text) else { return Some("it is no UTF-8") };
+        match self.lines.read(text) {
+            None if text.len() > line::MAX_LINE => Some("it is too long"),
+            None => Some("it is no JSON object"),
+            Some(line) if self.encoder.moment(&line).is_none() => Some("it has no timestamp"),
+            Some(_) => None,
+        }
+    }
 }
 
 impl Default for Tools {

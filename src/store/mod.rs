@@ -16,6 +16,7 @@
 
 pub mod ask;
 mod block;
+pub mod care;
 mod encode;
 mod error;
 mod file;

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 
+use super::ask::Stop;
 use super::block;
 use super::encode::{ODD_REQUEST, odd, request_hash};
 use super::error::Error;
 use super::file::{self, Form};
 use super::plan::{self, Plan};
-use super::stored::{COLUMNS, Lexicon, Stored};
+use super::stored::{COLUMNS, Lexicon, Stored, StoredLine};
 
 /// Rows that are looked at one by one; where there are more of them, whole blocks are.
 const MAX_PICKED: usize = 100_000;
@@ -59,6 +60,18 @@ impl Opened {
         Ok(Some(Opened { number, form, path, file, lexicon: Lexicon::default() }))
     }
 
+    /// The same for one that may be sealed between being listed and being opened; one may be removed as well, which is no
+    /// trouble.
+    pub(super) fn open_or_sealed(folder: &Path, number: u64, form: Form) -> Result<Option<Opened>, Error> {
+        match Opened::open(folder, number, form) {
+            Err(Error::Disk { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => match form {
+                Form::Hot => Opened::open_or_sealed(folder, number, Form::Sealed),
+                _ => Ok(None),
+            },
+            opened => opened,
+        }
+    }
+
     /// What the engine says.
     pub(super) fn error(&self, error: rusqlite::Error) -> Error {
         Error::engine(&self.path)(error)
@@ -72,6 +85,11 @@ impl Opened {
     /// Until now.
     pub(super) fn end(&self) -> rusqlite::Result<()> {
         self.file.execute_batch("COMMIT")
+    }
+
+    /// The number of the last row; 0 where there is none.
+    pub(super) fn last_row(&self) -> rusqlite::Result<i64> {
+        self.file.query_row("SELECT coalesce(max(id), 0) FROM record", [], |row| row.get(0))
     }
 
     /// The blocks with lines of the time that is asked for.
@@ -285,4 +303,59 @@ impl Opened {
         let row = rows.next().map_err(error)?.ok_or_else(|| Error::broken(&self.path, "a row is gone"))?;
         Ok(read(&Stored::read(row, 0).map_err(error)?, &self.file, &self.lexicon))
     }
+
+    /// Looks through all of it: the engine's own check, and each row as it was written.
+    pub(super) fn check(&self, stop: Stop<'_>) -> Result<Checked, Error> {
+        let error = |error| self.error(error);
+        let mut checked = Checked::default();
+        self.file
+            .pragma_query(None, "quick_check", |row| {
+                let said: String = row.get(0)?;
+                checked.wrong.extend((said != "ok").then_some(said));
+                Ok(())
+            })
+            .map_err(error)?;
+        self.begin().map_err(error)?;
+        for block in self.blocks(&Plan::default()).map_err(error)? {
+            checked.partial |= stop();
+            if checked.partial {
+                break;
+            }
+            self.check_block(&block, &mut checked)?;
+        }
+        self.end().map_err(error)?;
+        Ok(checked)
+    }
+
+    fn check_block(&self, block: &Candidate, checked: &mut Checked) -> Result<(), Error> {
+        let (mut lines, time) = (0, block.oldest..=block.newest);
+        self.rows(block.id, &Plan::default(), &Picked::default(), false, |row, file, lexicon| {
+            let read = row.lines(file, lexicon).filter(|lines| lines.iter().all(StoredLine::is_known));
+            match read {
+                Some(read) => {
+                    lines += read.len() as u64;
+                    let late = read.iter().any(|line| !time.contains(&line.at));
+                    checked.wrong.extend(late.then(|| format!("record {} is not of its block's time", row.id)));
+                }
+                None => checked.wrong.push(format!("record {} makes no sense", row.id)),
+            }
+            Ok(checked.wrong.len() < MAX_WRONG)
+        })?;
+        checked.records += lines;
+        if lines != block.lines && checked.wrong.is_empty() {
+            checked.wrong.push(format!("block {}: {lines} records of {}", block.id, block.lines));
+        }
+        Ok(())
+    }
 }
+
+/// What is wrong with a segment.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) records: u64,
+    pub(super) wrong: Vec<String>,
+    pub(super) partial: bool,
+}
+
+/// Things that are wrong with a segment; with more of them it is not looked through any further.
+const MAX_WRONG: usize = 100;

@@ -35,6 +35,11 @@ impl Plan {
         plan
     }
 
+    /// Whether a moment is within the time that is asked for.
+    pub(super) fn is_in_time(&self, at: u64) -> bool {
+        at >= self.since && self.until.is_none_or(|until| at < until)
+    }
+
     fn add(&mut self, node: &Node) {
         match node {
             Node::Words(pattern) => self.words = self.words.take().or_else(|| Some(pattern.clone())),

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::ask::{AskError, Line, Order, Page, Question, Records, Stop, Total};
 use super::error::Error;
-use super::file::{self, Form};
+use super::file;
 use super::opened::{Candidate, Opened, Picked};
 use super::plan::Plan;
 use crate::filter::{ByName, Expression};
@@ -33,7 +33,7 @@ impl Reader {
     }
 
     /// The segments as they are now, and those that cannot be read.
-    fn segments(&self) -> Result<(Vec<Opened>, Vec<String>), AskError> {
+    pub(super) fn segments(&self) -> Result<(Vec<Opened>, Vec<String>), AskError> {
         let listed = file::list(&self.folder).map_err(unreadable)?;
         let mut idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         idle.retain(|segment| listed.contains(&(segment.number, segment.form)));
@@ -41,7 +41,7 @@ impl Reader {
         for (number, form) in listed {
             match idle.iter().position(|segment| (segment.number, segment.form) == (number, form)) {
                 Some(at) => segments.push(idle.swap_remove(at)),
-                None => match open(&self.folder, number, form) {
+                None => match Opened::open_or_sealed(&self.folder, number, form) {
                     Ok(segment) => segments.extend(segment),
                     Err(error) => troubles.push(error.to_string()),
                 },
@@ -55,18 +55,6 @@ impl Reader {
         if idle.is_empty() {
             idle.extend(segments.into_iter().rev().take(MAX_OPEN));
         }
-    }
-}
-
-/// A hot segment may be sealed between being listed and being opened; one may be removed as well, which is no trouble.
-fn open(folder: &Path, number: u64, form: Form) -> Result<Option<Opened>, Error> {
-    let opened = Opened::open(folder, number, form);
-    match opened {
-        Err(Error::Disk { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => match form {
-            Form::Hot => open(folder, number, Form::Sealed),
-            _ => Ok(None),
-        },
-        opened => opened,
     }
 }
 
@@ -209,8 +197,7 @@ impl<'a> Search<'a> {
             segment.rows(block.id, &plan, chosen, newest, |row, file, lexicon| {
                 let lines = row.lines(file, lexicon).ok_or_else(|| format!("record {} makes no sense", row.id))?;
                 for line in &lines {
-                    let is_in_time = line.at >= plan.since && plan.until.is_none_or(|until| line.at < until);
-                    if is_in_time && self.question.filter.matches(&ByName(line)) {
+                    if plan.is_in_time(line.at) && self.question.filter.matches(&ByName(line)) {
                         self.add(at, segment.number, row.id, line.at, line.number);
                     }
                 }

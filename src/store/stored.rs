@@ -235,6 +235,11 @@ impl<'r> StoredLine<'r> {
         String::from_utf8_lossy(&out).into()
     }
 
+    /// Whether the dictionary knows all words that it uses, and all shapes.
+    pub(super) fn is_known(&self) -> bool {
+        self.pieces.iter().all(|piece| self.source.knows(*piece))
+    }
+
     /// Calls `each` with the texts of a member that stand in the row itself and not in the dictionary.
     pub(super) fn loose_text(&self, name: &str, mut each: impl FnMut(&str)) {
         if let Some(piece) = self.piece(name) {
@@ -327,6 +332,18 @@ impl<'r> Source<'r> {
                 Number::fraction(micros as f64 / 1e6).is_some_and(|number| value(Value::Number(number)))
             }
             Piece::Raw(json) => serde_json::from_str(json).is_ok_and(|json| show(Member::Json(&json))),
+        }
+    }
+
+    fn knows(&self, piece: Piece<'_>) -> bool {
+        match piece {
+            Piece::Word(number) => self.word(number).is_some(),
+            Piece::Object(shape, values) => {
+                let mut pieces = Pieces::new(values);
+                let known = |_: &(Slot, String)| pieces.next(&|_| None).is_some_and(|piece| self.knows(piece));
+                self.shape(shape).is_some_and(|shape| shape.iter().all(known))
+            }
+            _ => true,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Care of a store, beside whoever writes: full segments are sealed, old ones removed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,37 +22,52 @@ pub(super) struct Care {
     bytes: Option<u64>,
 }
 
+/// Segments that were removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Removed {
+    pub(super) segments: u64,
+    pub(super) bytes: u64,
+}
+
 impl Care {
     pub(super) fn new(settings: &Settings) -> Care {
-        Care { folder: settings.path.clone(), age: settings.age.map(micros), bytes: settings.size }
+        Care::of(&settings.path, settings.age.map(micros), settings.size)
+    }
+
+    /// Of a folder whose segments are kept so many microseconds, and bytes.
+    pub(super) fn of(folder: &Path, age: Option<u64>, bytes: Option<u64>) -> Care {
+        Care { folder: folder.to_owned(), age, bytes }
     }
 
     /// Removes what is too old or too much, and seals the segments below this number.
     pub(super) fn all(&self, below: u64, now: u64, stop: &dyn Fn() -> bool) -> Result<(), Error> {
-        self.retain(below, now)?;
+        self.retain(now, |number, _| number < below)?;
         for (number, form) in file::list(&self.folder)? {
             if form == Form::Hot && number < below && !seal::seal(&self.folder, number, stop)? {
                 break;
             }
         }
-        self.retain(below, now)
+        self.retain(now, |number, _| number < below).map(drop)
     }
 
-    /// Removes whole segments, the oldest first.
-    fn retain(&self, below: u64, now: u64) -> Result<(), Error> {
+    /// Removes whole segments, the oldest first, of those that may be removed.
+    pub(super) fn retain(&self, now: u64, may: impl Fn(u64, Form) -> bool) -> Result<Removed, Error> {
         let segments: Vec<_> = file::list(&self.folder)?
             .into_iter()
             .map(|(number, form)| (number, form, self.size(number, form)))
             .collect();
         let mut total: u64 = segments.iter().map(|(_, _, bytes)| bytes).sum();
-        for (number, form, bytes) in segments.into_iter().filter(|(number, _, _)| *number < below) {
+        let mut removed = Removed::default();
+        for (number, form, bytes) in segments.into_iter().filter(|(number, form, _)| may(*number, *form)) {
             let is_much = self.bytes.is_some_and(|limit| total > limit);
             if is_much || self.is_old(number, form, now) {
                 file::remove(&self.folder, number, form)?;
                 total -= bytes;
+                removed.segments += 1;
+                removed.bytes += bytes;
             }
         }
-        Ok(())
+        Ok(removed)
     }
 
     /// Whether its newest line is too old. What cannot be read is judged by when it was written.

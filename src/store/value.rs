@@ -172,7 +172,10 @@ pub(super) fn whole(text: &str) -> Option<u64> {
 pub(super) fn seconds(text: &str) -> Option<u64> {
     let (seconds, micros) = text.split_once('.')?;
     let plain = seconds.len() < 10 && micros.len() == 6 && micros.bytes().all(|byte| byte.is_ascii_digit());
-    Some(whole(seconds)? * 1_000_000 + whole(micros).filter(|_| plain)?)
+    if !plain {
+        return None;
+    }
+    Some(whole(seconds)? * 1_000_000 + whole(micros)?)
 }
 
 /// The bytes of `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` in small letters.
@@ -311,6 +314,7 @@ mod tests {
         );
         assert_eq!([seconds("0.000001"), seconds("12.500000"), seconds("0.5")], [Some(1), Some(12_500_000), None]);
         assert_eq!([seconds("1234567890.000000"), seconds(".000000"), seconds("1.00000a")], [None; 3]);
+        assert_eq!(seconds("5842239213149946.0"), None);
     }
 
     #[test]

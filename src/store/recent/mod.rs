@@ -11,6 +11,7 @@
 //! it takes to copy some pointers.
 
 mod ring;
+mod summaries;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -134,9 +135,8 @@ impl Records for Recent {
                 page.partial = true;
                 break;
             }
-            if count >= question.count_to && page.lines.len() >= question.limit {
-                page.total = Total::AtLeast(count);
-                return Ok(page);
+            if count > question.count_to && page.lines.len() >= question.limit {
+                break;
             }
             if !all && !matches(&question.filter, line.json()) {
                 continue;
@@ -146,7 +146,11 @@ impl Records for Recent {
             }
             count += 1;
         }
-        page.total = if page.partial { Total::AtLeast(count) } else { Total::Exact(count) };
+        page.total = match count {
+            count if count > question.count_to => Total::AtLeast(question.count_to),
+            count if page.partial => Total::AtLeast(count),
+            count => Total::Exact(count),
+        };
         Ok(page)
     }
 

@@ -98,7 +98,7 @@ impl RollupFile {
     /// # Errors
     /// When it cannot be read.
     pub fn check(&self) -> Result<Vec<String>, RollupError> {
-        super::reader::check(&self.connection, &self.path).map_err(|error| RollupError::of(&self.path, &error))
+        super::reader::problems(&self.connection, &self.path).map_err(|error| RollupError::of(&self.path, &error))
     }
 
     /// As a disk that has no more room.

@@ -58,6 +58,6 @@ pub use noted::{Noted, UNMATCHED, route_label};
 pub use pending::Pending;
 pub use period::{Codes, Encoded, Parts, Period, Requests, Wanted};
 pub use periods::{Grain, HOUR, MINUTE, Periods, Piece, Range, Visit};
-pub use reader::RollupReader;
+pub use reader::{RollupReader, check};
 pub use schema::FILE;
 pub use window::Window;

@@ -11,6 +11,7 @@ use super::pending::Pending;
 use super::period::{Period, Wanted};
 use super::periods::{Grain, HOUR, MINUTE, Periods, Piece, Range, Visit};
 use super::schema::{self, FILE};
+use crate::disk::paths;
 
 /// How often to look again when the writer has saved between two looks; it does so every few seconds.
 const LOOKS: usize = 5;
@@ -136,8 +137,22 @@ fn stretches(range: Range, grain: Grain, minutes_from: u64) -> [(Grain, u64, u64
     [before, (Grain::Hours, first, end), after]
 }
 
+/// Everything that is wrong with the rollups in the folder of a store, also while somebody writes to them; `None` where
+/// there are none.
+///
+/// # Errors
+/// When they cannot be read at all.
+pub fn check(folder: &Path) -> Result<Option<Vec<String>>, RollupError> {
+    let path = folder.join(FILE);
+    if paths::look(&path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let connection = schema::open_to_read(&path)?;
+    problems(&connection, &path).map(Some).map_err(|error| RollupError::of(&path, &error))
+}
+
 /// Everything that is wrong with a file.
-pub(super) fn check(connection: &Connection, path: &Path) -> rusqlite::Result<Vec<String>> {
+pub(super) fn problems(connection: &Connection, path: &Path) -> rusqlite::Result<Vec<String>> {
     let mut problems = Vec::new();
     connection.pragma_query(None, "quick_check", |row| {
         let said: String = row.get(0)?;

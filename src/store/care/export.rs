@@ -1,0 +1,173 @@
+//! Records are copied out of a store in the order of time, however many there are.
+//!
+//! Blocks of rows are read in the order of their oldest lines. A line waits until no block that is still to come can hold an
+//! earlier one; blocks of sealed segments hardly overlap, so that few lines wait at a time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::path::Path;
+
+use crate::filter::{ByName, Expression};
+use crate::store::ask::{AskError, Line, Stop};
+use crate::store::opened::{Candidate, Opened, Picked};
+use crate::store::plan::Plan;
+use crate::store::reader::Reader;
+
+/// Bytes of lines that wait as they will be written; of what waits beyond, only the place is known, and it is read again.
+const MAX_WAITING: usize = 64 << 20;
+
+/// Which records are wanted: those of a [`Question`](crate::store::Question), all of them.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// Which of them.
+    pub filter: Expression,
+    /// Microseconds since the Unix epoch: none that is older.
+    pub since: Option<u64>,
+    /// Microseconds since the Unix epoch: only what is older than this.
+    pub until: Option<u64>,
+}
+
+/// What was copied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// So many records.
+    pub lines: u64,
+    /// Whether it was told to stop before the end.
+    pub partial: bool,
+    /// What could not be read, each with its name.
+    pub troubles: Vec<String>,
+}
+
+/// Why nothing more is copied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// The store does not answer at all.
+    #[error(transparent)]
+    Store(#[from] AskError),
+    /// Whoever is given the records cannot take more.
+    #[error("the records cannot be written: {0}")]
+    Output(#[source] io::Error),
+}
+
+/// Gives each record that is wanted to `each`, the oldest first, as a search for [`Order::Oldest`](crate::store::Order) has
+/// them. What is stored meanwhile is not among them.
+///
+/// # Errors
+/// When there is no such store, or `each` fails; what only lacks a part is [`Exported::troubles`].
+pub fn export(
+    folder: &Path,
+    selection: &Selection,
+    stop: Stop<'_>,
+    each: &mut dyn FnMut(&Line) -> io::Result<()>,
+) -> Result<Exported, ExportError> {
+    let (segments, troubles) = Reader::new(folder).segments()?;
+    let plan = Plan::new(&selection.filter, selection.since, selection.until);
+    let exported = Exported { troubles, ..Exported::default() };
+    let waiting = BinaryHeap::new();
+    let mut sweep = Sweep { selection, plan, segments: &segments, waiting, bytes: 0, exported };
+    sweep.all(stop, each)?;
+    Ok(sweep.exported)
+}
+
+/// A line that waits for those that may be older.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Waiting {
+    /// Its moment, its segment's number and its own: the order of records.
+    rank: [u64; 3],
+    segment: usize,
+    row: i64,
+    json: Option<Box<str>>,
+}
+
+struct Sweep<'a> {
+    selection: &'a Selection,
+    plan: Plan,
+    segments: &'a [Opened],
+    /// The oldest on top.
+    waiting: BinaryHeap<Reverse<Waiting>>,
+    bytes: usize,
+    exported: Exported,
+}
+
+impl Sweep<'_> {
+    fn all(&mut self, stop: Stop<'_>, each: &mut dyn FnMut(&Line) -> io::Result<()>) -> Result<(), ExportError> {
+        let mut picked: Vec<Option<Picked>> = self.segments.iter().map(|_| None).collect();
+        let blocks = self.blocks();
+        for (at, (segment, block, last)) in blocks.iter().enumerate() {
+            if stop() {
+                self.exported.partial = true;
+                break;
+            }
+            if let Err(error) = self.read(*segment, block, *last, &mut picked[*segment]) {
+                self.exported.troubles.push(error);
+            }
+            self.give(blocks.get(at + 1).map_or(u64::MAX, |(_, next, _)| next.oldest), each)?;
+        }
+        self.give(u64::MAX, each)
+    }
+
+    /// Those that there are now, in the order of their oldest lines, each with the last row of its segment.
+    fn blocks(&mut self) -> Vec<(usize, Candidate, i64)> {
+        let mut blocks = Vec::new();
+        for (at, segment) in self.segments.iter().enumerate() {
+            let found = segment.last_row().and_then(|last| Ok((last, segment.blocks(&self.plan)?)));
+            match found {
+                Ok((last, found)) => blocks.extend(found.into_iter().map(|block| (at, block, last))),
+                Err(error) => self.exported.troubles.push(segment.error(error).to_string()),
+            }
+        }
+        blocks.sort_by_key(|(segment, block, _)| (block.oldest, *segment, block.id));
+        blocks
+    }
+
+    fn read(&mut self, at: usize, block: &Candidate, last: i64, picked: &mut Option<Picked>) -> Result<(), String> {
+        let segment = &self.segments[at];
+        if picked.is_none() {
+            *picked = Some(segment.pick(&self.plan).map_err(|error| segment.error(error).to_string())?);
+        }
+        let Some(chosen) = picked else { return Ok(()) };
+        let (selection, waiting, bytes) = (self.selection, &mut self.waiting, &mut self.bytes);
+        let rows = segment.rows(block.id, &self.plan, chosen, false, |row, file, lexicon| {
+            let lines = row.lines(file, lexicon).ok_or_else(|| format!("record {} makes no sense", row.id))?;
+            for line in lines.iter().filter(|_| row.id <= last) {
+                let is_in_time = self.plan.is_in_time(line.at);
+                if is_in_time && selection.filter.matches(&ByName(line)) {
+                    let json = (*bytes < MAX_WAITING).then(|| line.json());
+                    *bytes += json.as_ref().map_or(0, |json| json.len());
+                    let rank = [line.at, segment.number, line.number];
+                    waiting.push(Reverse(Waiting { rank, segment: at, row: row.id, json }));
+                }
+            }
+            Ok(true)
+        });
+        rows.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Gives what is older than this moment.
+    fn give(&mut self, before: u64, each: &mut dyn FnMut(&Line) -> io::Result<()>) -> Result<(), ExportError> {
+        while self.waiting.peek().is_some_and(|first| first.0.rank[0] < before)
+            && let Some(Reverse(mut first)) = self.waiting.pop()
+        {
+            self.bytes -= first.json.as_ref().map_or(0, |json| json.len());
+            let json = first.json.take().map_or_else(|| self.read_again(&first), Some);
+            if let Some(json) = json {
+                each(&Line { at: first.rank[0], json }).map_err(ExportError::Output)?;
+                self.exported.lines += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_again(&mut self, waiting: &Waiting) -> Option<Box<str>> {
+        let read = self.segments[waiting.segment].row(waiting.row, |row, file, lexicon| {
+            let lines = row.lines(file, lexicon)?;
+            lines.iter().find(|line| line.number == waiting.rank[2]).map(|line| line.json())
+        });
+        read.unwrap_or_else(|error| {
+            self.exported.troubles.push(error.to_string());
+            None
+        })
+    }
+}
