@@ -1,9 +1,11 @@
-//! What the admin listener answers with: JSON, text, or an RFC 9457 problem.
+//! What the admin listener answers with: JSON, text, an RFC 9457 problem, or a stream of what is still to come.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 /// An answer before it is one of HTTP's.
 #[derive(Debug)]
@@ -11,13 +13,39 @@ pub struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) content: Bytes,
+    /// What comes after that, piece by piece, until there is nobody to send any.
+    pub(super) live: Option<mpsc::Receiver<Bytes>>,
     /// Held until the last byte is gone.
     pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
 /// JSON, one line of it.
 pub fn json(status: StatusCode, value: &Value) -> Answer {
-    Answer::new(status, "application/json", format!("{value}\n"))
+    raw_json(status, &value.to_string())
+}
+
+/// JSON that is written already.
+pub fn raw_json(status: StatusCode, text: &str) -> Answer {
+    Answer::new(status, "application/json", format!("{}\n", harmless(text)))
+}
+
+/// The same JSON without a character that a browser could take for markup or for the end of a line of a script, wherever
+/// the text is put: such characters stand in strings only, where they can be escaped.
+pub(super) fn harmless(json: &str) -> Cow<'_, str> {
+    const MISREAD: [(char, &str); 5] =
+        [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")];
+    let is_misread = |c: char| MISREAD.iter().any(|(misread, _)| *misread == c);
+    if !json.contains(is_misread) {
+        return Cow::Borrowed(json);
+    }
+    let mut safe = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        match MISREAD.iter().find(|(misread, _)| *misread == c) {
+            Some((_, escaped)) => safe.push_str(escaped),
+            None => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
 }
 
 /// What is wrong, for programs and for people.
@@ -32,22 +60,31 @@ pub fn problem_with(status: StatusCode, detail: &str, more: Value) -> Answer {
     if let (Some(problem), Value::Object(more)) = (problem.as_object_mut(), more) {
         problem.extend(more);
     }
-    Answer::new(status, "application/problem+json", format!("{problem}\n"))
+    Answer::new(status, "application/problem+json", format!("{}\n", harmless(&problem.to_string())))
 }
 
 impl Answer {
     /// An answer of any type, which nobody may keep.
     pub fn new(status: StatusCode, content_type: &'static str, content: impl Into<Bytes>) -> Answer {
         let content = content.into();
+        let length = HeaderValue::from(content.len());
+        Answer::of(status, content_type, content).with(header::CONTENT_LENGTH, length)
+    }
+
+    /// An answer that goes on for as long as there is something to come.
+    pub(super) fn going_on(content_type: &'static str, opening: String, live: mpsc::Receiver<Bytes>) -> Answer {
+        Answer { live: Some(live), ..Answer::of(StatusCode::OK, content_type, opening.into()) }
+    }
+
+    fn of(status: StatusCode, content_type: &'static str, content: Bytes) -> Answer {
         let headers = HeaderMap::from_iter([
             (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
-            (header::CONTENT_LENGTH, HeaderValue::from(content.len())),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
             // It is text, even where a browser thinks that it looks like a page.
             (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
         ]);
-        Answer { status, headers, content, permit: None }
+        Answer { status, headers, content, live: None, permit: None }
     }
 
     /// With one more field.
@@ -79,5 +116,29 @@ impl Answer {
         raw.extend_from_slice(b"connection: close\r\n\r\n");
         raw.extend_from_slice(&self.content);
         raw
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What is read from it is what was written, and nothing in it could be markup.
+        #[test]
+        fn harmless_json_says_the_same(text in any::<String>(), more in "[<>&\u{2028}\u{2029}\"\\\\a]{0,20}") {
+            let value = json!({ &more: [text, { "<&>": more }] });
+            let written = value.to_string();
+            let safe = harmless(&written);
+            let is_gone = !safe.contains(['<', '>', '&', '\u{2028}', '\u{2029}']);
+            prop_assert!(is_gone, "{safe}");
+            prop_assert_eq!(serde_json::from_str::<Value>(&safe).expect("JSON"), value);
+        }
+    }
+
+    #[test]
+    fn what_nobody_misreads_is_not_copied() {
+        assert!(matches!(harmless(r#"{"a":"b"}"#), Cow::Borrowed(_)));
     }
 }

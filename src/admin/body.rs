@@ -2,11 +2,11 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::listen::Running;
 
@@ -16,15 +16,36 @@ const PIECE: usize = 64 * 1024;
 /// An answer's body. As long as it lives, its connection is not idle.
 pub(super) struct Body {
     rest: Bytes,
+    live: Option<mpsc::Receiver<Bytes>>,
     running: Running,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Body {
-    pub(super) fn new(content: Bytes, running: Running, permit: Option<OwnedSemaphorePermit>) -> Body {
+    /// What is there, then what is still to come.
+    pub(super) fn new(
+        content: Bytes,
+        live: Option<mpsc::Receiver<Bytes>>,
+        running: Running,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Body {
         // Until it is asked for, it is the client's turn.
         running.offer(true);
-        Body { rest: content, running, _permit: permit }
+        Body { rest: content, live, running, _permit: permit }
+    }
+
+    /// Ready with whether there is more to give out.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        while self.rest.is_empty() {
+            let Some(live) = &mut self.live else { return Poll::Ready(false) };
+            // It is not the client who is waited for.
+            self.running.offer(false);
+            match ready!(live.poll_recv(cx)) {
+                Some(piece) => self.rest = piece,
+                None => self.live = None,
+            }
+        }
+        Poll::Ready(true)
     }
 }
 
@@ -32,8 +53,8 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.rest.is_empty() {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if !ready!(self.poll_more(cx)) {
             return Poll::Ready(None);
         }
         self.running.offer(true);
@@ -42,10 +63,13 @@ impl http_body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
+        self.rest.is_empty() && self.live.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.len() as u64)
+        match self.live {
+            Some(_) => SizeHint::default(),
+            None => SizeHint::with_exact(self.rest.len() as u64),
+        }
     }
 }

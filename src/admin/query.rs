@@ -6,6 +6,8 @@ use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use crate::filter::nearest;
+
 use super::answer::{Answer, json as json_answer};
 use super::refused::Refused;
 
@@ -112,12 +114,26 @@ fn decode(text: &str) -> Result<Cow<'_, str>, Refused> {
 }
 
 fn unknown(name: &str, known: &[&str]) -> Refused {
-    let shown: String = name.chars().take(60).collect();
+    let shown = shown(name);
     if known.is_empty() {
         return bad(&format!("`{shown}` is no parameter: there are none"));
     }
-    bad(&format!("`{shown}` is no parameter: there are {}", known.join(", ")))
+    let nearest = nearest(name, known.iter().copied());
+    let meant = nearest.map(|nearest| format!("did you mean `{nearest}`? ")).unwrap_or_default();
+    bad(&format!("`{shown}` is no parameter: {meant}there are {}", known.join(", ")))
 }
+
+/// A text of the user's as far as it can be shown.
+pub(super) fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Characters of a user's text that are shown.
+const SHOWN: usize = 60;
 
 fn bad(detail: &str) -> Refused {
     Refused::Query(detail.to_owned())

@@ -1,9 +1,12 @@
 //! Why a page is not shown: one table from reason to answer.
 
 use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
 use thiserror::Error;
 
-use super::answer::{Answer, problem};
+use crate::filter;
+
+use super::answer::{Answer, problem, problem_with};
 
 /// Why a page is not shown. The sentences are for whoever asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -29,9 +32,23 @@ pub enum Refused {
     /// The query cannot be meant.
     #[error("{0}")]
     Query(String),
+    /// An expression that cannot be meant, or is too dear.
+    #[error("`{parameter}`: {error}")]
+    Filter {
+        /// The parameter it stands in.
+        parameter: &'static str,
+        /// What is wrong, and where.
+        error: Box<filter::Error>,
+    },
+    /// More follow the records than may.
+    #[error("too many follow the records already: at most {0} do")]
+    Crowded(usize),
     /// More questions wait than may.
     #[error("too many questions are being looked into: ask again in a moment")]
     Busy,
+    /// It waited for too long.
+    #[error("this took too long")]
+    Slow,
     /// The place that holds the records does not answer.
     #[error("{0}")]
     Unanswered(String),
@@ -52,23 +69,38 @@ impl Refused {
             Refused::ForeignHost | Refused::CrossSite => StatusCode::FORBIDDEN,
             Refused::NoPage(_) | Refused::NotThere(_) => StatusCode::NOT_FOUND,
             Refused::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Refused::Query(_) => StatusCode::BAD_REQUEST,
-            Refused::Busy | Refused::Ending => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Query(_) | Refused::Filter { .. } => StatusCode::BAD_REQUEST,
+            Refused::Busy | Refused::Crowded(_) | Refused::Slow | Refused::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Refused::Unanswered(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// The whole answer.
     pub fn answer(&self) -> Answer {
+        if let Refused::Filter { parameter, error } = self {
+            return misread(parameter, error, &self.to_string());
+        }
         let answer = problem(self.status(), &self.to_string());
         match self {
             Refused::NoToken => answer.with(header::WWW_AUTHENTICATE, CHALLENGE),
             Refused::HeldOff(seconds) => answer.with(header::RETRY_AFTER, HeaderValue::from(*seconds)),
             Refused::Busy => answer.with(header::RETRY_AFTER, HeaderValue::from_static("1")),
+            Refused::Crowded(_) | Refused::Slow => answer.with(header::RETRY_AFTER, HeaderValue::from_static("5")),
             Refused::Method(offered) => answer.with(header::ALLOW, HeaderValue::from_static(offered)),
             _ => answer,
         }
     }
+}
+
+/// With the place in the expression, for whoever shows it there.
+fn misread(parameter: &str, error: &filter::Error, detail: &str) -> Answer {
+    let place = json!({
+        "parameter": parameter,
+        "column": error.column,
+        "length": error.length,
+        "hint": error.hint(),
+    });
+    problem_with(StatusCode::BAD_REQUEST, detail, place)
 }
 
 /// RFC 6750 §3.

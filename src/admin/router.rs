@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
+use crate::listen::Stage;
 use crate::metrics::{Exposition, Format};
 use crate::net::Peer;
-use crate::time::monotonic;
+use crate::time::{monotonic, wall_now};
 
 use super::access::Access;
-use super::answer::Answer;
+use super::answer::{Answer, raw_json};
+use super::ask::Library;
 use super::guard::Guard;
 use super::query::Query;
 use super::refused::Refused;
 use super::server::Sources;
-use super::{health, inflight, reload, upstreams};
+use super::statistics::Side;
+use super::tail::Followers;
+use super::{health, inflight, logs, reload, statistics, upstreams};
 
 /// Expositions that are held in memory at the same time. How large one is depends on how many routes are configured, not on
 /// the traffic; whoever reads slowly makes others wait, not the memory grow.
@@ -28,24 +32,42 @@ enum Page {
     Health,
     Readiness,
     Metrics,
+    Logs,
+    Tail,
+    Request,
+    Statistics(Side),
     Inflight,
     Upstreams,
     Reload,
+    Description,
 }
 
-/// Each page by its path.
-const PAGES: [(&str, Page); 6] = [
+/// Each page by its path; that of one request has its id at the end.
+const PAGES: [(&str, Page); 13] = [
     ("/healthz", Page::Health),
     ("/readyz", Page::Readiness),
     ("/metrics", Page::Metrics),
+    ("/api/logs", Page::Logs),
+    ("/api/logs/tail", Page::Tail),
+    ("/api/logs/{request_id}", Page::Request),
+    ("/api/stats", Page::Statistics(Side::Counts)),
+    ("/api/errors", Page::Statistics(Side::Errors)),
+    ("/api/performance", Page::Statistics(Side::Performance)),
     ("/api/inflight", Page::Inflight),
     ("/api/upstreams", Page::Upstreams),
     ("/api/reload", Page::Reload),
+    ("/api/openapi.json", Page::Description),
 ];
+/// What stands before the id of a request.
+const OF_A_REQUEST: &str = "/api/logs/";
+
+/// What all of this is, for programs (OpenAPI 3.1).
+const DESCRIPTION: &str = include_str!("openapi.json");
 
 impl Page {
     fn of(path: &str) -> Option<Page> {
-        PAGES.iter().find(|(known, _)| *known == path).map(|(_, page)| *page)
+        let known = PAGES.iter().find(|(known, _)| *known == path).map(|(_, page)| *page);
+        known.or_else(|| request_id(path).map(|_| Page::Request))
     }
 
     /// Supervisors and load balancers have no token.
@@ -67,12 +89,23 @@ pub(super) struct Router {
     access: Arc<Access>,
     guard: Arc<Guard>,
     sources: Sources,
+    library: Library,
+    followers: Followers,
+    stages: watch::Receiver<Stage>,
     expositions: Arc<Semaphore>,
 }
 
 impl Router {
-    pub(super) fn new(access: Arc<Access>, guard: Arc<Guard>, sources: Sources) -> Router {
-        Router { access, guard, sources, expositions: Arc::new(Semaphore::new(EXPOSITIONS)) }
+    /// `stages` are those of this listener's own end.
+    pub(super) fn new(
+        access: Arc<Access>,
+        guard: Arc<Guard>,
+        sources: Sources,
+        stages: watch::Receiver<Stage>,
+    ) -> Router {
+        let library = Library::new(Arc::clone(&sources.archive));
+        let followers = Followers::new(Arc::clone(&sources.recent));
+        Router { access, guard, sources, library, followers, stages, expositions: Semaphore::new(EXPOSITIONS).into() }
     }
 
     /// The answer to a request without a body.
@@ -87,16 +120,31 @@ impl Router {
         if !is_offered(page, &head.method) {
             return Err(Refused::Method(page.methods()));
         }
-        let query = head.uri.query();
+        self.show(page, head).await
+    }
+
+    async fn show(&self, page: Page, head: &Parts) -> Result<Answer, Refused> {
+        let (query, now) = (head.uri.query(), wall_now());
         match page {
             Page::Health => Ok(health::health(&self.sources, monotonic())),
             Page::Readiness => Ok(health::readiness(&self.sources)),
             Page::Metrics => self.metrics(head).await,
+            Page::Logs => logs::list(&self.library, query, now).await,
+            Page::Tail => self.followers.follow(head, self.stages.clone()),
+            Page::Request => {
+                let id = request_id(head.uri.path()).ok_or_else(not_found)?;
+                logs::request(&self.library, id, query).await
+            }
+            Page::Statistics(side) => statistics::show(&self.library, side, query, now).await,
             Page::Inflight => inflight::list(&self.sources, query).await,
             Page::Upstreams => upstreams::list(&self.sources, query),
             Page::Reload => {
                 Query::read(query, &[])?;
                 Ok(reload::reload(&self.sources).await)
+            }
+            Page::Description => {
+                Query::read(query, &[])?;
+                Ok(raw_json(StatusCode::OK, DESCRIPTION.trim_end()))
             }
         }
     }
@@ -118,6 +166,13 @@ impl Router {
         self.sources.collectors.iter().for_each(|collector| collector.collect(&mut exposition));
         Ok(Answer::new(StatusCode::OK, format.content_type(), exposition.finish()).holding(permit))
     }
+}
+
+/// The id in the path of one request's page, as far as it can be one.
+fn request_id(path: &str) -> Option<&str> {
+    let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let fits = |id: &&str| (1..=128).contains(&id.len()) && id.chars().all(is_id);
+    path.strip_prefix(OF_A_REQUEST).filter(fits)
 }
 
 fn is_offered(page: Page, method: &Method) -> bool {
@@ -168,5 +223,28 @@ mod tests {
             assert!(!is_offered(page, &Method::DELETE));
         }
         assert_eq!(Page::of("/healthz/"), None);
+    }
+
+    #[test]
+    fn every_page_is_described_with_its_methods_and_nothing_else_is() {
+        let description: serde_json::Value = serde_json::from_str(DESCRIPTION).expect("JSON");
+        assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
+        let paths = description["paths"].as_object().expect("paths");
+        assert_eq!(paths.keys().collect::<Vec<_>>(), PAGES.map(|(path, _)| path));
+        for (path, page) in PAGES {
+            let described: Vec<_> = paths[path].as_object().expect("methods").keys().collect();
+            let method = page.methods().split(", ").next().expect("a method").to_ascii_lowercase();
+            assert_eq!(described, [&method], "{path}");
+        }
+    }
+
+    #[test]
+    fn a_request_has_its_page_by_its_id() {
+        assert_eq!(Page::of("/api/logs/0199-a.b_C"), Some(Page::Request));
+        assert_eq!(Page::of("/api/logs/tail"), Some(Page::Tail));
+        let long = format!("/api/logs/{}", "a".repeat(129));
+        for none in ["/api/logs/", "/api/logs/a/b", "/api/logs/a%20b", "/api/logs/tail/", "/api/logs//", &long] {
+            assert_eq!(Page::of(none), None, "{none}");
+        }
     }
 }

@@ -29,6 +29,7 @@ use super::answer::{Answer, problem};
 use super::body::Body;
 use super::cores::CoreLine;
 use super::guard::{Guard, Tell};
+use super::refused::Refused;
 use super::reload::ReloadRequest;
 use super::router::Router;
 
@@ -105,7 +106,8 @@ pub fn start(socket: TcpListener, access: Arc<Access>, mut sources: Sources, tel
     let running = Arc::clone(&guard);
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
         let _alive: SyncSender<()> = alive;
-        if let Err(error) = run(socket, Router::new(access, Arc::clone(&running), sources), running, stages) {
+        let router = Router::new(access, Arc::clone(&running), sources, stages.clone());
+        if let Err(error) = run(socket, router, running, stages) {
             tracing::error!(target: "gatelog.proxy", %error, "the admin listener has ended");
         }
     })?;
@@ -169,8 +171,7 @@ impl Handler for Pages {
         Box::pin(async move {
             let answered = tokio::time::timeout(PATIENCE, self.answer(&client.peer, request)).await;
             client.answered();
-            let slow = |_| problem(StatusCode::SERVICE_UNAVAILABLE, "this took too long");
-            Ok(response(answered.unwrap_or_else(slow), &client.wire))
+            Ok(response(answered.unwrap_or_else(|_| Refused::Slow.answer()), &client.wire))
         })
     }
 
@@ -206,8 +207,8 @@ async fn discard(mut body: Incoming) -> Result<(), StatusCode> {
 }
 
 fn response(answer: Answer, wire: &Rc<Wire>) -> Response<Body> {
-    let Answer { status, headers, content, permit } = answer;
-    let mut response = Response::new(Body::new(content, wire.run(), permit));
+    let Answer { status, headers, content, live, permit } = answer;
+    let mut response = Response::new(Body::new(content, live, wire.run(), permit));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

@@ -188,7 +188,7 @@ fn visible(c: char) -> String {
 const QUOTED: usize = 60;
 
 /// The name that was probably meant, by its letters.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name: String = name.chars().take(QUOTED).collect::<String>().to_ascii_lowercase().replace('-', "_");
     let allowed = |candidate: &&str| {
         let shortened = name.len() >= 3 && candidate.starts_with(&name);

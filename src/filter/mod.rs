@@ -72,7 +72,7 @@ mod table;
 mod value;
 
 pub use condition::{Comparison, Condition, Loose};
-pub use error::{Error, Mistake};
+pub use error::{Error, Mistake, nearest};
 pub use expression::{Expression, Node};
 pub use field::{Field, Kind, Known, Name};
 pub use line::Line;

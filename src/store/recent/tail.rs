@@ -13,7 +13,7 @@ use crate::store::ask::Line;
 /// Followers at the same time.
 const MOST: usize = 64;
 /// Lines that are looked at for one batch: whoever follows has something else to do now and then.
-const MOST_LOOKED_AT: usize = 4_096;
+const MOST_LOOKED_AT: usize = 1_024;
 
 /// Called by the thread that writes, while it holds the lock: it must do no more than wake somebody.
 type Waker = Box<dyn Fn() + Send + Sync>;
@@ -39,6 +39,8 @@ pub struct Tail {
 pub struct Batch {
     /// Those that match, in the order in which they came.
     pub lines: Vec<Line>,
+    /// The number of each of them: records are counted from 1 as they come.
+    pub numbers: Vec<u64>,
     /// How many went by unseen, because this follower was too slow. They may or may not have matched.
     pub lost: u64,
     /// Whether there is more to look at right away.
@@ -49,8 +51,19 @@ impl Recent {
     /// Follows the records that match, from the next one on; `wake` is called whenever there are new ones, by the thread
     /// that writes them, and must not wait. `None` when too many follow already.
     pub fn tail(self: &Arc<Self>, filter: Expression, wake: impl Fn() + Send + Sync + 'static) -> Option<Tail> {
+        self.tail_after(filter, None, wake)
+    }
+
+    /// The same from the record after a number on, for whoever followed before: what has been evicted since is lost to him.
+    pub fn tail_after(
+        self: &Arc<Self>,
+        filter: Expression,
+        number: Option<u64>,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Option<Tail> {
         let mut state = self.state();
-        let seen = state.ring.newest();
+        let newest = state.ring.newest();
+        let seen = number.map_or(newest, |number| number.min(newest));
         let id = state.tails.add(Box::new(wake))?;
         Some(Tail { recent: Arc::clone(self), id, filter, seen })
     }
@@ -75,10 +88,16 @@ impl Tail {
             self.seen = line.number();
             if all || matches(&self.filter, line.json()) {
                 batch.lines.push(line.line().clone());
+                batch.numbers.push(line.number());
             }
         }
         batch.more = self.seen < newest;
         batch
+    }
+
+    /// The number of the last record that it has looked at, whether or not that matched.
+    pub fn seen(&self) -> u64 {
+        self.seen
     }
 
     /// Waits until there is something to look at, or so long. Returns whether there is.

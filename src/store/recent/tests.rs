@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::record::Level;
+use crate::store::ask::Summaries;
 
 const LOGGER: &str = "gatelog.request";
 
@@ -144,6 +145,40 @@ fn a_follower_is_woken_and_gets_only_what_matches() {
     drop(tail);
     append(&recent, [line(4, 503)]);
     assert_eq!(woken.load(Atomic::Relaxed), 1);
+}
+
+#[test]
+fn whoever_followed_before_goes_on_where_he_was_or_is_told_what_he_missed() {
+    let recent = recent(32, 1 << 20);
+    append(&recent, (1..=10).map(|n| line(n, 200)));
+    let follow = |after| recent.tail_after(Expression::parse("*").unwrap(), after, || {}).unwrap();
+    let batch = follow(Some(7)).take(2);
+    assert_eq!((batch.numbers, batch.lost, batch.more), (vec![8, 9], 0, true));
+    assert_eq!((follow(None).take(2), follow(Some(99)).take(2)), (Batch::default(), Batch::default()));
+    append(&recent, (11..=100).map(|n| line(n, 200)));
+    let (mut tail, held) = (follow(Some(7)), recent.held().lines as u64);
+    let batch = tail.take(1);
+    assert_eq!((batch.lost, batch.numbers, tail.seen()), (93 - held, vec![101 - held], 101 - held));
+}
+
+#[test]
+fn statistics_come_from_the_counts_or_under_a_filter_from_the_lines_that_are_held() {
+    let recent = recent(32, 1 << 20);
+    let counted = |at, status| {
+        let noted = Noted { status: Some(status), ..Noted::new(at, Level::Info, LOGGER, "request_completed") };
+        (line(at, u64::from(status)), Some(noted))
+    };
+    let statistics = |filter: &str| {
+        let range = crate::store::rollup::Range { since: 5, until: 60_000_000 };
+        recent.statistics(range, &Expression::parse(filter).unwrap(), &|| false).unwrap()
+    };
+    recent.append([counted(1, 500), counted(7, 200), counted(8, 500)]);
+    let some = statistics("status:500");
+    assert_eq!((some.total().requests.count(), some.is_partial()), (1, false), "one of them is older");
+    recent.append((10..110).map(|at| counted(at, 200)));
+    let (all, some) = (statistics("*"), statistics("status:200"));
+    assert_eq!((all.total().requests.count(), all.is_partial()), (103, false), "whole minutes are counted");
+    assert_eq!((some.total().requests.count(), some.is_partial()), (recent.held().lines as u64, true));
 }
 
 #[test]

@@ -1,0 +1,53 @@
+//! `GET /api/stats`, `/api/errors`, `/api/performance`: what a stretch of time was like, the last day unless it is said.
+//!
+//! Without `q` they come from what was counted beforehand; with it each record is looked at, for a bounded time.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::filter::{Expression, Node};
+use crate::store::statistics::Statistics;
+
+use super::answer::{Answer, raw_json};
+use super::ask::{Lane, Library};
+use super::asked::{Span, filter};
+use super::query::Query;
+use super::refused::Refused;
+
+/// The parameters.
+const KNOWN: [&str; 4] = ["q", "since", "until", "hours"];
+
+/// Which side of it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Counts,
+    Errors,
+    Performance,
+}
+
+/// One side of the time that is asked for.
+pub(super) async fn show(library: &Library, side: Side, query: Option<&str>, now: u64) -> Result<Answer, Refused> {
+    let query = Query::read(query, &KNOWN)?;
+    let (filter, range) = (filter(&query)?, Span::of(&query, now)?.range(now));
+    let lane = if is_everything(&filter) { Lane::Glance } else { Lane::Search };
+    let asked = library.ask(lane, move |archive, stop| archive.statistics(range, &filter, stop)).await;
+    let (statistics, place) = asked?;
+    render(side, &statistics).map(|answer| answer.holding(place))
+}
+
+fn is_everything(filter: &Expression) -> bool {
+    matches!(filter.root(), Node::All(nodes) if nodes.is_empty())
+}
+
+fn render(side: Side, statistics: &Statistics) -> Result<Answer, Refused> {
+    match side {
+        Side::Counts => written(&statistics.stats()),
+        Side::Errors => written(&statistics.errors()),
+        Side::Performance => written(&statistics.performance()),
+    }
+}
+
+fn written(shape: &impl Serialize) -> Result<Answer, Refused> {
+    let text = serde_json::to_string(shape).map_err(|error| Refused::Unanswered(error.to_string()))?;
+    Ok(raw_json(StatusCode::OK, &text))
+}
