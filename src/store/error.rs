@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use super::rollup::RollupError;
+
 /// Why a store cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -51,6 +53,9 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// The statistics beside the segments cannot be opened.
+    #[error(transparent)]
+    Rollups(#[from] RollupError),
 }
 
 impl Error {

@@ -81,6 +81,24 @@ pub(super) fn remove(folder: &Path, number: u64, form: Form) -> Result<(), Error
     Ok(())
 }
 
+/// Renames a file of a segment that cannot be gone on with, and what SQLite keeps beside it: it is left for whoever can make
+/// something of it. Returns its new name.
+pub(super) fn set_aside(folder: &Path, number: u64, form: Form) -> Result<String, Error> {
+    let path = path(folder, number, form);
+    let aside = format!("{}.broken", name(number, form));
+    for suffix in ["", "-wal"] {
+        let mut from = path.clone().into_os_string();
+        from.push(suffix);
+        match paths::rename(Path::new(&from), &folder.join(format!("{aside}{suffix}"))) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::disk(&path)(error)),
+            _ => {}
+        }
+    }
+    remove(folder, number, form)?;
+    paths::sync_folder(folder).map_err(Error::disk(folder))?;
+    Ok(aside)
+}
+
 const TABLES: &str = "
 CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE shape (id INTEGER PRIMARY KEY, members BLOB NOT NULL);

@@ -8,6 +8,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use super::block::{self, Block};
 use super::encode::{Encoder, Row};
 use super::error::Error;
+use super::facts::{Facts, Sight};
 use super::file::{self, Form};
 use super::line::{self, Line};
 use super::pending::Pending;
@@ -71,10 +72,10 @@ impl Numbering for Marking<'_> {
 }
 
 /// What became of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// It is in the open transaction.
-    Stored,
+#[derive(Debug, PartialEq)]
+pub(super) enum Taken<'l> {
+    /// It is in the open transaction; what statistics are made of.
+    Stored(Facts<'l>),
     /// It is no line of a log.
     Refused,
 }
@@ -127,7 +128,7 @@ impl Hot {
         lines: &[&[u8]],
         tools: &mut Tools,
         pending: &mut Pending,
-        mut each: impl FnMut(Taken),
+        mut each: impl FnMut(Taken<'_>),
     ) -> Result<(), Error> {
         let engine = Error::engine(&self.path);
         if !self.begun {
@@ -139,9 +140,13 @@ impl Hot {
         let mut intake = Intake { insert, last, numbers, blocks, row, beside, pending };
         for text in lines {
             let line = std::str::from_utf8(text).ok().and_then(|text| tools.lines.read(text));
-            each(match line {
-                Some(line) => intake.line(&line, &mut tools.encoder).map_err(&engine)?,
-                None => Taken::Refused,
+            let stored = match &line {
+                Some(line) => intake.line(line, &mut tools.encoder).map_err(&engine)?,
+                None => None,
+            };
+            each(match (stored, &line) {
+                (Some(at), Some(line)) => Taken::Stored(tools.sight.facts(at, line)),
+                _ => Taken::Refused,
             });
         }
         Ok(())
@@ -206,8 +211,9 @@ struct Intake<'h> {
 }
 
 impl Intake<'_> {
-    fn line(&mut self, line: &Line<'_>, encoder: &mut Encoder) -> rusqlite::Result<Taken> {
-        let Some(at) = encoder.moment(line) else { return Ok(Taken::Refused) };
+    /// Returns its moment, or `None` for what is no record.
+    fn line(&mut self, line: &Line<'_>, encoder: &mut Encoder) -> rusqlite::Result<Option<u64>> {
+        let Some(at) = encoder.moment(line) else { return Ok(None) };
         let number = *self.last + 1;
         let event = line.plain(encoder.codes().event).unwrap_or_default();
         let request = line.plain(encoder.codes().request_id);
@@ -216,7 +222,7 @@ impl Intake<'_> {
             let block = self.blocks.entry(number >> block::BITS).or_default();
             let mut marking = Marking { numbers: self.numbers, block };
             if encoder.row(line, &mut marking, self.row).is_err() {
-                return Ok(Taken::Refused);
+                return Ok(None);
             }
             marking.block.line(at);
             let ended = request.filter(|_| event == "request_completed").and_then(|id| self.pending.find(id));
@@ -225,7 +231,7 @@ impl Intake<'_> {
             put(&mut self.insert, number, self.row, joined.map(|_| self.beside.as_slice()))?;
         }
         *self.last = number;
-        Ok(Taken::Stored)
+        Ok(Some(at))
     }
 
     /// Tells the line that began a request beside the one that ends it, if what they share is the same.
@@ -244,6 +250,7 @@ impl Intake<'_> {
 pub(super) struct Tools {
     lines: super::line::Reader,
     encoder: Encoder,
+    sight: Sight,
 }
 
 impl Tools {
@@ -262,7 +269,7 @@ impl Tools {
 impl Default for Tools {
     fn default() -> Tools {
         let lines = super::line::Reader::default();
-        Tools { encoder: Encoder::new(&lines), lines }
+        Tools { encoder: Encoder::new(&lines), sight: Sight::new(&lines), lines }
     }
 }
 

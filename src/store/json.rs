@@ -43,6 +43,18 @@ pub(super) fn members(text: &str, each: impl FnMut(Span)) -> Option<()> {
     (scanner.at == text.len()).then_some(())
 }
 
+/// What a value is that is known to be one.
+pub(super) fn kind(value: &str) -> Option<Kind> {
+    Some(match value.as_bytes().first()? {
+        b'"' if value.contains('\\') => Kind::Escaped,
+        b'"' => Kind::Plain,
+        b'{' => Kind::Object,
+        b'[' => Kind::Array,
+        b'-' | b'0'..=b'9' => Kind::Number,
+        _ => Kind::Name,
+    })
+}
+
 /// The text that a value in quotes says; `None` where its escapes make no text.
 pub(super) fn unescape(quoted: &str) -> Option<String> {
     serde_json::from_str(quoted).ok()

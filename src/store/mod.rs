@@ -15,14 +15,18 @@
 //! what cannot be. All values reach the engine bound.
 
 pub mod ask;
+mod behind;
 mod block;
 pub mod care;
+mod counting;
 mod encode;
 mod error;
+mod facts;
 mod file;
 mod hot;
 mod json;
 mod line;
+mod matching;
 mod moment;
 mod opened;
 mod pending;
@@ -35,6 +39,7 @@ mod settings;
 mod shape;
 pub mod statistics;
 mod stored;
+mod summary;
 mod upkeep;
 mod value;
 mod words;
@@ -42,6 +47,8 @@ mod writer;
 
 #[cfg(test)]
 mod crash_tests;
+#[cfg(test)]
+mod summary_tests;
 #[cfg(test)]
 mod tests;
 

@@ -92,6 +92,23 @@ impl Opened {
         self.file.query_row("SELECT coalesce(max(id), 0) FROM record", [], |row| row.get(0))
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The rows that came after the one of this number: the number of each, and where it is, in the order of their numbers.
+    pub(super) fn rows_after(&self, number: u32) -> rusqlite::Result<Vec<(u32, u32)>> {
+        let sql = match self.form {
+            Form::Sealed => "SELECT n, id FROM record WHERE n > ?1",
+            Form::Hot | Form::Part => "SELECT id, id FROM record WHERE id > ?1",
+        };
+        let mut select = self.file.prepare_cached(sql)?;
+        let rows = select.query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut rows: Vec<(u32, u32)> = rows.collect::<rusqlite::Result<_>>()?;
+        rows.sort_unstable();
+        Ok(rows)
+    }
+
     /// The blocks with lines of the time that is asked for.
     pub(super) fn blocks(&self, plan: &Plan) -> rusqlite::Result<Vec<Candidate>> {
         let sql = "SELECT id, lines, oldest, newest FROM block WHERE newest >= ?1 AND oldest < ?2";

@@ -3,14 +3,16 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ask::{AskError, Line, Order, Page, Question, Records, Stop, Total};
 use super::error::Error;
 use super::file;
-use super::opened::{Candidate, Opened, Picked};
-use super::plan::Plan;
-use crate::filter::{ByName, Expression};
+use super::matching::{Match, Matching};
+use super::opened::{Candidate, Opened};
+use super::rollup::Pending;
+use super::writer::Writer;
+use crate::filter::Expression;
 
 /// Segments that stay open between questions.
 const MAX_OPEN: usize = 64;
@@ -23,13 +25,28 @@ const STRIDE: usize = 256;
 #[derive(Debug)]
 pub struct Reader {
     folder: PathBuf,
+    /// What the writer has counted and not saved, where it is in this process.
+    pending: Option<Arc<Mutex<Pending>>>,
     idle: Mutex<Vec<Opened>>,
 }
 
 impl Reader {
     /// Of the store in this folder; nothing is opened until something is asked.
     pub fn new(folder: &Path) -> Reader {
-        Reader { folder: folder.to_owned(), idle: Mutex::new(Vec::new()) }
+        Reader { folder: folder.to_owned(), pending: None, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Of the store that a writer in this process has: what it has not saved yet need not be counted again.
+    pub fn beside(writer: &Writer) -> Reader {
+        Reader { pending: Some(writer.pending()), ..Reader::new(writer.path()) }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn pending(&self) -> Option<&Mutex<Pending>> {
+        self.pending.as_deref()
     }
 
     /// The segments as they are now, and those that cannot be read.
@@ -50,11 +67,35 @@ impl Reader {
         Ok((segments, troubles))
     }
 
-    fn give_back(&self, segments: Vec<Opened>) {
+    pub(super) fn give_back(&self, segments: Vec<Opened>) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.is_empty() {
             idle.extend(segments.into_iter().rev().take(MAX_OPEN));
         }
+    }
+}
+
+/// Segments as they are at one moment, whatever is written meanwhile.
+#[derive(Debug)]
+pub(super) struct Moment(pub(super) Vec<Opened>);
+
+impl Moment {
+    /// Leaves out those that cannot be held still.
+    pub(super) fn of(mut segments: Vec<Opened>, troubles: &mut Vec<String>) -> Moment {
+        segments.retain(|segment| {
+            let begun = segment.begin().map_err(|error| segment.error(error).to_string());
+            let failed = begun.err();
+            let is_begun = failed.is_none();
+            troubles.extend(failed);
+            is_begun
+        });
+        Moment(segments)
+    }
+
+    /// They go on; one that does not is opened anew the next time.
+    pub(super) fn end(mut self) -> Vec<Opened> {
+        self.0.retain(|segment| segment.end().is_ok());
+        self.0
     }
 }
 
@@ -67,12 +108,13 @@ fn unreadable(error: Error) -> AskError {
 
 impl Records for Reader {
     fn search(&self, question: &Question, stop: Stop<'_>) -> Result<Page, AskError> {
-        let (segments, troubles) = self.segments()?;
-        let mut search = Search::new(question, &segments, stop);
+        let (segments, mut troubles) = self.segments()?;
+        let segments = Moment::of(segments, &mut troubles);
+        let mut search = Search::new(question, &segments.0, stop);
         search.troubles = troubles;
         search.look();
         let page = search.page();
-        self.give_back(segments);
+        self.give_back(segments.end());
         Ok(page)
     }
 
@@ -102,141 +144,100 @@ struct Found {
 /// One question, looked into.
 struct Search<'a> {
     question: &'a Question,
-    plan: Plan,
-    segments: &'a [Opened],
+    matching: Matching<'a>,
     stop: Stop<'a>,
-    /// The first ones, the last of them on top.
-    first: BinaryHeap<Reverse<Found>>,
-    reach: usize,
-    count: u64,
-    seen: usize,
+    ranked: Ranked,
     stopped: bool,
     troubles: Vec<String>,
 }
 
-impl<'a> Search<'a> {
-    fn new(question: &'a Question, segments: &'a [Opened], stop: Stop<'a>) -> Search<'a> {
-        let plan = Plan::new(&question.filter, question.since, question.until);
-        let reach = question.skip.saturating_add(question.limit).min(MAX_REACH);
-        let first = BinaryHeap::new();
-        let troubles = Vec::new();
-        Search { question, plan, segments, stop, first, reach, count: 0, seen: 0, stopped: false, troubles }
-    }
+/// The lines that come first, and how many there are.
+struct Ranked {
+    order: Order,
+    /// The last of them on top.
+    first: BinaryHeap<Reverse<Found>>,
+    reach: usize,
+    count: u64,
+}
 
-    fn is_newest(&self) -> bool {
-        self.question.order == Order::Newest
-    }
-
+impl Ranked {
     fn rank(&self, at: u64, segment: u64, number: u64) -> Rank {
         let key = [at, segment, number];
-        Rank(if self.is_newest() { key } else { key.map(|part| !part) })
+        Rank(if self.order == Order::Newest { key } else { key.map(|part| !part) })
     }
 
     /// The best place that a line of a block can have.
     fn best(&self, block: &Candidate) -> Rank {
-        let at = if self.is_newest() { block.newest } else { !block.oldest };
+        let at = if self.order == Order::Newest { block.newest } else { !block.oldest };
         Rank([at, u64::MAX, u64::MAX])
     }
 
-    fn look(&mut self) {
-        let mut blocks = self.blocks();
-        blocks.sort_by_key(|(segment, block)| Reverse((self.best(block), *segment, block.id)));
-        let mut picked: Vec<Option<Picked>> = self.segments.iter().map(|_| None).collect();
-        let mut broken = vec![false; self.segments.len()];
-        for (segment, block) in blocks {
-            let is_done = self.is_behind(&block) && self.count > self.question.count_to;
-            if is_done || self.stopped {
-                break;
-            }
-            if broken[segment] || self.count_whole(&block) {
-                continue;
-            }
-            if let Err(error) = self.look_into(segment, &block, &mut picked[segment]) {
-                broken[segment] = true;
-                self.troubles.push(error.to_string());
-            }
-        }
-    }
-
-    fn blocks(&mut self) -> Vec<(usize, Candidate)> {
-        let mut blocks = Vec::new();
-        for (at, segment) in self.segments.iter().enumerate() {
-            match segment.begin().and_then(|()| segment.blocks(&self.plan)) {
-                Ok(found) => blocks.extend(found.into_iter().map(|block| (at, block))),
-                Err(error) => self.troubles.push(segment.error(error).to_string()),
-            }
-        }
-        blocks
-    }
-
-    /// Whether all that may be in a block comes behind the lines that are wanted.
-    fn is_behind(&self, block: &Candidate) -> bool {
+    /// Whether nothing of this rank is among the first.
+    fn is_behind(&self, rank: Rank) -> bool {
         let is_full = self.first.len() >= self.reach;
-        is_full && self.first.peek().is_none_or(|last| last.0.rank > self.best(block))
+        is_full && self.first.peek().is_none_or(|last| last.0.rank > rank)
     }
 
-    /// Where every record is meant, those of a block need not be looked at to be counted.
-    fn count_whole(&mut self, block: &Candidate) -> bool {
-        let is_any = matches!(self.question.filter.root(), crate::filter::Node::All(nodes) if nodes.is_empty());
-        let is_within = block.oldest >= self.plan.since && self.plan.until.is_none_or(|until| block.newest < until);
-        let counts = is_any && is_within && self.is_behind(block);
-        self.count += if counts { block.lines } else { 0 };
-        counts
-    }
-
-    fn look_into(&mut self, at: usize, block: &Candidate, picked: &mut Option<Picked>) -> Result<(), Error> {
-        let segment = &self.segments[at];
-        let plan = std::mem::take(&mut self.plan);
-        let chosen = match picked.take() {
-            Some(picked) => Ok(picked),
-            None => segment.pick(&plan).map_err(|error| segment.error(error)),
-        };
-        let newest = self.is_newest();
-        let looked = chosen.and_then(|chosen| {
-            let chosen = picked.insert(chosen);
-            segment.rows(block.id, &plan, chosen, newest, |row, file, lexicon| {
-                let lines = row.lines(file, lexicon).ok_or_else(|| format!("record {} makes no sense", row.id))?;
-                for line in &lines {
-                    if plan.is_in_time(line.at) && self.question.filter.matches(&ByName(line)) {
-                        self.add(at, segment.number, row.id, line.at, line.number);
-                    }
-                }
-                Ok(self.goes_on())
-            })
-        });
-        self.plan = plan;
-        looked.map(drop)
-    }
-
-    fn add(&mut self, segment: usize, segment_number: u64, row: i64, at: u64, number: u64) {
+    fn add(&mut self, found: &Match<'_, '_>) {
         self.count += 1;
-        let rank = self.rank(at, segment_number, number);
-        let is_full = self.first.len() >= self.reach;
-        if is_full && self.first.peek().is_none_or(|last| last.0.rank > rank) {
+        let rank = self.rank(found.line.at, found.number, found.line.number);
+        if self.is_behind(rank) {
             return;
         }
-        self.first.push(Reverse(Found { rank, segment, row, number }));
+        let is_full = self.first.len() >= self.reach;
+        let Match { segment, row, line, .. } = *found;
+        self.first.push(Reverse(Found { rank, segment, row, number: line.number }));
         if is_full {
             self.first.pop();
         }
     }
+}
 
-    fn goes_on(&mut self) -> bool {
-        self.seen += 1;
-        if self.seen.is_multiple_of(STRIDE) && (self.stop)() {
-            self.stopped = true;
+impl<'a> Search<'a> {
+    fn new(question: &'a Question, segments: &'a [Opened], stop: Stop<'a>) -> Search<'a> {
+        let matching = Matching::new(&question.filter, question.since, question.until, segments);
+        let reach = question.skip.saturating_add(question.limit).min(MAX_REACH);
+        let ranked = Ranked { order: question.order, first: BinaryHeap::new(), reach, count: 0 };
+        Search { question, matching, stop, ranked, stopped: false, troubles: Vec::new() }
+    }
+
+    fn look(&mut self) {
+        let Search { question, matching, stop, ranked, stopped, troubles } = self;
+        let mut blocks = matching.blocks(troubles);
+        blocks.sort_by_key(|(segment, block)| Reverse((ranked.best(block), *segment, block.id)));
+        let mut seen = 0_usize;
+        for (segment, block) in blocks {
+            let is_behind = ranked.is_behind(ranked.best(&block));
+            if *stopped || is_behind && ranked.count > question.count_to {
+                break;
+            }
+            // Where every record is meant, those of a block need not be looked at to be counted.
+            if is_behind && matching.is_whole(&block) {
+                ranked.count += block.lines;
+                continue;
+            }
+            let newest = question.order == Order::Newest;
+            matching.block(
+                (segment, &block),
+                newest,
+                troubles,
+                |found| ranked.add(&found),
+                || {
+                    seen += 1;
+                    *stopped |= seen.is_multiple_of(STRIDE) && stop();
+                    !*stopped
+                },
+            );
         }
-        !self.stopped
     }
 
     /// What was found, read once more.
     fn page(mut self) -> Page {
-        let mut found: Vec<Found> = std::mem::take(&mut self.first).into_iter().map(|found| found.0).collect();
+        let mut found: Vec<Found> = std::mem::take(&mut self.ranked.first).into_iter().map(|found| found.0).collect();
         found.sort_unstable_by_key(|found| Reverse(found.rank));
         let mut page = Page { partial: self.stopped, ..Page::default() };
         for found in found.iter().skip(self.question.skip).take(self.question.limit) {
-            let segment = &self.segments[found.segment];
-            let read = segment.row(found.row, |row, file, lexicon| {
+            let read = self.matching.segments[found.segment].row(found.row, |row, file, lexicon| {
                 let lines = row.lines(file, lexicon)?;
                 let line = lines.iter().find(|line| line.number == found.number)?;
                 Some(Line { at: line.at, json: line.json() })
@@ -246,11 +247,7 @@ impl<'a> Search<'a> {
                 Err(error) => self.troubles.push(error.to_string()),
             }
         }
-        for segment in self.segments {
-            // A segment that cannot be left cannot have been begun, which was told.
-            let _ = segment.end();
-        }
-        page.total = match self.count {
+        page.total = match self.ranked.count {
             count if count > self.question.count_to => Total::AtLeast(self.question.count_to),
             count if self.stopped => Total::AtLeast(count),
             count => Total::Exact(count),

@@ -12,14 +12,28 @@ use smallvec::SmallVec;
 
 use super::block::Block;
 use super::encode::EVERYTHING;
+use super::facts::{self, Fact, Facts, Places};
 use super::json::{self, Kind};
 use super::shape::{self, Slot};
 use super::value::{Piece, Pieces};
 use crate::filter::{Member, Members, Number, Value};
 use crate::record::{Level, timestamp};
 
-/// The members of a shape.
-type Shape = Arc<[(Slot, String)]>;
+/// A shape that was looked up.
+type Shape = Arc<Known>;
+
+/// The members of a shape, and where among them is what statistics are made of.
+#[derive(Debug)]
+struct Known {
+    members: Box<[(Slot, String)]>,
+    places: Places,
+}
+
+impl Known {
+    fn iter(&self) -> impl Iterator<Item = &(Slot, String)> {
+        self.members.iter()
+    }
+}
 
 /// The dictionary and the shapes of a file that is read; what was looked up once is kept.
 #[derive(Debug, Default)]
@@ -45,7 +59,9 @@ impl Lexicon {
         }
         let mut look = file.prepare_cached("SELECT members FROM shape WHERE id = ?1").ok()?;
         let members: Vec<u8> = look.query_row([number], |row| row.get(0)).ok()?;
-        let shape: Shape = shape::parse(&members)?.into();
+        let members = shape::parse(&members)?.into_boxed_slice();
+        let places = facts::places(members.iter().map(|(_, name)| name.as_str()));
+        let shape = Arc::new(Known { members, places });
         self.shapes.borrow_mut().insert(number, shape.clone());
         Some(shape)
     }
@@ -123,7 +139,7 @@ enum Names {
 impl Names {
     fn at(&self, at: usize) -> Option<&str> {
         match self {
-            Names::Shape(shape) => shape.get(at).map(|(_, name)| name.as_str()),
+            Names::Shape(shape) => shape.members.get(at).map(|(_, name)| name.as_str()),
             Names::Own(names) => names.get(at).map(String::as_str),
         }
     }
@@ -132,6 +148,13 @@ impl Names {
         match self {
             Names::Shape(shape) => shape.iter().position(|(_, own)| own == name),
             Names::Own(names) => names.iter().position(|own| own == name),
+        }
+    }
+
+    fn places(&self) -> Places {
+        match self {
+            Names::Shape(shape) => shape.places,
+            Names::Own(names) => facts::places(names.iter().map(String::as_str)),
         }
     }
 }
@@ -152,7 +175,7 @@ impl<'r> Source<'r> {
     }
 
     fn next(&self, pieces: &mut Pieces<'r>) -> Option<Piece<'r>> {
-        pieces.next(&|shape| self.shape(shape).map(|shape| shape.len()))
+        pieces.next(&|shape| self.shape(shape).map(|shape| shape.members.len()))
     }
 
     fn main(self, row: &Stored<'r>) -> Option<StoredLine<'r>> {
@@ -233,6 +256,15 @@ impl<'r> StoredLine<'r> {
         }
         out.push(b'}');
         String::from_utf8_lossy(&out).into()
+    }
+
+    /// What statistics are made of.
+    pub(super) fn facts(&self) -> Facts<'r> {
+        let places = self.names.places();
+        Facts::new(self.at, |field| {
+            let piece = places[field].and_then(|at| self.pieces.get(usize::from(at)));
+            piece.map_or(Fact::None, |piece| self.source.fact(*piece))
+        })
     }
 
     /// Whether the dictionary knows all words that it uses, and all shapes.
@@ -332,6 +364,24 @@ impl<'r> Source<'r> {
                 Number::fraction(micros as f64 / 1e6).is_some_and(|number| value(Value::Number(number)))
             }
             Piece::Raw(json) => serde_json::from_str(json).is_ok_and(|json| show(Member::Json(&json))),
+        }
+    }
+
+    fn fact(&self, piece: Piece<'r>) -> Fact<'r> {
+        match piece {
+            Piece::Null | Piece::Object(..) => Fact::None,
+            Piece::Bool(yes) => Fact::Bool(yes),
+            Piece::Word(number) => self.word(number).map_or(Fact::None, Fact::Word),
+            Piece::Text(text) => Fact::Text(text.into()),
+            Piece::Whole(number) => Fact::Whole(number),
+            Piece::Seconds(micros) => Fact::Seconds(micros),
+            Piece::Moment(at) => Fact::Text(timestamp(at).into()),
+            Piece::Hex(_) | Piece::Uuid(_) => {
+                let mut text = Vec::with_capacity(64);
+                identifier(piece, &mut text);
+                Fact::Text(String::from_utf8_lossy(&text).into_owned().into())
+            }
+            Piece::Raw(json) => json::kind(json).map_or(Fact::None, |kind| Fact::of_json(kind, json)),
         }
     }
 

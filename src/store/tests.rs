@@ -12,9 +12,9 @@ use super::*;
 use crate::filter::Expression;
 use crate::record::timestamp;
 
-const NOW: u64 = 1_795_345_356_000_000;
+pub(super) const NOW: u64 = 1_795_345_356_000_000;
 
-fn small(path: &Path) -> Settings {
+pub(super) fn small(path: &Path) -> Settings {
     Settings { batch_lines: 50, seal_lines: 120, age: None, size: None, ..Settings::new(path) }
 }
 
@@ -96,12 +96,12 @@ fn request_lines() -> impl Strategy<Value = Vec<String>> {
         })
 }
 
-fn lines() -> impl Strategy<Value = Vec<String>> {
+pub(super) fn lines() -> impl Strategy<Value = Vec<String>> {
     let odd = odd_line().prop_map(|line| vec![line]);
     vec(prop_oneof![2 => request_lines(), 1 => odd], 0..120).prop_map(|lines| lines.concat())
 }
 
-fn filter() -> impl Strategy<Value = String> {
+pub(super) fn filter() -> impl Strategy<Value = String> {
     let term = prop::sample::select(vec![
         "",
         "status>=500",
@@ -160,7 +160,7 @@ fn filter() -> impl Strategy<Value = String> {
 }
 
 /// The lines as the naive look has them: parsed, with their moments, in the order of their coming.
-fn model(lines: &[String]) -> Vec<(u64, Map<String, Json>)> {
+pub(super) fn model(lines: &[String]) -> Vec<(u64, Map<String, Json>)> {
     let parsed = lines.iter().filter_map(|line| serde_json::from_str::<Map<String, Json>>(line).ok());
     let moment =
         |map: &Map<String, Json>| crate::filter::Span::parse(map.get("timestamp")?.as_str()?).map(|span| span.from);
@@ -216,7 +216,7 @@ fn question() -> impl Strategy<Value = Question> {
 }
 
 /// The suite runs some; `GATELOG_CASES` says how many.
-fn cases(usual: u32) -> TestRunner {
+pub(super) fn cases(usual: u32) -> TestRunner {
     let cases = std::env::var("GATELOG_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual);
     TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }

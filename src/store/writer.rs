@@ -1,11 +1,15 @@
 //! Writes to a store: lines come in, batches of them are committed, full segments are handed over to be sealed.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
+use super::behind::{segment_of, serial};
+use super::counting::Counting;
 use super::error::Error;
 use super::file::{self, Form};
 use super::hot::{Hot, Taken, Tools};
 use super::pending::Pending;
+use super::rollup;
 use super::settings::Settings;
 use super::upkeep::{Care, Upkeep};
 use crate::disk::{Folder, paths};
@@ -18,15 +22,19 @@ const STRIDE: usize = 256;
 #[derive(Debug)]
 pub struct Writer {
     settings: Settings,
-    /// Nobody else writes as long as this lives.
-    folder: Folder,
     /// Given up where a transaction failed, and opened again with the next lines.
     hot: Option<(u64, Hot)>,
     batch: Batch,
     tools: Tools,
     pending: Pending,
+    counting: Counting,
     written: Written,
     upkeep: Option<Upkeep>,
+    troubles: Vec<String>,
+    /// The time as it was told last, in microseconds since the Unix epoch.
+    now: u64,
+    /// Nobody else writes as long as this lives: to the last, it is given back when all else is.
+    folder: Folder,
 }
 
 /// What is not committed yet.
@@ -71,14 +79,18 @@ impl Writer {
             _ => Error::disk(&settings.path)(error),
         })?;
         tidy(&settings.path)?;
+        let counting = Counting::open(&settings.path, settings.statistics)?;
         let mut writer = Writer {
             folder,
             hot: None,
             batch: Batch::default(),
             tools: Tools::default(),
             pending: Pending::default(),
+            counting,
             written: Written::default(),
             upkeep: None,
+            troubles: Vec::new(),
+            now: 0,
             settings,
         };
         writer.hot()?;
@@ -101,6 +113,7 @@ impl Writer {
     /// # Errors
     /// What was taken since the last commit is lost.
     pub fn ingest(&mut self, lines: &[u8], now: u64) -> Result<Written, Lost> {
+        self.now = now;
         let mut lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).peekable();
         while lines.peek().is_some() {
             if self.batch.lines == 0 {
@@ -124,7 +137,9 @@ impl Writer {
     /// # Errors
     /// As for [`Writer::ingest`].
     pub fn tick(&mut self, now: u64) -> Result<Written, Lost> {
+        self.now = now;
         let ticked = self.tick_batch(now).and_then(|()| self.tick_segment(now));
+        self.counting.tick(now);
         ticked.map(|()| self.written).map_err(|source| self.give_up(source, 0))
     }
 
@@ -133,7 +148,7 @@ impl Writer {
     /// # Errors
     /// As for [`Writer::ingest`].
     pub fn commit(&mut self) -> Result<Written, Lost> {
-        let committed = self.commit_batch();
+        let committed = self.commit_batch(self.now);
         committed.map(|()| self.written).map_err(|source| self.give_up(source, 0))
     }
 
@@ -142,7 +157,7 @@ impl Writer {
     /// # Errors
     /// As for [`Writer::ingest`].
     pub fn roll(&mut self, now: u64) -> Result<Written, Lost> {
-        let rolled = self.commit_batch().and_then(|()| self.next_segment(now));
+        let rolled = self.commit_batch(now).and_then(|()| self.next_segment(now));
         rolled.map(|()| self.written).map_err(|source| self.give_up(source, 0))
     }
 
@@ -155,9 +170,22 @@ impl Writer {
         Care::new(&self.settings).all(below, now, &|| false)
     }
 
-    /// What the thread has met with since this was asked last.
-    pub fn troubles(&self) -> Vec<String> {
-        self.upkeep.as_ref().map(Upkeep::troubles).unwrap_or_default()
+    /// What has gone wrong since this was asked last, beside the records that were lost: each with the name of the file.
+    pub fn troubles(&mut self) -> Vec<String> {
+        let mut troubles = std::mem::take(&mut self.troubles);
+        troubles.extend(self.counting.take_troubles());
+        troubles.extend(self.upkeep.iter().flat_map(Upkeep::troubles));
+        troubles
+    }
+
+    /// What is counted and not saved.
+    pub(super) fn pending(&self) -> Arc<Mutex<rollup::Pending>> {
+        self.counting.pending()
+    }
+
+    /// What was done so far.
+    pub fn written(&self) -> Written {
+        self.written
     }
 
     /// Where the store is.
@@ -167,9 +195,12 @@ impl Writer {
 
     fn take(&mut self, lines: &[&[u8]]) -> Result<(), Error> {
         self.hot()?;
-        let Writer { hot: Some((_, hot)), tools, pending, batch, written, .. } = self else { return Ok(()) };
+        let Writer { hot: Some((_, hot)), tools, pending, counting, batch, written, .. } = self else { return Ok(()) };
         hot.take(lines, tools, pending, |taken| match taken {
-            Taken::Stored => batch.lines += 1,
+            Taken::Stored(facts) => {
+                batch.lines += 1;
+                counting.note(&facts);
+            }
             Taken::Refused => written.refused += 1,
         })
     }
@@ -179,13 +210,14 @@ impl Writer {
         let is_full = lines >= self.settings.batch_lines;
         // A clock that was set back does not make it wait.
         let is_old = now < since || now - since >= micros(self.settings.batch_after);
-        if lines > 0 && (is_full || is_old) { self.commit_batch() } else { Ok(()) }
+        if lines > 0 && (is_full || is_old || self.counting.is_full()) { self.commit_batch(now) } else { Ok(()) }
     }
 
-    fn commit_batch(&mut self) -> Result<(), Error> {
-        let Some((_, hot)) = &mut self.hot else { return Ok(()) };
+    fn commit_batch(&mut self, now: u64) -> Result<(), Error> {
+        let Some((number, hot)) = &mut self.hot else { return Ok(()) };
         hot.commit(&mut self.tools, &mut self.pending)?;
         self.written.durable += std::mem::take(&mut self.batch.lines);
+        self.counting.committed(serial(*number, hot.lines), now);
         Ok(())
     }
 
@@ -196,7 +228,7 @@ impl Writer {
         if !is_full && !is_old {
             return Ok(());
         }
-        self.commit_batch()?;
+        self.commit_batch(now)?;
         self.next_segment(now)
     }
 
@@ -206,6 +238,8 @@ impl Writer {
             return Ok(());
         }
         let next = number + 1;
+        // What is sealed is not looked through for what is not counted, but after a crash.
+        self.counting.save(now);
         self.hot = Some((next, Hot::open(&self.settings.path, next)?));
         self.upkeep.iter().for_each(|upkeep| upkeep.look_after(next, now));
         Ok(())
@@ -222,14 +256,26 @@ impl Writer {
             Some((number, _)) => number + 1,
             None => 1,
         };
-        self.hot = Some(match Hot::open(folder, number) {
+        let (number, hot) = match Hot::open(folder, number) {
             Ok(hot) => (number, hot),
-            Err(Error::Foreign { .. } | Error::Broken { .. } | Error::Newer { .. }) => {
-                set_aside(folder, number)?;
+            Err(error @ (Error::Foreign { .. } | Error::Broken { .. } | Error::Newer { .. })) => {
+                let aside = file::set_aside(folder, number, Form::Hot)?;
+                self.troubles.push(format!("{error}; it is now {aside}"));
                 (number + 1, Hot::open(folder, number + 1)?)
             }
             Err(error) => return Err(error),
-        });
+        };
+        let through = self.counting.through();
+        let (number, hot) = match serial(number, hot.lines) {
+            // Somebody has removed records that are counted: their numbers are not given again.
+            last if last < through => {
+                let next = number.max(segment_of(through)) + 1;
+                (next, Hot::open(folder, next)?)
+            }
+            _ => (number, hot),
+        };
+        self.counting.found(folder, serial(number, hot.lines));
+        self.hot = Some((number, hot));
         Ok(())
     }
 
@@ -237,9 +283,17 @@ impl Writer {
     fn give_up(&mut self, source: Error, rest: u64) -> Lost {
         self.hot = None;
         self.pending.clear();
+        self.counting.lost();
         let lines = std::mem::take(&mut self.batch.lines) + rest;
         self.written.lost += lines;
         Lost { lines, source }
+    }
+}
+
+/// What is counted is saved as long as nobody else has the store.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.counting.save(self.now);
     }
 }
 
@@ -254,18 +308,4 @@ fn tidy(folder: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// A file that cannot be gone on with is kept, for whoever can make something of it.
-fn set_aside(folder: &Path, number: u64) -> Result<(), Error> {
-    let path = file::path(folder, number, Form::Hot);
-    for suffix in ["", "-wal"] {
-        let from = path.with_extension(format!("hot{suffix}"));
-        match paths::rename(&from, &path.with_extension(format!("hot.broken{suffix}"))) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::disk(&path)(error)),
-            _ => {}
-        }
-    }
-    file::remove(folder, number, Form::Hot)?;
-    paths::sync_folder(folder).map_err(Error::disk(folder))
 }

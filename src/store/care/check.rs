@@ -145,6 +145,7 @@ fn fault(error: &Error) -> Fault {
         Error::Foreign { .. } => Fault::Foreign,
         Error::Disk { .. } | Error::Full { .. } | Error::Taken { .. } => Fault::Unreadable,
         Error::Broken { .. } => Fault::Damaged,
+        Error::Rollups(error) => fault_of_rollups(error),
     }
 }
 

@@ -8,10 +8,10 @@ use std::collections::BinaryHeap;
 use std::io;
 use std::path::Path;
 
-use crate::filter::{ByName, Expression};
+use crate::filter::Expression;
 use crate::store::ask::{AskError, Line, Stop};
-use crate::store::opened::{Candidate, Opened, Picked};
-use crate::store::plan::Plan;
+use crate::store::matching::{Match, Matching};
+use crate::store::opened::Candidate;
 use crate::store::reader::Reader;
 
 /// Bytes of lines that wait as they will be written; of what waits beyond, only the place is known, and it is read again.
@@ -63,10 +63,9 @@ pub fn export(
     each: &mut dyn FnMut(&Line) -> io::Result<()>,
 ) -> Result<Exported, ExportError> {
     let (segments, troubles) = Reader::new(folder).segments()?;
-    let plan = Plan::new(&selection.filter, selection.since, selection.until);
+    let matching = Matching::new(&selection.filter, selection.since, selection.until, &segments);
     let exported = Exported { troubles, ..Exported::default() };
-    let waiting = BinaryHeap::new();
-    let mut sweep = Sweep { selection, plan, segments: &segments, waiting, bytes: 0, exported };
+    let mut sweep = Sweep { matching, waiting: BinaryHeap::new(), bytes: 0, exported };
     sweep.all(stop, each)?;
     Ok(sweep.exported)
 }
@@ -82,9 +81,7 @@ struct Waiting {
 }
 
 struct Sweep<'a> {
-    selection: &'a Selection,
-    plan: Plan,
-    segments: &'a [Opened],
+    matching: Matching<'a>,
     /// The oldest on top.
     waiting: BinaryHeap<Reverse<Waiting>>,
     bytes: usize,
@@ -93,56 +90,33 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     fn all(&mut self, stop: Stop<'_>, each: &mut dyn FnMut(&Line) -> io::Result<()>) -> Result<(), ExportError> {
-        let mut picked: Vec<Option<Picked>> = self.segments.iter().map(|_| None).collect();
-        let blocks = self.blocks();
-        for (at, (segment, block, last)) in blocks.iter().enumerate() {
+        // What is stored from here on is left out.
+        let last: Vec<i64> =
+            self.matching.segments.iter().map(|segment| segment.last_row().unwrap_or_default()).collect();
+        let mut blocks = self.matching.blocks(&mut self.exported.troubles);
+        blocks.sort_by_key(|(segment, block)| (block.oldest, *segment, block.id));
+        for (at, (segment, block)) in blocks.iter().enumerate() {
             if stop() {
                 self.exported.partial = true;
                 break;
             }
-            if let Err(error) = self.read(*segment, block, *last, &mut picked[*segment]) {
-                self.exported.troubles.push(error);
-            }
-            self.give(blocks.get(at + 1).map_or(u64::MAX, |(_, next, _)| next.oldest), each)?;
+            self.read((*segment, block), last[*segment]);
+            self.give(blocks.get(at + 1).map_or(u64::MAX, |(_, next)| next.oldest), each)?;
         }
         self.give(u64::MAX, each)
     }
 
-    /// Those that there are now, in the order of their oldest lines, each with the last row of its segment.
-    fn blocks(&mut self) -> Vec<(usize, Candidate, i64)> {
-        let mut blocks = Vec::new();
-        for (at, segment) in self.segments.iter().enumerate() {
-            let found = segment.last_row().and_then(|last| Ok((last, segment.blocks(&self.plan)?)));
-            match found {
-                Ok((last, found)) => blocks.extend(found.into_iter().map(|block| (at, block, last))),
-                Err(error) => self.exported.troubles.push(segment.error(error).to_string()),
+    fn read(&mut self, block: (usize, &Candidate), last: i64) {
+        let Sweep { matching, waiting, bytes, exported } = self;
+        let each = |found: Match<'_, '_>| {
+            let Match { segment, number, row, line } = found;
+            if row <= last {
+                let json = (*bytes < MAX_WAITING).then(|| line.json());
+                *bytes += json.as_ref().map_or(0, |json| json.len());
+                waiting.push(Reverse(Waiting { rank: [line.at, number, line.number], segment, row, json }));
             }
-        }
-        blocks.sort_by_key(|(segment, block, _)| (block.oldest, *segment, block.id));
-        blocks
-    }
-
-    fn read(&mut self, at: usize, block: &Candidate, last: i64, picked: &mut Option<Picked>) -> Result<(), String> {
-        let segment = &self.segments[at];
-        if picked.is_none() {
-            *picked = Some(segment.pick(&self.plan).map_err(|error| segment.error(error).to_string())?);
-        }
-        let Some(chosen) = picked else { return Ok(()) };
-        let (selection, waiting, bytes) = (self.selection, &mut self.waiting, &mut self.bytes);
-        let rows = segment.rows(block.id, &self.plan, chosen, false, |row, file, lexicon| {
-            let lines = row.lines(file, lexicon).ok_or_else(|| format!("record {} makes no sense", row.id))?;
-            for line in lines.iter().filter(|_| row.id <= last) {
-                let is_in_time = self.plan.is_in_time(line.at);
-                if is_in_time && selection.filter.matches(&ByName(line)) {
-                    let json = (*bytes < MAX_WAITING).then(|| line.json());
-                    *bytes += json.as_ref().map_or(0, |json| json.len());
-                    let rank = [line.at, segment.number, line.number];
-                    waiting.push(Reverse(Waiting { rank, segment: at, row: row.id, json }));
-                }
-            }
-            Ok(true)
-        });
-        rows.map(drop).map_err(|error| error.to_string())
+        };
+        matching.block(block, false, &mut exported.troubles, each, || true);
     }
 
     /// Gives what is older than this moment.
@@ -161,7 +135,7 @@ impl Sweep<'_> {
     }
 
     fn read_again(&mut self, waiting: &Waiting) -> Option<Box<str>> {
-        let read = self.segments[waiting.segment].row(waiting.row, |row, file, lexicon| {
+        let read = self.matching.segments[waiting.segment].row(waiting.row, |row, file, lexicon| {
             let lines = row.lines(file, lexicon)?;
             lines.iter().find(|line| line.number == waiting.rank[2]).map(|line| line.json())
         });

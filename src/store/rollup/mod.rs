@@ -44,6 +44,7 @@ mod reader;
 #[cfg(test)]
 pub(in crate::store) mod sample;
 mod schema;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -60,4 +61,5 @@ pub use period::{Codes, Encoded, Parts, Period, Requests, Wanted};
 pub use periods::{Grain, HOUR, MINUTE, Periods, Piece, Range, Visit};
 pub use reader::{RollupReader, check};
 pub use schema::FILE;
+pub use tally::Tally;
 pub use window::Window;

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use super::RollupError;
 use super::noted::Noted;
 use super::period::{Period, Wanted};
-use super::periods::{Grain, MINUTE, Periods, Piece, Range, Visit};
+use super::periods::{Grain, MINUTE, Periods, Range, Visit};
+use super::tally::{Tally, visit_minutes};
 
 /// Minutes that are counted at the same time. Records come within seconds of each other, so that there are two; it is
 /// when logs are imported that there are more.
-const MOST_MINUTES: usize = 64;
+pub(super) const MOST_MINUTES: usize = 64;
+
+/// Minutes that are kept at most, whatever comes at once, while they cannot be saved.
+const MOST_AT_ALL: usize = 8 * MOST_MINUTES;
 
 /// Minutes that are being counted, and which records are in them.
 ///
@@ -37,6 +41,19 @@ impl Pending {
         if number > self.through {
             self.through = number;
             self.count(noted);
+        }
+    }
+
+    /// Adds what was counted of the records behind [`Pending::through`] up to the one of this number.
+    pub fn add(&mut self, tally: Tally, through: u64) {
+        self.through = self.through.max(through);
+        for (minute, period) in tally.into_minutes() {
+            let room = self.minutes.len() < MOST_AT_ALL;
+            match self.minutes.get_mut(&minute) {
+                Some(counted) => Arc::make_mut(counted).merge(&period),
+                None if room => drop(self.minutes.insert(minute, Arc::new(period))),
+                None => self.left_out += period.records(),
+            }
         }
     }
 
@@ -89,11 +106,7 @@ impl Pending {
 
 impl Periods for Pending {
     fn visit(&self, range: Range, _: Grain, _: Wanted<'_>, visit: Visit<'_>) -> Result<Vec<String>, RollupError> {
-        let Range { since, until } = range.widened(MINUTE);
-        for (minute, period) in self.minutes.range(since / MINUTE..(until / MINUTE).max(since / MINUTE)) {
-            // What is in memory is what was counted.
-            let _always = visit(Piece::counted(minute * MINUTE, period));
-        }
+        visit_minutes(&self.minutes, range, visit);
         Ok(Vec::new())
     }
 }

@@ -11,6 +11,7 @@ use super::pending::Pending;
 use super::period::{Period, Wanted};
 use super::periods::{Grain, HOUR, MINUTE, Periods, Piece, Range, Visit};
 use super::schema::{self, FILE};
+use super::tally::Tally;
 use crate::disk::paths;
 
 /// How often to look again when the writer has saved between two looks; it does so every few seconds.
@@ -23,21 +24,31 @@ pub struct RollupReader {
     path: PathBuf,
     connection: Connection,
     pending: Pending,
+    /// Of records that were found to be in neither.
+    unsaved: Tally,
+    through: u64,
 }
 
 impl RollupReader {
     /// Opens the rollups in the folder of a store, also of one that another process writes. What that has pending is not
-    /// in them: the records behind [`RollupReader::through`] are to be noted to it ([`RollupReader::note`]).
+    /// in them: what is counted of the records behind [`RollupReader::through`] is to be added ([`RollupReader::add`]).
     ///
     /// # Errors
     /// When there are none, or they cannot be read.
     pub fn open(folder: &Path) -> Result<RollupReader, RollupError> {
         let path = folder.join(FILE);
         let connection = schema::open_to_read(&path)?;
-        let mut reader = RollupReader { path, connection, pending: Pending::default() };
+        let (pending, unsaved) = (Pending::default(), Tally::default());
+        let mut reader = RollupReader { path, connection, pending, unsaved, through: 0 };
         let through = reader.begin().map_err(|error| RollupError::of(&reader.path, &error))?;
         reader.pending = Pending::after(through);
+        reader.through = through;
         Ok(reader)
+    }
+
+    /// Whether there are any.
+    pub fn exists(folder: &Path) -> bool {
+        paths::look(&folder.join(FILE)).is_ok()
     }
 
     /// The same within the process that writes them, with all that is pending.
@@ -50,6 +61,7 @@ impl RollupReader {
             let mut reader = RollupReader::open(folder)?;
             // Otherwise it was saved just between.
             if taken.saved() == reader.pending.saved() {
+                reader.through = taken.through();
                 reader.pending = taken;
                 return Ok(reader);
             }
@@ -59,12 +71,14 @@ impl RollupReader {
 
     /// The number of the last record that is counted.
     pub fn through(&self) -> u64 {
-        self.pending.through()
+        self.through
     }
 
-    /// Counts a record that is not in the file yet, for this reader only; see [`Pending::note`].
-    pub fn note(&mut self, number: u64, noted: &super::Noted<'_>) {
-        self.pending.note(number, noted);
+    /// Adds what was counted of the records behind [`RollupReader::through`] up to the one of this number, for this reader
+    /// only.
+    pub fn add(&mut self, tally: Tally, through: u64) {
+        self.unsaved = tally;
+        self.through = self.through.max(through);
     }
 
     /// Begins to read: from here on the file is as it is now.
@@ -114,6 +128,7 @@ impl Periods for RollupReader {
         let read = self.read(range, grain, wanted, visit);
         let troubles = read.map_err(|error| RollupError::of(&self.path, &error))?;
         self.pending.visit(range, grain, wanted, visit)?;
+        self.unsaved.visit(range, grain, wanted, visit)?;
         Ok(troubles)
     }
 }

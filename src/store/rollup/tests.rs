@@ -231,8 +231,9 @@ fn a_reader_sees_one_moment_while_the_writer_goes_on() {
     file.save(&pending).unwrap();
     let count = |reader: &RollupReader| all(reader, ever(), Grain::Hours).requests.count();
     assert_eq!(count(&reader), 432);
-    reader.note(432, &sample_at(1));
-    reader.note(433, &sample_at(433 * 10 * MINUTE));
+    let mut tally = Tally::default();
+    tally.note(&sample_at(433 * 10 * MINUTE));
+    reader.add(tally, 433);
     assert_eq!((count(&reader), reader.through()), (433, 433));
     assert_eq!(count(&RollupReader::open(folder.path()).unwrap()), 433);
 }

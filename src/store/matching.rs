@@ -1,0 +1,109 @@
+//! The lines of segments that a filter means: found block by block, by whoever goes through them in an order of his own.
+
+use super::error::Error;
+use super::opened::{Candidate, Opened, Picked};
+use super::plan::Plan;
+use super::stored::StoredLine;
+use crate::filter::{ByName, Expression, Node};
+
+/// A filter and a stretch of time, looked for in segments.
+#[derive(Debug)]
+pub(super) struct Matching<'a> {
+    filter: &'a Expression,
+    pub(super) plan: Plan,
+    pub(super) segments: &'a [Opened],
+    picked: Vec<Option<Picked>>,
+    /// Segments that have failed are left alone.
+    broken: Vec<bool>,
+}
+
+/// A line that is meant.
+#[derive(Debug)]
+pub(super) struct Match<'l, 'r> {
+    /// The place of its segment.
+    pub(super) segment: usize,
+    /// The number of its segment.
+    pub(super) number: u64,
+    pub(super) row: i64,
+    pub(super) line: &'l StoredLine<'r>,
+}
+
+impl<'a> Matching<'a> {
+    /// `since` and `until` are in microseconds since the Unix epoch.
+    pub(super) fn new(
+        filter: &'a Expression,
+        since: Option<u64>,
+        until: Option<u64>,
+        segments: &'a [Opened],
+    ) -> Matching<'a> {
+        let picked = segments.iter().map(|_| None).collect();
+        Matching {
+            filter,
+            plan: Plan::new(filter, since, until),
+            segments,
+            picked,
+            broken: vec![false; segments.len()],
+        }
+    }
+
+    /// The blocks that may hold such lines, each with the place of its segment; what cannot be read is told.
+    pub(super) fn blocks(&mut self, troubles: &mut Vec<String>) -> Vec<(usize, Candidate)> {
+        let mut blocks = Vec::new();
+        for (at, segment) in self.segments.iter().enumerate() {
+            match segment.blocks(&self.plan) {
+                Ok(found) => blocks.extend(found.into_iter().map(|block| (at, block))),
+                Err(error) => {
+                    self.broken[at] = true;
+                    troubles.push(segment.error(error).to_string());
+                }
+            }
+        }
+        blocks
+    }
+
+    /// Whether every line of the block is meant.
+    pub(super) fn is_whole(&self, block: &Candidate) -> bool {
+        let is_any = matches!(self.filter.root(), Node::All(nodes) if nodes.is_empty());
+        is_any && self.plan.is_in_time(block.oldest) && self.plan.is_in_time(block.newest)
+    }
+
+    /// Calls `each` with the lines of a block, the last rows first if `newest`; after each row `goes_on` says whether to.
+    pub(super) fn block(
+        &mut self,
+        (at, block): (usize, &Candidate),
+        newest: bool,
+        troubles: &mut Vec<String>,
+        each: impl FnMut(Match<'_, '_>),
+        goes_on: impl FnMut() -> bool,
+    ) {
+        if !self.broken[at]
+            && let Err(error) = self.look_into(at, block, newest, each, goes_on)
+        {
+            self.broken[at] = true;
+            troubles.push(error.to_string());
+        }
+    }
+
+    fn look_into(
+        &mut self,
+        at: usize,
+        block: &Candidate,
+        newest: bool,
+        mut each: impl FnMut(Match<'_, '_>),
+        mut goes_on: impl FnMut() -> bool,
+    ) -> Result<(), Error> {
+        let (segment, plan, filter) = (&self.segments[at], &self.plan, self.filter);
+        let picked = match &mut self.picked[at] {
+            Some(picked) => picked,
+            none => none.insert(segment.pick(plan).map_err(|error| segment.error(error))?),
+        };
+        let rows = segment.rows(block.id, plan, picked, newest, |row, file, lexicon| {
+            let lines = row.lines(file, lexicon).ok_or_else(|| format!("record {} makes no sense", row.id))?;
+            for line in lines.iter().filter(|line| plan.is_in_time(line.at) && filter.matches(&ByName(*line))) {
+                each(Match { segment: at, number: segment.number, row: row.id, line });
+            }
+            Ok(goes_on())
+        });
+        rows.map(drop)
+    }
+}
