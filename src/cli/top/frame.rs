@@ -35,10 +35,10 @@ pub(super) fn draw(view: &View, screen: Screen, size: Size, zone: &Zone, now: u6
     let lists: Vec<_> = lists.into_iter().filter(|(_, list)| list.len() > 0).collect();
     let needed: Vec<usize> = lists.iter().map(|(_, list)| list.len()).collect();
     for ((name, list), rows) in lists.iter().zip(shares(&needed, size.rows.saturating_sub(lines.len()))) {
-        let more = if rows < list.len() { format!("  and {} more", list.len() - rows) } else { String::new() };
+        let more = if rows < list.len() { format!("and {} more", list.len() - rows) } else { String::new() };
         if rows > 0 {
             lines.push(String::new());
-            lines.push(screen.paint(Colour::Bold, name) + &screen.paint(Colour::Dim, &more));
+            lines.push(frame.line(&[(name.to_owned(), Colour::Bold), (more, Colour::Dim)]));
             lines.extend(list.lines(rows, screen, size.columns));
         }
     }
@@ -300,6 +300,28 @@ mod tests {
         assert_eq!(
             format!("\n{}\n", frame(&view(), 110, 100).join("\n")),
             "
+gatelog top  127.0.0.1:9900  up 1h02m  11:02:36
+100 requests/s  2 running  4xx 0.0 %  5xx 10.0 %  in 0 B/s  out 0 B/s  cpu 1 %  0 records dropped
+avg 2.0 ms  p50 555 µs  p95 5.5 ms  p99 9.1 ms  of the last 4 s
+
+Routes
+ROUTE        REQ/S    SHARE  4XX  5XX     AVG     P50     P95     P99
+post-detail    100  100.0 %    0   40  2.0 ms  555 µs  5.5 ms  9.1 ms
+unmatched        0    0.0 %    0    0
+
+Running
+   AGE  PHASE    ROUTE         CLIENT       REQUEST
+1.50 s  wait     sales-report  203.0.113.7  GET /reports/\\u{1b}[2J
+300 µs  connect  home                       GET /
+
+Slowest of the last 15 minutes
+TIME      DURATION  STATUS  ROUTE     REQUEST
+11:02:30    1.25 s     200  checkout  POST /checkout/
+
+Newest errors
+TIME      DURATION  STATUS  ROUTE  REQUEST
+11:02:31   10.0 ms     502  home   GET /  connection_refused
+11:02:32                           the disk is full  output_failed
 "
         );
     }
