@@ -51,11 +51,14 @@
 //!             exchange   what runs: each core answers a message, within bounds
 //!
 //! person ──> cli ── search   log files looked through, in blocks and side by side; tables, one request's story
-//!                     │
-//!                   store    what is asked of a place that holds records, and what it answers
+//!             │       │
+//!             │     store    what is asked of a place that holds records, and what it answers
+//!           admin            what the proxy that runs says: its newest records, what it does now
 //! ```
 //!
-//! A question ([`store::Question`]) is the same whoever holds the records; for now log files do ([`search::files`]).
+//! A question ([`store::Question`]) is the same whoever holds the records: a store ([`store::Reader`]), also one that a proxy
+//! writes to, or log files ([`search::files`]). Commands ask either ([`cli::place`]); those that are about the moment ask the
+//! admin listener, as anybody may ([`cli::running`]).
 //!
 //! Requests are counted where they end, by their core, in memory that only this core writes ([`exchange::traffic`]); whoever
 //! has numbers to show gives them by [`metrics::Collect`], so that [`admin`] knows nothing of what is shown.

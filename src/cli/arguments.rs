@@ -81,11 +81,19 @@ pub enum RoutesCommand {
     },
 }
 
+/// A filter may begin with a minus; with two it is an option that there is not.
+///
+/// # Errors
+/// As the user is to read it.
+pub fn no_option(text: &str) -> Result<String, String> {
+    if text.starts_with("--") { Err("there is no such option".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 /// What is searched for, and where.
 #[derive(Debug, Args)]
 pub struct SearchArguments {
     /// Which records, such as 'status>=500 route:checkout "connection reset"'; all without one
-    #[arg(default_value = "*", value_name = "FILTER")]
+    #[arg(default_value = "*", value_name = "FILTER", allow_hyphen_values = true, value_parser = no_option)]
     pub filter: String,
     /// Where they are.
     #[command(flatten)]
@@ -123,7 +131,7 @@ pub struct SearchArguments {
 #[derive(Debug, Args)]
 pub struct StatsArguments {
     /// Which records; all without one, which a store answers from counts that it keeps
-    #[arg(default_value = "*", value_name = "FILTER")]
+    #[arg(default_value = "*", value_name = "FILTER", allow_hyphen_values = true, value_parser = no_option)]
     pub filter: String,
     /// Where they are.
     #[command(flatten)]
@@ -165,7 +173,7 @@ impl StatsFormat {
 #[derive(Debug, Args)]
 pub struct TailArguments {
     /// Which records; all without one
-    #[arg(default_value = "*", value_name = "FILTER")]
+    #[arg(default_value = "*", value_name = "FILTER", allow_hyphen_values = true, value_parser = no_option)]
     pub filter: String,
     /// A log instead: JSON of any schema; one that is compressed does not grow
     #[arg(long, value_name = "LOG", conflicts_with_all = ["store", "config", "admin"])]

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value as Json};
 
-use super::arguments::{StatsArguments, StatsFormat};
+use super::arguments::{Format, StatsArguments, StatsFormat};
 use super::asking::{INTERRUPTED, Interrupts, wait};
 use super::misused;
 use super::place::Place;
 use super::search::span;
-use super::shown::{filter, screen, write_lines};
+use super::shown::{filter, format, screen, write_lines};
 use crate::config::Environment;
 use crate::filter::Expression;
 use crate::search::zone::Zone;
@@ -48,18 +48,14 @@ pub fn stats(arguments: &StatsArguments, environment: &Environment) -> anyhow::R
         return Ok(ExitCode::from(INTERRUPTED));
     }
     let statistics = if arguments.is_unbounded() { narrowed(statistics) } else { statistics };
-    let text = match super::shown::format(arguments.format.map(StatsFormat::as_records)) {
-        super::arguments::Format::Table => table(&statistics),
-        _ => json(&statistics)? + "\n",
-    };
+    let is_table = format(arguments.format.map(StatsFormat::as_records)) == Format::Table;
+    let text = if is_table { table(&statistics) } else { json(&statistics)? + "\n" };
     if let Err(error) = write_lines(&text, &interrupts, &mut io::stdout().lock()) {
         return super::closed_output(error);
     }
-    let has_table = !text.starts_with('{');
-    // The table tells them itself.
-    if !has_table {
-        super::complain(&statistics.troubles().iter().map(|it| format!("gatelog: {it}")).collect::<Vec<_>>());
-    }
+    // Tables tell them themselves.
+    let troubles = statistics.troubles().iter().filter(|_| !is_table);
+    super::complain(&troubles.map(|trouble| format!("gatelog: {trouble}")).collect::<Vec<_>>());
     Ok(if statistics.is_partial() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::arguments::no_option;
 use super::asking::{INTERRUPTED, Interrupts, wait};
 use super::place::{configuration, folder};
 use super::search::span;
@@ -54,7 +55,7 @@ pub struct FolderArguments {
 #[derive(Debug, Args)]
 pub struct ExportArguments {
     /// Which records; all without one
-    #[arg(default_value = "*", value_name = "FILTER")]
+    #[arg(default_value = "*", value_name = "FILTER", allow_hyphen_values = true, value_parser = no_option)]
     pub filter: String,
     /// Which store.
     #[command(flatten)]

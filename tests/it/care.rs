@@ -68,9 +68,9 @@ fn segments_go_by_age_and_size_and_only_when_it_is_said() {
     let kept = Kept::new().stored();
     let unsaid = gatelog(&["store", "prune", "--store", &kept.store()]);
     assert_eq!(unsaid.status.code(), Some(2), "{unsaid:?}");
-    for wrong in [["--age", "soon"], ["--size", "big"]] {
-        let arguments = [&["store", "prune", "--store", &kept.store()], &wrong[..]].concat();
-        assert_eq!(gatelog(&arguments).status.code(), Some(2), "{wrong:?}");
+    for [name, value] in [["--age", "soon"], ["--size", "big"]] {
+        let output = gatelog(&["store", "prune", "--store", &kept.store(), name, value]);
+        assert_eq!(output.status.code(), Some(2), "{name}");
     }
     assert_eq!(said(&["store", "prune", "--store", &kept.store(), "--size", "1GB"]), "0 segments removed, 0 bytes\n");
     assert_eq!(said(&["search", "--store", &kept.store()]).lines().count(), LOG.len());

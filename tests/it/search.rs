@@ -65,6 +65,8 @@ fn a_wrong_filter_is_shown_with_its_place_and_a_hint() {
         &["tail", "rout:x"],
         &["tail", "--store", "data", "--follow"],
         &["top", "--every", "1ms"],
+        // What looks like an option is no filter.
+        &["search", "--detial"],
     ] {
         assert_eq!(gatelog(wrong).status.code(), Some(2), "{wrong:?}");
     }
@@ -86,7 +88,11 @@ fn where_nothing_says_where_to_look_it_is_said_what_to_name() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("--store DIR") && said.contains("--file LOG"), "{said}");
     }
-    std::fs::write(empty.path().join("gatelog.toml"), "[[upstream]]\nservers = [\"http://127.0.0.1:1\"]\n").unwrap();
+    std::fs::write(
+        empty.path().join("gatelog.toml"),
+        "[[upstream]]\nname = \"app\"\nservers = [\"http://127.0.0.1:1\"]\n",
+    )
+    .unwrap();
     let output = command(&["search"]).current_dir(empty.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("gatelog.toml has no [store]"), "{output:?}");
@@ -101,6 +107,7 @@ fn a_store_answers_as_its_log_does() {
     for asked in [
         &["search"][..],
         &["search", "status>=500"],
+        &["search", "-request_id:r2"],
         &["search", "--oldest", "--limit", "2", "--page", "2"],
         &["search", "--since", "2026-11-22T11:02:37Z", "--until", "2026-11-22T11:02:38Z"],
         &["search", "--format", "table"],
@@ -118,7 +125,7 @@ fn a_store_answers_as_its_log_does() {
 #[test]
 fn the_store_of_a_configuration_is_found_from_anywhere() {
     let kept = Kept::new().stored();
-    let config = "[[upstream]]\nservers = [\"http://127.0.0.1:1\"]\n[store]\npath = \"data\"\n";
+    let config = "[[upstream]]\nname = \"app\"\nservers = [\"http://127.0.0.1:1\"]\n[store]\npath = \"data\"\n";
     std::fs::write(kept.path("gatelog.toml"), config).unwrap();
     let path = kept.path("gatelog.toml");
     assert_eq!(said(&["search", "request_id:r3", "--config", path.to_str().unwrap()]), format!("{}\n", LOG[5]));
@@ -159,9 +166,9 @@ GET shop.example/posts/7/ → 200  success  53.2 ms
 
   queue    ▏                                                                50 µs
   wait     ███████████████████████████████████████████████████████████    53.0 ms
-  receive                                                             ▏    160 µs
+  receive                                                             █    160 µs
 
-    +0 µs  INFO  request_started
+     +0 µs  INFO  request_started
   +53.2 ms  INFO  request_completed  200
 "
     );
@@ -259,6 +266,54 @@ fn statistics_are_tables_for_people() {
     assert_eq!(
         format!("\n{shown}"),
         "
+2026-11-22 11:00:00 to 2026-11-22 13:00:00 UTC
+  requests  records  errors     5xx  slow  received   sent
+         2        6       1  50.0 %     1      20 B  512 B
+
+By hour
+  hour              records  errors
+  2026-11-22 11:00        5       1  ██████████████████████████████
+  2026-11-22 12:00        1       0  ██████
+
+Routes
+  route        requests    share  4xx  5xx      avg      p50      p95      p99      max
+  checkout            1   50.0 %    0    1   1.50 s   1.50 s   1.50 s   1.50 s   1.50 s
+  post-detail         1   50.0 %    0    0  53.2 ms  53.2 ms  53.2 ms  53.2 ms  53.2 ms
+  all                 2  100.0 %    0    1   777 ms  53.2 ms   1.50 s   1.50 s   1.50 s
+
+Statuses
+  status  count   share
+  200         1  50.0 %  ██████████████████████████████
+  502         1  50.0 %  ██████████████████████████████
+
+Outcomes
+  outcome           count   share
+  success               1  50.0 %  ██████████████████████████████
+  upstream_refused      1  50.0 %  ██████████████████████████████
+
+Levels
+  level     count   share
+  INFO          4  66.7 %  ██████████████████████████████
+  ERROR         1  16.7 %  ███████▌
+  CRITICAL      1  16.7 %  ███████▌
+
+Loggers
+  logger            count   share
+  gatelog.request       5  83.3 %  ██████████████████████████████
+  gatelog.business      1  16.7 %  ██████
+
+Errors
+  kind                count    share
+  connection_refused      1  100.0 %  ██████████████████████████████
+
+Newest errors
+  time                 duration  status  what             message
+  2026-11-22 11:02:37    1.50 s     502  POST /checkout/  127.0.0.1:8000 refused
+
+Slowest requests
+  time                 duration  status  what             request
+  2026-11-22 11:02:37    1.50 s     502  POST /checkout/  r2
+  2026-11-22 11:02:36   53.2 ms     200  GET /posts/7/    r1
 "
     );
 }

@@ -112,7 +112,7 @@ fn chunk(stream: &mut TcpStream, text: &str) {
 }
 
 fn page(lines: &[&str]) -> String {
-    format!("{{\"logs\":[{}],\"total_count\":9,\"has_next\":true}}", lines.join(","))
+    format!("{{\"logs\":[{}],\"total_count\":9,\"has_next\":{}}}", lines.join(","), lines.len() == 2)
 }
 
 const LIVE: &str = "/api/logs/tail?q=event%3Arequest%5Fcompleted";
@@ -167,7 +167,7 @@ fn where_no_proxy_runs_the_newest_of_its_store_are_shown() {
     let kept = Kept::new().stored();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = format!(
-        "[[upstream]]\nservers = [\"http://127.0.0.1:1\"]\n[store]\npath = \"data\"\n[admin]\naddress = \"{closed}\"\n"
+        "[[upstream]]\nname = \"app\"\nservers = [\"http://127.0.0.1:1\"]\n[store]\npath = \"data\"\n[admin]\naddress = \"{closed}\"\n"
     );
     fs::write(kept.path("gatelog.toml"), config).unwrap();
     let config = kept.path("gatelog.toml");

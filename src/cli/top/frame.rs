@@ -38,7 +38,7 @@ pub(super) fn draw(view: &View, screen: Screen, size: Size, zone: &Zone, now: u6
         let more = if rows < list.len() { format!("and {} more", list.len() - rows) } else { String::new() };
         if rows > 0 {
             lines.push(String::new());
-            lines.push(frame.line(&[(name.to_owned(), Colour::Bold), (more, Colour::Dim)]));
+            lines.push(frame.line(&[((*name).to_owned(), Colour::Bold), (more, Colour::Dim)]));
             lines.extend(list.lines(rows, screen, size.columns));
         }
     }

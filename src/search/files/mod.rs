@@ -148,12 +148,16 @@ enum Origin {
 impl Log {
     fn file(path: &Path) -> Result<Log, AskError> {
         let failed = |source| AskError::Unreadable { path: path.display().to_string(), source };
-        let metadata = log_file::stored(path).and_then(|file| file.metadata()).map_err(failed)?;
+        let file = log_file::stored(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
         if metadata.is_dir() {
             return Err(failed(io::ErrorKind::IsADirectory.into()));
         }
-        let size = metadata.is_file().then_some(metadata.len());
-        Ok(Log { origin: Origin::File(path.to_owned()), size, read: Arc::default() })
+        if !metadata.is_file() {
+            // Whoever writes to a pipe would find that nobody reads, if it were opened again.
+            return Ok(Log::stream(path.display().to_string(), Box::new(file)));
+        }
+        Ok(Log { origin: Origin::File(path.to_owned()), size: Some(metadata.len()), read: Arc::default() })
     }
 
     fn stream(name: String, stream: Source) -> Log {
