@@ -142,7 +142,8 @@ fn answer_of<T>(
         }
         if patience.is_zero() {
             patience = EVERY;
-            told.tell(progress);
+            let stopping = if interrupts.is_any() { ", stopping; Ctrl-C once more leaves now" } else { "" };
+            told.tell(&(progress() + stopping));
         }
     }
 }
@@ -154,10 +155,10 @@ struct Told {
 }
 
 impl Told {
-    fn tell(&mut self, progress: &dyn Fn() -> String) {
+    fn tell(&mut self, text: &str) {
         if io::stderr().is_terminal() {
             self.is_shown = true;
-            let _ = write!(io::stderr(), "\r{}\x1b[K", progress());
+            let _ = write!(io::stderr(), "\r{text}\x1b[K");
         }
     }
 

@@ -195,7 +195,7 @@ fn a_long_scan_shows_how_far_it_is_and_ctrl_c_leaves_it() {
     let mut writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
     writer.write_all(format!("{}\n", LOG[0]).as_bytes()).unwrap();
     // The first stops the scan at its next block, which does not come; the second does not wait for it.
-    terminal.until(" MB").press("\x03").press("\x03").until("left");
+    terminal.until(" MB").press("\x03").until("once more").press("\x03").until("left\r\n");
     let (code, shown) = terminal.ended();
     assert_eq!(code, Some(130), "{shown:?}");
 }

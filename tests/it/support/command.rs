@@ -131,8 +131,9 @@ impl InTerminal {
     /// Waits until the terminal was shown this.
     #[track_caller]
     pub(crate) fn until(&mut self, expected: &str) -> &mut InTerminal {
+        let until = Instant::now() + DEADLINE;
         while !self.text.contains(expected) {
-            let part = self.shown.recv_timeout(DEADLINE);
+            let part = self.shown.recv_timeout(until.saturating_duration_since(Instant::now()));
             let part = part.unwrap_or_else(|_| panic!("{expected:?} is not in {:?}", self.text));
             self.text += &String::from_utf8_lossy(&part);
         }
@@ -147,9 +148,12 @@ impl InTerminal {
 
     /// Its exit code, and everything that it has shown.
     pub(crate) fn ended(mut self) -> (Option<i32>, String) {
-        while let Ok(part) = self.shown.recv_timeout(DEADLINE) {
+        let until = Instant::now() + DEADLINE;
+        while let Ok(part) = self.shown.recv_timeout(until.saturating_duration_since(Instant::now())) {
             self.text += &String::from_utf8_lossy(&part);
         }
+        // Whoever has not ended until now is ended by its terminal going away.
+        drop(self.keys);
         (self.child.wait().unwrap().code(), self.text)
     }
 }
