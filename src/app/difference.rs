@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::exchange;
 use crate::listen::{ListenSettings, SocketAccess};
 use crate::routes;
+use crate::store;
 use crate::upstream;
 
 /// The keys whose new values are in force after a reload, beside the outputs.
@@ -57,7 +58,7 @@ pub(super) fn changed_later(before: &Config, after: &Config) -> Vec<&'static str
         ("listen.mode", access_differs(before, after, |access| access.mode)),
         ("listen.owner", access_differs(before, after, |access| access.owner.clone())),
         ("listen.group", access_differs(before, after, |access| access.group.clone())),
-        ("store", before.store != after.store),
+        ("store", unplaced_store(before) != unplaced_store(after)),
         ("admin.address", before.admin.address != after.admin.address),
     ])
 }
@@ -94,6 +95,10 @@ pub(super) fn standing<'a>(before: &'a Config, listener: &ListenSettings) -> Opt
 /// Settings without what says where they stand in the file: lines that moved are no change.
 fn unplaced_upstreams(upstreams: &[upstream::Settings]) -> Vec<upstream::Settings> {
     upstreams.iter().map(|upstream| upstream::Settings { origin: 0, ..upstream.clone() }).collect()
+}
+
+fn unplaced_store(config: &Config) -> Option<store::Settings> {
+    config.store.clone().map(|store| store::Settings { origin: 0, ..store })
 }
 
 fn unplaced_routes(settings: &routes::Settings) -> routes::Settings {
@@ -143,6 +148,8 @@ mod tests {
         assert_eq!(later(socket, &access), ["workers", "listen.mode", "listen.group"]);
         assert!(now(socket, &access).is_empty() && later("", &access) == ["workers"]);
         assert_eq!(later("", "admin = \"off\""), ["admin.address"]);
+        assert_eq!(later("[store]", "[store]\npath = \"x\""), ["store"]);
+        assert!(later("[store]", "[log]\nnulls = true\n[store]").is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod core;
 pub mod diagnostics;
 mod difference;
 pub mod handover;
+pub mod keeper;
 mod listeners;
 pub mod operate;
 pub mod preflight;
@@ -21,7 +22,7 @@ use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -34,14 +35,14 @@ use crate::net::server_tls::ServerTlsError;
 use crate::net::tls::TlsFileError;
 use crate::pipeline::announce::Announcer;
 use crate::pipeline::{Format, HttpBody, OutputKind, OutputSettings, Stamp};
-use crate::record::{Event, Level, Value};
+use crate::record::{Event, Level, Schema, Value};
 use crate::sinks::{self, Neighbour, Outputs};
-use crate::store::Archive;
-use crate::store::recent::{Limits, Recent};
+use crate::store;
 use crate::upstream::{self, Clusters};
 
 use self::core::Core;
 use self::handover::{Estate, Handed, Handover, Image, Successor};
+use self::keeper::Keeper;
 use self::listeners::Listeners;
 use self::operate::{Socket, View};
 use self::preflight::Ready;
@@ -75,6 +76,9 @@ pub enum StartError {
     /// An output cannot be written to.
     #[error(transparent)]
     Output(#[from] sinks::StartError),
+    /// Nothing can be stored.
+    #[error("the store cannot be opened")]
+    Store(#[from] store::Error),
     /// A thread or the random number generator is not to be had.
     #[error("the system refuses")]
     System(#[source] io::Error),
@@ -140,11 +144,12 @@ impl App {
         let urls = listeners.urls();
         let service = Arc::new(Service::new(config, table)?);
         let traffic = Arc::clone(&service.exchange.traffic);
-        let control = Arc::new(start_outputs(config, (&service, listeners, workers), handed.is_some())?);
+        let socket = Socket::bind(&config.admin, found, &estate);
+        let beside = Beside { handed: handed.is_some(), admin: socket.is_open() };
+        let control = Arc::new(start_outputs(config, (&service, listeners, workers), &beside)?);
         let crowd = Arc::new(Crowd::default());
         let (stage, stages) = watch::channel(Stage::Open);
         let (end, ended) = mpsc::channel(1);
-        let socket = Socket::bind(&config.admin, found, &estate);
         let start = Start { urls: &urls, workers, admin: socket.url(), predecessor: handed.map(Handed::from) };
         start.announce(control.announcer(), config);
         socket.tell(control.announcer());
@@ -160,7 +165,6 @@ impl App {
             core.spawn().map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
-        let recent = Recent::new(Limits::default());
         let view = View {
             control: &control,
             traffic: &traffic,
@@ -169,8 +173,7 @@ impl App {
             tls: control.tls().clone(),
             cores: lines,
             stages,
-            archive: Arc::clone(&recent) as Arc<dyn Archive>,
-            recent,
+            keeper: control.keeper(),
         };
         let (admin, reloads) = operate::start(socket, view).map_err(StartError::System)?;
         Ok(App { cores, ended, stage, control, admin, reloads, estate, watched })
@@ -314,22 +317,37 @@ fn worker_count(config: &Config) -> usize {
     config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
 }
 
-/// The outputs, and the way to each of them; `beside` those of a process that has not ended.
+/// What there is beside the outputs that are started.
+struct Beside {
+    /// A process that has not ended, and has its own.
+    handed: bool,
+    /// An admin listener.
+    admin: bool,
+}
+
+/// The outputs, and the way to each of them.
 fn start_outputs(
     config: &Config,
     served: (&Arc<Service>, Listeners, usize),
-    beside: bool,
+    beside: &Beside,
 ) -> Result<Control, StartError> {
     let access = Arc::new(Access::new(&config.admin).map_err(StartError::System)?);
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
-    let neighbour = if beside { Neighbour::present() } else { Neighbour::default() };
-    let outputs = Outputs::start(&settled(&config.pipeline.outputs), &stamp, neighbour)?;
-    Ok(Control::new(config.clone(), outputs, stamp, access, served))
+    let neighbour = if beside.handed { Neighbour::present() } else { Neighbour::default() };
+    // What keeps it from being opened is known before anything is written.
+    let keeper = Keeper::start(config.store.as_ref(), beside.admin, &stamp, neighbour.clone())?;
+    let outputs = Outputs::start(&settled(config), &stamp, neighbour)?;
+    Ok(Control::new(config.clone(), (outputs, keeper), stamp, access, served))
 }
 
-/// Outputs whose formats are what `Auto` stands for where they are.
-fn settled(outputs: &[OutputSettings]) -> Vec<OutputSettings> {
-    outputs.iter().map(|output| OutputSettings { format: format(output), ..output.clone() }).collect()
+/// Outputs whose formats are what `Auto` stands for where they are. What is written in the same way is called by one name,
+/// so that it is encoded once.
+fn settled(config: &Config) -> Vec<OutputSettings> {
+    let format = |output: &OutputSettings| match format(output) {
+        Format::Native if config.record.schema == Schema::Native => Format::Json,
+        format => format,
+    };
+    config.pipeline.outputs.iter().map(|output| OutputSettings { format: format(output), ..output.clone() }).collect()
 }
 
 fn format(output: &OutputSettings) -> Format {
@@ -346,6 +364,15 @@ fn format(output: &OutputSettings) -> Format {
 /// Tells this process's stream of numbers from any other's.
 fn instance() -> String {
     uuid::Uuid::now_v7().simple().to_string()
+}
+
+/// Threads cannot be joined for a time only; this often it is looked whether one has ended.
+const POLL: Duration = Duration::from_millis(1);
+
+fn wait(is_so: impl Fn() -> bool, until: Instant) {
+    while !is_so() && crate::time::monotonic() < until {
+        std::thread::sleep(POLL);
+    }
 }
 
 /// Something that the system does not give.

@@ -16,11 +16,12 @@ use crate::pipeline::Announcer;
 use crate::pipeline::announce::PROXY_LOGGER;
 use crate::record::{Body, Event, Head, Level, Record, Rejected, Value};
 use crate::store::Archive;
-use crate::store::recent::Recent;
+use crate::store::recent::{Limits, Recent};
 use crate::time;
 use crate::upstream::Clusters;
 
 use super::handover::Estate;
+use super::keeper::Keeper;
 use super::listeners::SpokenTls;
 use super::shown::{Certificates, Connections, Process};
 use super::{Control, Reloaded};
@@ -51,6 +52,11 @@ impl Socket {
         shared.map_or_else(|error| Socket::Refused(address, error), Socket::Open)
     }
 
+    /// Whether there will be an admin listener.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Socket::Open(_))
+    }
+
     /// As the record of the start has it.
     pub(super) fn url(&self) -> Option<String> {
         let Socket::Open(socket) = self else { return None };
@@ -78,10 +84,8 @@ pub(super) struct View<'a> {
     pub(super) tls: SpokenTls,
     pub(super) cores: Vec<CoreLine>,
     pub(super) stages: watch::Receiver<Stage>,
-    /// What is searched.
-    pub(super) archive: Arc<dyn Archive>,
-    /// What is followed.
-    pub(super) recent: Arc<Recent>,
+    /// What is searched and followed.
+    pub(super) keeper: Option<&'a Keeper>,
 }
 
 /// Serves the socket, and gives the end where reloads are asked for.
@@ -104,7 +108,9 @@ pub(super) fn start(
         Arc::clone(view.control) as Arc<dyn Collect>,
     ];
     let upstreams = view.upstreams.clone();
-    let View { cores, stages, archive, recent, .. } = view;
+    let recent = view.keeper.and_then(Keeper::recent).cloned().unwrap_or_else(|| Recent::new(Limits::default()));
+    let archive = view.keeper.and_then(Keeper::archive).unwrap_or_else(|| Arc::clone(&recent) as Arc<dyn Archive>);
+    let View { cores, stages, .. } = view;
     let sources = Sources { cores, stages, collectors, upstreams, reloads, archive, recent };
     let control = Arc::clone(view.control);
     let tell = Box::new(move |intrusion: &Intrusion<'_>| tell_intrusion(&control, intrusion));

@@ -14,7 +14,7 @@ use crate::pipeline::{FileSettings, OutputKind, SyslogAddress};
 use crate::routes::Table;
 use crate::sinks::file;
 use crate::sinks::peer::{self, NetworkError};
-use crate::{listen, upstream};
+use crate::{listen, store, upstream};
 
 /// What can be served.
 #[derive(Debug)]
@@ -58,7 +58,8 @@ fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>, ask: Option
     let listeners = config.listeners.iter().flat_map(|listener| listener_problems(listener, places));
     let upstreams = config.upstreams.iter().flat_map(|upstream| servers(upstream, places, resolve, ask));
     let collectors = config.pipeline.outputs.iter().filter_map(|output| output_tls(&output.kind, places));
-    listeners.chain(upstreams).chain(log_files(config, places)).chain(collectors).collect()
+    let store = config.store.as_ref().and_then(|store| store_folder(store, places));
+    listeners.chain(upstreams).chain(log_files(config, places)).chain(collectors).chain(store).collect()
 }
 
 /// The authorities and the client certificate of an output over a network. Its name may come to resolve later: it is tried
@@ -100,6 +101,13 @@ fn log_files(config: &Config, places: &Places) -> Vec<Problem> {
         problems.extend(twin.map(|first| same_file(places, first, settings)));
     }
     problems
+}
+
+/// A folder that cannot be made, or not be written to. Who writes to it now is not asked: whoever looks through the
+/// configuration of a process that runs finds it taken by that one.
+fn store_folder(store: &store::Settings, places: &Places) -> Option<Problem> {
+    let found = file::check_folder(&store.path)?;
+    Some(places.error(store.origin, found.key, found.message, found.hint))
 }
 
 /// The configuration itself has been looked through for paths that are written alike.

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::certificates::{self, Watch};
 use super::core::Generation;
 use super::difference::{changed_later, changed_now, standing};
+use super::keeper::Keeper;
 use super::listeners::{Listeners, SpokenTls};
 use super::preflight::Ready;
 use super::service::Service;
@@ -37,6 +38,8 @@ const HANGS: Duration = Duration::from_secs(10);
 /// How long it is waited for every core to go by a new configuration, and how often that is looked at.
 const TAKEN: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(1);
+/// What the outputs have left at the end where the store has used up the time.
+const AFTER_KEEPER: Duration = Duration::from_secs(1);
 
 /// What can be asked of a proxy while it serves.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ pub struct Control {
     access: Arc<Access>,
     upstreams: Clusters,
     tls: SpokenTls,
+    keeper: Option<Keeper>,
     cores: usize,
     account: Mutex<Reloads>,
     state: Mutex<State>,
@@ -93,12 +97,13 @@ impl Control {
     /// The control of outputs that have just been started for this configuration.
     pub(super) fn new(
         config: Config,
-        outputs: Outputs,
+        (outputs, keeper): (Outputs, Option<Keeper>),
         stamp: Stamp,
         access: Arc<Access>,
         (service, listeners, cores): (&Arc<Service>, Listeners, usize),
     ) -> Control {
-        let routing = Routing { levels: Levels::new(&config.pipeline), ports: outputs.ports(), stamp };
+        let ports = with_keeper(outputs.ports(), keeper.as_ref(), &stamp);
+        let routing = Routing { levels: Levels::new(&config.pipeline), ports, stamp };
         let announcer = Arc::new(Announcer::new(&routing));
         let generations =
             watch::Sender::new(Arc::new(Generation::new(1, routing, Arc::clone(service), listeners.shared())));
@@ -108,7 +113,8 @@ impl Control {
         let account = Reloads { taken: 0, refused: 0, last_was_taken: true, last_taken: time::wall_now() };
         let (watch, supervisors) = Default::default();
         let state = Mutex::new(State { config, listeners, watch, outputs, supervisors, closed: false });
-        Control { announcer, generations, access, upstreams, tls, cores, account: Mutex::new(account), state }
+        let account = Mutex::new(account);
+        Control { announcer, generations, access, upstreams, tls, keeper, cores, account, state }
     }
 
     /// Says something about gatelog itself, through all outputs.
@@ -337,9 +343,15 @@ impl Control {
         self.state().outputs.be_alone();
     }
 
-    /// Lets all outputs write what waits, at most until then.
+    /// Lets all outputs write what waits, at most until then; what cannot be stored is told in the others.
     pub(super) fn finish(&self, until: Instant) {
-        self.state().outputs.finish(until);
+        self.keeper.iter().for_each(|keeper| keeper.finish(until));
+        self.state().outputs.finish(until.max(time::monotonic() + AFTER_KEEPER));
+    }
+
+    /// Where records are kept to be asked for, if they are.
+    pub(super) fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.as_ref()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -353,8 +365,9 @@ impl Control {
         let (now, later) = (changed_now(&state.config, &config), changed_later(&state.config, &config));
         let stamp = Stamp { instance: before.routing.stamp.instance.clone(), record: config.record.clone() };
         let restamped = stamp.record != before.routing.stamp.record;
-        let prepared = state.outputs.prepare(&settled(&config.pipeline.outputs), &stamp, restamped)?;
-        let ports = prepared.ports(&state.outputs);
+        let prepared = state.outputs.prepare(&settled(&config), &stamp, restamped)?;
+        let ports = with_keeper(prepared.ports(&state.outputs), self.keeper.as_ref(), &stamp);
+        self.keeper.iter().filter(|_| restamped).for_each(|keeper| keeper.restamp(&stamp));
         let next = Routing { levels: Levels::new(&config.pipeline), ports, stamp };
         self.take_admin(&mut state.config.admin, config.admin.clone());
         let listen = if now.contains(&"listen") { listeners.urls() } else { Vec::new() };
@@ -422,7 +435,8 @@ fn in_force(before: &Config, after: Config) -> Config {
         ListenSettings { access: before.unwrap_or(listener.access), ..listener }
     };
     let listeners = after.listeners.into_iter().map(access).collect();
-    Config { workers: before.workers, listeners, admin: before.admin.clone(), ..after }
+    let (admin, store) = (before.admin.clone(), before.store.clone());
+    Config { workers: before.workers, listeners, admin, store, ..after }
 }
 
 impl Reloads {
@@ -472,6 +486,12 @@ impl Report {
         fields.extend(lists.map(|(name, list)| (name, Value::List(list))));
         announcer.announce(Event::ConfigReloaded, Level::Info, &fields);
     }
+}
+
+/// The keeper comes last: where another output has the same lines, it takes that one's.
+fn with_keeper(mut ports: Vec<Port>, keeper: Option<&Keeper>, stamp: &Stamp) -> Vec<Port> {
+    ports.extend(keeper.map(|keeper| keeper.port(&stamp.record)));
+    ports
 }
 
 /// A way to some of the outputs.

@@ -17,7 +17,8 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<Settings> {
     }
     let mut section = root.table("store")?;
     section.read("engine", engine);
-    let mut settings = Settings::new(folder(&mut section));
+    let origin = section.origin();
+    let mut settings = Settings { origin, ..Settings::new(folder(&mut section)) };
     if let Some(mut retention) = section.table("retention") {
         retention.set("age", &mut settings.age, time_limit);
         retention.set("size", &mut settings.size, size_limit);

@@ -11,7 +11,7 @@ use crate::time;
 
 use super::lane::Lane;
 use super::step;
-use super::{Gate, Layout, Levels, Routing, Written};
+use super::{Gate, Layout, Levels, Port, Routing, Stamp, Written};
 
 /// One core's way into the pipeline.
 ///
@@ -24,6 +24,7 @@ pub struct Intake {
     lanes: RefCell<Vec<Lane>>,
     /// Lanes to outputs that are no more, whose last lines found the queue full, and since when.
     leaving: RefCell<Vec<(Lane, Instant)>>,
+    stamp: RefCell<Stamp>,
     filled: Notify,
 }
 
@@ -36,6 +37,7 @@ impl Intake {
             lowest: Cell::new(routing.lowest()),
             lanes: RefCell::new(lanes),
             leaving: RefCell::default(),
+            stamp: RefCell::new(routing.stamp.clone()),
             filled: Notify::new(),
         }
     }
@@ -46,11 +48,19 @@ impl Intake {
         let mut lanes = self.lanes.borrow_mut();
         step::part_all(&mut lanes);
         let mut before = std::mem::take(&mut *lanes);
-        let lane = |port| match before.iter().position(|lane| lane.port.is(port)) {
-            Some(at) => before.swap_remove(at),
+        let restamped = *self.stamp.borrow() != routing.stamp;
+        let lane = |port: &Port| match before.iter().position(|lane| lane.port.is(port)) {
+            Some(at) => {
+                let mut lane = before.swap_remove(at);
+                if restamped {
+                    lane.lay_out(port.clone(), &routing.stamp);
+                }
+                lane
+            }
             None => Lane::new(port.clone(), &routing.stamp),
         };
         *lanes = routing.ports.iter().map(lane).collect();
+        self.stamp.replace(routing.stamp.clone());
         self.levels.replace(routing.levels.clone());
         self.lowest.set(routing.lowest());
         let since = time::monotonic();
@@ -188,7 +198,7 @@ pub type Show<'a> = dyn Fn(&mut dyn FnMut(&Facts<'_>)) + 'a;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::{Batch, Format, Health, Losses, OutputSettings, Port, Queue, Stamp};
+    use crate::pipeline::{Batch, Format, Health, Losses, OutputSettings, Queue};
     use crate::record::Event;
     use std::sync::Arc;
 
@@ -279,6 +289,22 @@ mod tests {
         intake.flush();
         assert_eq!(queues.each_ref().map(|queue| lines(queue)), [2, 1, 1]);
         assert!(!queues[0].is_closed() && !queues[2].is_closed());
+    }
+
+    #[test]
+    fn a_port_that_stays_while_the_stamp_changes_has_lines_with_the_new_one_from_then_on() {
+        let port = Port::new(&OutputSettings::default(), Format::Native);
+        let intake = Intake::new(&routing(&[&port]));
+        say(&intake);
+        let mut next = routing(&[&port]);
+        next.stamp.record.service = Some("shop".into());
+        intake.swap(&next);
+        say(&intake);
+        intake.flush();
+        let named: Vec<bool> = std::iter::from_fn(|| port.queue.pop())
+            .map(|load| load.show(|batch| String::from_utf8_lossy(&batch.bytes).contains("\"shop\"")))
+            .collect();
+        assert_eq!(named, [false, true]);
     }
 
     #[test]

@@ -31,6 +31,13 @@ impl Lane {
         Lane { port, layout, batch: Batch::default(), follows: None, taken: None, lost: Losses::default(), stalled: 0 }
     }
 
+    /// Lines are from somebody else from now on, or laid out in another way; what has gathered is handed over as it is.
+    pub(super) fn lay_out(&mut self, port: Port, stamp: &Stamp) {
+        self.hand_over();
+        self.layout = Layout::new(port.format, stamp);
+        self.port = port;
+    }
+
     /// This round's record is not for this output.
     pub(super) fn pass_by(&mut self, earlier: &[Lane]) {
         self.taken = None;

@@ -45,7 +45,7 @@ pub use layout::{Layout, Written};
 pub use levels::Levels;
 pub use load::{Load, Share};
 pub use losses::Losses;
-pub use port::{Port, Report};
+pub use port::{Port, RESERVED, Report};
 pub use queue::Queue;
 pub use routing::Routing;
 pub use settings::{
@@ -55,7 +55,7 @@ pub use settings::{
 };
 
 /// Who an output's lines are from, for whoever encodes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stamp {
     /// The process instance.
     pub instance: String,

@@ -7,6 +7,9 @@ use crate::record::Level;
 use super::health::Condition;
 use super::{Format, Gate, Health, OutputSettings, Queue, Reason};
 
+/// What the way into the store is called among the outputs; where there is none, that into memory.
+pub const RESERVED: [&str; 2] = ["store", "recent"];
+
 /// The way to one output: whoever holds one may offer batches. Its writer holds none, and leaves when nobody does.
 #[derive(Debug, Clone)]
 pub struct Port {
@@ -64,6 +67,11 @@ impl Port {
         let queue = Arc::new(Queue::new(settings, Arc::clone(&health)));
         let _open = Arc::new(Open(Arc::clone(&queue)));
         Port { name: settings.name.as_str().into(), format, gate: Gate::new(settings), queue, health, _open }
+    }
+
+    /// The same way, for lines that are laid out otherwise from now on.
+    pub fn laid_out(&self, format: Format) -> Port {
+        Port { format, ..self.clone() }
     }
 
     /// Whether both lead to the same queue.

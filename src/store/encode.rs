@@ -260,7 +260,13 @@ fn request(member: &Member, value: &str, to: &mut impl Numbering) -> Result<Opti
     let text = match member.kind {
         Kind::Plain => Cow::Borrowed(unquoted(value)),
         Kind::Escaped => Cow::Owned(json::unescape(value).ok_or(Unreadable)?),
-        _ => return Ok((value != "null").then_some(ODD_REQUEST)),
+        kind => {
+            // Identifiers within an object are marked nowhere else.
+            if kind == Kind::Object {
+                to.opaque("request_id");
+            }
+            return Ok((value != "null").then_some(ODD_REQUEST));
+        }
     };
     to.loose(&text);
     Ok(Some(request_hash(&text)))

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use rusqlite::ErrorCode;
+
 use super::rollup::RollupError;
 
 /// Why a store cannot do what it was asked.
@@ -71,8 +73,9 @@ impl Error {
         move |error| {
             let path = path.clone();
             match error.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DiskFull) => Error::Full { path },
-                Some(rusqlite::ErrorCode::NotADatabase) => Error::Foreign { path },
+                Some(ErrorCode::DiskFull) => Error::Full { path },
+                Some(ErrorCode::NotADatabase) => Error::Foreign { path },
+                Some(code) if is_of_the_moment(code) => Error::Disk { path, source: io::Error::other(error) },
                 _ => Error::Broken { path, why: error.to_string() },
             }
         }
@@ -82,4 +85,21 @@ impl Error {
     pub(super) fn broken(path: &Path, why: impl Into<String>) -> Error {
         Error::Broken { path: path.display().to_string(), why: why.into() }
     }
+}
+
+/// What the system or another process does not let us do now says nothing about the file: later it may well do.
+fn is_of_the_moment(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::OperationAborted
+            | ErrorCode::FileLockingProtocolFailed
+    )
 }

@@ -3,6 +3,7 @@
 //! A segment is a number and one of three files: `00000001.hot` is written to, `00000001.part` is a sealed one in the
 //! making, `00000001.segment` is sealed and never changes again. Where there is a sealed one, the others are left over.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -72,11 +73,15 @@ pub(super) fn parse(name: &str) -> Option<(u64, Form)> {
 
 /// Removes a file of a segment, and what SQLite keeps beside it.
 pub(super) fn remove(folder: &Path, number: u64, form: Form) -> Result<(), Error> {
-    let path = path(folder, number, form);
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let mut name = path.clone().into_os_string();
+    clear(&path(folder, number, form))
+}
+
+/// The file itself goes last: whatever is left of its log would be taken for that of the next file of this name.
+fn clear(path: &Path) -> Result<(), Error> {
+    for suffix in ["-wal", "-shm", "-journal", ""] {
+        let mut name = path.to_owned().into_os_string();
         name.push(suffix);
-        paths::remove(Path::new(&name)).map_err(Error::disk(&path))?;
+        paths::remove(Path::new(&name)).map_err(Error::disk(path))?;
     }
     Ok(())
 }
@@ -132,20 +137,46 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens a hot segment to write to it; makes it where there is none.
 pub(super) fn open_hot(path: &Path) -> Result<Connection, Error> {
+    if paths::look(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        make_hot(path)?;
+    }
     let engine = Error::engine(path);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let file = Connection::open_with_flags(path, flags).map_err(&engine)?;
     file.busy_timeout(PATIENCE).map_err(&engine)?;
-    let pragmas = "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-        PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY;";
-    file.execute_batch(pragmas).map_err(&engine)?;
-    let tables: i64 = file.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(&engine)?;
-    if tables == 0 {
-        let stamp = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
-        file.execute_batch(&format!("BEGIN; {stamp} {TABLES} {PARTIAL} COMMIT;")).map_err(&engine)?;
-    }
     recognise(&file, path)?;
+    let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;
+        PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY;";
+    file.execute_batch(pragmas).map_err(&engine)?;
     Ok(file)
+}
+
+/// Makes a hot segment without any records under another name, so that it is there whole or not at all, whenever the
+/// machine stops.
+fn make_hot(path: &Path) -> Result<(), Error> {
+    let part = path.with_extension(Form::Part.suffix());
+    clear(&part)?;
+    let engine = Error::engine(&part);
+    let file = Connection::open(&part).map_err(&engine)?;
+    let stamp = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
+    let made = format!(
+        "PRAGMA page_size = 4096; PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;
+        BEGIN; {stamp} {TABLES} {PARTIAL} COMMIT;"
+    );
+    file.execute_batch(&made).map_err(&engine)?;
+    // Takes what is in the log into the file. Closing would do so too, and not tell of failures.
+    file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(&engine)?;
+    file.close().map_err(|(_, error)| engine(error))?;
+    publish(&part, path)
+}
+
+/// Makes sure of a file and gives it the name by which it is found.
+pub(super) fn publish(part: &Path, path: &Path) -> Result<(), Error> {
+    paths::open(part).and_then(|file| file.sync_all()).map_err(Error::disk(part))?;
+    clear(path)?;
+    paths::rename(part, path).map_err(Error::disk(path))?;
+    let folder = path.parent().unwrap_or(path);
+    paths::sync_folder(folder).map_err(Error::disk(folder))
 }
 
 /// Makes a sealed segment that is filled before it has its indexes ([`finish`]); nothing in it survives a crash.

@@ -213,7 +213,9 @@ impl Opened {
         let (from, to) = (id << block::BITS, (id + 1) << block::BITS);
         let mut show = |row: &rusqlite::Row<'_>| {
             let stored = Stored::read(row, 0).map_err(error)?;
-            each(&stored, &self.file, &self.lexicon).map_err(|why| Error::broken(&self.path, why))
+            let goes_on = each(&stored, &self.file, &self.lexicon);
+            self.lexicon.failure().map_err(error)?;
+            goes_on.map_err(|why| Error::broken(&self.path, why))
         };
         let is_whole = self.may_hold(id, picked).map_err(error)?;
         let rows = match (is_whole, &picked.rows) {
@@ -318,7 +320,9 @@ impl Opened {
             self.file.prepare_cached(&format!("SELECT {COLUMNS} FROM record WHERE id = ?1")).map_err(error)?;
         let mut rows = select.query([id]).map_err(error)?;
         let row = rows.next().map_err(error)?.ok_or_else(|| Error::broken(&self.path, "a row is gone"))?;
-        Ok(read(&Stored::read(row, 0).map_err(error)?, &self.file, &self.lexicon))
+        let value = read(&Stored::read(row, 0).map_err(error)?, &self.file, &self.lexicon);
+        self.lexicon.failure().map_err(error)?;
+        Ok(value)
     }
 
     /// Looks through all of it: the engine's own check, and each row as it was written.

@@ -11,7 +11,6 @@ use super::error::Error;
 use super::file::{self, Form};
 use super::hot::put_block;
 use super::stored::{COLUMNS, Lexicon, Stored, StoredLine};
-use crate::disk::paths;
 
 /// Rows between two looks at whether to go on: those of a block.
 const SLICE: usize = 1 << block::BITS;
@@ -34,9 +33,7 @@ pub(super) fn seal(folder: &Path, number: u64, stop: &dyn Fn() -> bool) -> Resul
         file::remove(folder, number, Form::Part)?;
         return copied;
     }
-    paths::open(&part).and_then(|file| file.sync_all()).map_err(Error::disk(&part))?;
-    paths::rename(&part, &sealed).map_err(Error::disk(&sealed))?;
-    paths::sync_folder(folder).map_err(Error::disk(folder))?;
+    file::publish(&part, &sealed)?;
     file::remove(folder, number, Form::Hot)?;
     Ok(true)
 }
@@ -124,9 +121,11 @@ impl Copy<'_> {
             let mut rows = select.query([from]).map_err(&engine)?;
             let row = rows.next().map_err(&engine)?.ok_or_else(|| self.broken(*from))?;
             let stored = Stored::read(row, 0).map_err(&engine)?;
-            let lines = stored.lines(self.from, lexicon).ok_or_else(|| self.broken(*from))?;
-            lines.iter().for_each(|line| line.mark(&mut block));
-            self.find_lines(id, &lines).map_err(&engine)?;
+            let lines = stored.lines(self.from, lexicon);
+            lines.iter().flatten().for_each(|line| line.mark(&mut block));
+            self.find_lines(id, lines.as_deref().unwrap_or_default()).map_err(&engine)?;
+            lexicon.failure().map_err(&engine)?;
+            lines.ok_or_else(|| self.broken(*from))?;
             let Stored { number, at, level, status, duration, user, shape, own, beside, .. } = stored;
             let request = same(row.get_ref(10).map_err(&engine)?);
             let [level, status, duration, user] = [level, status, duration, user].map(same);

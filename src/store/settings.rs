@@ -6,6 +6,8 @@ use std::time::Duration;
 /// Settings of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// Where the section stands in the configuration.
+    pub origin: usize,
     /// `path`: the folder, of which nobody else writes anything; made where there is none.
     pub path: PathBuf,
     /// `retention.age`: older records are let go of, a whole segment at a time; `None` is never.
@@ -29,6 +31,7 @@ impl Settings {
     pub fn new(path: impl Into<PathBuf>) -> Settings {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         Settings {
+            origin: 0,
             path: path.into(),
             age: Some(7 * DAY),
             size: Some(5 << 30),

@@ -40,6 +40,8 @@ impl Known {
 pub(super) struct Lexicon {
     words: RefCell<HashMap<u32, Arc<str>>>,
     shapes: RefCell<HashMap<u32, Shape>>,
+    /// What could not be looked up: whatever was made of it in the meantime is not right.
+    failed: RefCell<Option<rusqlite::Error>>,
 }
 
 impl Lexicon {
@@ -47,8 +49,7 @@ impl Lexicon {
         if let Some(word) = self.words.borrow().get(&number) {
             return Some(word.clone());
         }
-        let mut look = file.prepare_cached("SELECT text FROM word WHERE id = ?1").ok()?;
-        let word: Arc<str> = look.query_row([number], |row| row.get(0)).ok()?;
+        let word: Arc<str> = self.look_up(file, "SELECT text FROM word WHERE id = ?1", number)?;
         self.words.borrow_mut().insert(number, word.clone());
         Some(word)
     }
@@ -57,13 +58,27 @@ impl Lexicon {
         if let Some(shape) = self.shapes.borrow().get(&number) {
             return Some(shape.clone());
         }
-        let mut look = file.prepare_cached("SELECT members FROM shape WHERE id = ?1").ok()?;
-        let members: Vec<u8> = look.query_row([number], |row| row.get(0)).ok()?;
+        let members: Vec<u8> = self.look_up(file, "SELECT members FROM shape WHERE id = ?1", number)?;
         let members = shape::parse(&members)?.into_boxed_slice();
         let places = facts::places(members.iter().map(|(_, name)| name.as_str()));
         let shape = Arc::new(Known { members, places });
         self.shapes.borrow_mut().insert(number, shape.clone());
         Some(shape)
+    }
+}
+
+impl Lexicon {
+    fn look_up<T: rusqlite::types::FromSql>(&self, file: &Connection, sql: &str, number: u32) -> Option<T> {
+        let found = file.prepare_cached(sql).and_then(|mut look| look.query_row([number], |row| row.get(0)));
+        found.map_err(|error| self.failed.replace(Some(error))).ok()
+    }
+
+    /// Whether all that was looked up since this was asked last was there.
+    ///
+    /// # Errors
+    /// What the engine said the last time when it was not.
+    pub(super) fn failure(&self) -> rusqlite::Result<()> {
+        self.failed.take().map_or(Ok(()), Err)
     }
 }
 
@@ -426,6 +441,7 @@ impl<'r> Source<'r> {
                 identifier(piece, &mut text);
                 block.text(&String::from_utf8_lossy(&text));
             }
+            Piece::Object(..) if name == "request_id" => block.opaque(name),
             Piece::Object(shape, values) => {
                 let mut pieces = Pieces::new(values);
                 for _ in self.shape(shape).iter().flat_map(|shape| shape.iter()) {

@@ -256,7 +256,9 @@ impl Writer {
             Some((number, _)) => number + 1,
             None => 1,
         };
-        let (number, hot) = match Hot::open(folder, number) {
+        // A disk that fails to read looks like a broken file: only what is so at a second look is set aside.
+        let opened = Hot::open(folder, number).or_else(|_| Hot::open(folder, number));
+        let (number, hot) = match opened {
             Ok(hot) => (number, hot),
             Err(error @ (Error::Foreign { .. } | Error::Broken { .. } | Error::Newer { .. })) => {
                 let aside = file::set_aside(folder, number, Form::Hot)?;

@@ -100,6 +100,9 @@ mod reload;
 /// A machine that has run out of descriptors: the proxy says so, waits, and goes on.
 mod descriptors;
 
+/// The store: what is in it after all, what is lost on the way, who may write to it.
+mod store;
+
 /// The admin listener: access, limits, what runs, reloads.
 mod admin;
 

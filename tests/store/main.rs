@@ -16,3 +16,15 @@ mod naive;
 
 /// Every place that holds records gives the answers of the naive look.
 mod agreement;
+
+/// What a writer does in a day, and what must be true of its store whatever happens.
+mod work;
+
+/// A disk that misbehaves on purpose.
+mod disk;
+
+/// Killed, or without power, at every call to the disk.
+mod crash;
+
+/// Calls to the disk fail.
+mod faults;

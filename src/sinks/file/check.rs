@@ -40,6 +40,16 @@ pub fn check(settings: &FileSettings) -> Vec<FileProblem> {
     path.into_iter().chain(owner).chain(group).collect()
 }
 
+/// Everything that would keep this folder from being made, or files from being made in it.
+pub fn check_folder(path: &Path) -> Option<FileProblem> {
+    match paths::look(path) {
+        Ok(look) if look.kind == Kind::Folder => check_writable(path),
+        Ok(_) => Some(FileProblem::path(format!("{} is no folder", path.display()), "look at the path")),
+        Err(error) if error.kind() == ErrorKind::NotFound => check_ancestor(path),
+        Err(error) => Some(unreachable(path, &error)),
+    }
+}
+
 /// What tells whether two paths lead to one file, through links too; `None` where that cannot be said.
 pub fn identity(path: &Path) -> Option<(u64, u64, PathBuf)> {
     if let Ok(Look { id, kind: Kind::Regular, .. }) = paths::look(path) {
@@ -157,6 +167,17 @@ mod tests {
         std::fs::write(&path, b"x").unwrap();
         assert_eq!(check(&FileSettings::new(&path)), []);
         assert_eq!(paths::names(folder.path()).unwrap(), ["a.log"], "nothing was made");
+    }
+
+    #[test]
+    fn a_folder_can_be_there_or_be_made_and_must_be_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), b"").unwrap();
+        let message = |path: &str| check_folder(&folder.path().join(path)).map(|problem| problem.message);
+        assert_eq!((message(""), message("x"), message("x/y")), (None, None, None));
+        assert!(message("file").unwrap().ends_with("file is no folder"));
+        assert!(message("file/x").unwrap().contains("cannot be looked at"));
+        assert_eq!(paths::names(folder.path()).unwrap(), ["file"], "nothing was made");
     }
 
     #[test]

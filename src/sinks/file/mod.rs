@@ -24,7 +24,7 @@ mod compress;
 mod schedule;
 mod torn;
 
-pub use check::{FileProblem, check, identity};
+pub use check::{FileProblem, check, check_folder, identity};
 pub(super) use compress::{Compressor, Family};
 
 use std::fs::File;

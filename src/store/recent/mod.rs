@@ -10,12 +10,14 @@
 //! the last chunk only while nobody has a pointer to it, and else begins another. So neither waits for the other longer than
 //! it takes to copy some pointers.
 
+mod feed;
 mod ring;
 mod summaries;
 mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use feed::Feed;
 pub use tail::{Batch, Tail};
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -59,7 +59,8 @@ impl RollupFile {
     /// When the folder cannot be written to.
     pub fn open(folder: &Path, now: u64) -> Result<Opened, RollupError> {
         let path = folder.join(FILE);
-        let ((connection, through), trouble) = match opened(&path) {
+        // A disk that fails to read looks like a broken file: only what is so at a second look is set aside.
+        let ((connection, through), trouble) = match opened(&path).or_else(|_| opened(&path)) {
             Err(error) if error.is_of_the_file() => {
                 let aside = set_aside(&path, now)?;
                 (opened(&path)?, Some(format!("{error}; it is now {}", aside.display())))

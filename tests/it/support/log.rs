@@ -81,7 +81,7 @@ const HEAD: usize = 8;
 
 /// One record, valid in itself.
 #[derive(Debug, Clone)]
-pub(crate) struct Record(Map<String, Value>);
+pub(crate) struct Record(pub(crate) Map<String, Value>);
 
 impl Record {
     /// Reads one line; panics with the line when it is not what RECORD.md says.
