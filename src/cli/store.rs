@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::arguments::no_option;
@@ -21,7 +22,7 @@ use crate::search::zone::Zone;
 use crate::store::care::{
     self, BadLine, ExportError, Exported, Fault, Findings, Import, ImportError, Imported, Pruned, Pruning,
 };
-use crate::store::{Settings, Stop};
+use crate::store::{Error, Settings, Stop};
 use crate::time;
 
 /// Lines that are no records and are named; of the others their number is told.
@@ -232,7 +233,10 @@ fn selection(arguments: &ExportArguments) -> Result<care::Selection, String> {
 
 fn import(folder: &Path, logs: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let interrupts = Interrupts::watch()?;
-    let import = Import::open(Settings::new(folder))?;
+    let import = Import::open(Settings::new(folder)).map_err(|error| match error {
+        error @ Error::Taken { .. } => anyhow!("{error}; stop it, or name another folder with --store"),
+        error => error.into(),
+    })?;
     let read = Arc::new(AtomicU64::new(0));
     let work = {
         let (logs, read) = (logs.to_vec(), Arc::clone(&read));

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+/// Names and values.
+type Labels<'a> = Vec<(&'a str, String)>;
+
 /// Classes of status, by their first digit; 0 is none.
 const CLASSES: usize = 6;
 
@@ -49,7 +52,7 @@ impl Sample {
         sample
     }
 
-    fn take(&mut self, name: &str, labels: &[(&str, String)], value: f64) {
+    fn take(&mut self, name: &str, labels: &Labels<'_>, value: f64) {
         let label = |name: &str| labels.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
         match name {
             "process_start_time_seconds" => self.started = value,
@@ -138,7 +141,7 @@ fn class(status: Option<&str>) -> usize {
 }
 
 /// A name, its labels, and its value.
-fn series(line: &str) -> Option<(&str, Vec<(&str, String)>, f64)> {
+fn series(line: &str) -> Option<(&str, Labels<'_>, f64)> {
     let Some((name, mut rest)) = line.split_once('{') else {
         let (name, value) = line.split_once(' ')?;
         return Some((name, Vec::new(), value.trim().parse().ok()?));
