@@ -30,7 +30,8 @@
 //!    application a path is.
 //! 5. [`record`] is what is written, and [`filter`] the one language that says which records are meant; [`pipeline`] asks
 //!    each output's level and filter, encodes once for each format, and takes it from the core without waiting; [`sinks`]
-//!    write it, each at its own pace ([`sinks::writer`], [`sinks::file`]).
+//!    write it, each at its own pace ([`sinks::writer`], [`sinks::file`]). What is to be asked for later takes the same way:
+//!    one more thread has the newest records in memory, and writes all of them to the [`store`] ([`app::keeper`]).
 //!
 //! On SIGHUP the configuration is read again ([`app::reload`]). What can change without a restart is one value that every
 //! core takes between two of its records, when it is woken for it: a new [`proxy::Proxy`] takes the place of the one before
@@ -41,6 +42,7 @@
 //!
 //! On SIGUSR2 the program is started again and given the listening sockets themselves ([`app::handover`]); once the new process
 //! serves, the old one accepts no more and drains, and both write to the same outputs until it has ended ([`sinks::neighbour`]).
+//! A store is one process's: until then the new one's records wait in memory.
 //!
 //! # A person asks
 //!

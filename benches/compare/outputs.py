@@ -9,23 +9,29 @@ there is one: instructions per request move by a few in a thousand between runs,
 or double for seconds while somebody else is in the caches. So the first ratio printed is that of instructions, the second
 that of cycles, the third that of time, each of the lowest figures of all runs: what disturbs only ever adds. Several
 binaries (--gatelog A B) are compared with each other in the same turns.
+
+With --rate N the load is N requests a second instead of as many as there can be, and the latencies are printed, too: the
+lowest p50 and p99 of all runs. Where there is a live view or a store, it is printed how many of the records it has taken.
 """
 
 import argparse
 import contextlib
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 from compare import HERE, TARGET, TREE, fill, free_port, load, machine, which
 
 EVENTS = ["instructions:u", "instructions:k", "cycles:u", "cycles:k"]
-GENERATOR = ["wrk", "-t1", "-c64"]
+CONNECTIONS = 64
+GENERATOR = ["wrk", "-t1", f"-c{CONNECTIONS}"]
 
 FILE = """
 [[log.output]]
@@ -33,6 +39,16 @@ name = "first"
 type = "file"
 path = "@dir@/first.jsonl"
 format = "json"
+"""
+
+OFF = """
+[admin]
+address = "off"
+"""
+
+LIVE = """
+[admin]
+address = "127.0.0.1:@admin@"
 """
 
 # name: (what stands in the configuration behind the first output, what it is)
@@ -82,6 +98,8 @@ CASES = {
         """,
         "and four outputs that refuse: a pipe nobody reads, a full disk, a dead collector with a full spool, a syslog that hangs",
     ),
+    "live": (LIVE, "and the newest records in memory, for the admin listener"),
+    "store": (LIVE + '[store]\npath = "@dir@/store"\n', "and the store beside them"),
 }
 
 
@@ -100,13 +118,14 @@ def arguments():
     parser.add_argument("--cases", type=lambda text: text.split(","), default=list(CASES), help=",".join(CASES))
     parser.add_argument("--runs", type=int, default=5, help="measured runs of each case (%(default)s)")
     parser.add_argument("--seconds", type=int, default=2, help="length of a run (%(default)s)")
+    parser.add_argument("--rate", type=int, help="requests a second; as many as there can be without it")
     parser.add_argument("--warm-up", type=int, default=4, help="seconds before the first run: queues and spools fill (%(default)s)")
     parser.add_argument("--proxy-core", default="0")
     parser.add_argument("--load-core", default="1")
     parser.add_argument("--out", help="JSON file for the figures")
     options = parser.parse_args()
     unknown = set(options.cases) - set(CASES)
-    missing = [tool for tool in ("nginx", "wrk", "taskset", *options.gatelog) if not which(tool)]
+    missing = [tool for tool in ("nginx", "wrk", "h2load", "taskset", *options.gatelog) if not which(tool)]
     if unknown or missing:
         parser.error(f"unknown cases: {sorted(unknown)}; not found: {missing}")
     return options
@@ -141,7 +160,8 @@ def report(servers, taken, options):
 
 def lowest(runs):
     """Of every figure the lowest of all runs; threads as they were in the shortest one."""
-    figures = {key: min(run[key] for run in runs) for key in runs[0] if key not in ("threads", "rate")}
+    figures = {key: min(run[key] for run in runs) for key in runs[0] if key not in ("threads", "rate", "taken")}
+    figures["taken"] = [run["taken"] for run in runs if run["taken"] is not None]
     shortest = min(runs, key=lambda run: run["us"])
     return {**figures, "rate": max(run["rate"] for run in runs), "threads": shortest["threads"]}
 
@@ -151,7 +171,10 @@ def row(server, own, base):
     counted = f"{own['instructions'] / 1e3:.1f}k instructions, {own['cycles'] / 1e3:.1f}k cycles" if "cycles" in own else "no perf"
     threads = ", ".join(f"{name} {micros:.2f}" for name, micros in own["threads"].items() if micros >= 0.01)
     ratios = f"/ {ratio('instructions')} / {ratio('cycles')} / {ratio('us')}"
-    return f"{Path(server.binary).name:14} {server.case:7} {counted}, {own['us']:.2f} us a request, {own['rate']:.0f}/s {ratios}  ({threads})"
+    latency = f", p50 {own['p50']} us, p99 {own['p99']} us" if "p99" in own else ""
+    taken = f", {min(own['taken']):.1%} of the records taken at least" if own["taken"] else ""
+    figures = f"{counted}, {own['us']:.2f} us a request, {own['rate']:.0f}/s {ratios}{latency}{taken}"
+    return f"{Path(server.binary).name:14} {server.case:7} {figures}  ({threads})"
 
 
 class Upstream:
@@ -177,12 +200,14 @@ class Server:
     """A gatelog on a core of its own, with the outputs of a case."""
 
     def __init__(self, binary, case, folder, values, options):
-        self.binary, self.case, self.load_core = binary, case, options.load_core
+        self.binary, self.case, self.load_core, self.rate = binary, case, options.load_core, options.rate
         self.folder = Path(tempfile.mkdtemp(dir=folder, prefix=case))
-        self.port = free_port()
-        values = {**values, "plain": self.port, "dir": self.folder}
+        self.port, self.admin = free_port(), free_port()
+        values = {**values, "plain": self.port, "admin": self.admin, "dir": self.folder}
         text = fill((HERE / "templates/gatelog.toml").read_text().replace(TLS, ""), values)
-        (self.folder / "gatelog.toml").write_text(text + fill(FILE + CASES[case][0], values))
+        outputs = CASES[case][0]
+        outputs += "" if LIVE in outputs else OFF
+        (self.folder / "gatelog.toml").write_text(text + fill(FILE + outputs, values))
         command = ["taskset", "-c", options.proxy_core, binary, "run", "--config", str(self.folder / "gatelog.toml")]
         with open(self.folder / "stderr", "ab") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
@@ -203,8 +228,8 @@ class Server:
     def run(self, seconds):
         """Figures of one load, each for one request."""
         with Counters(self.process.pid) as counters:
-            before, began = self.threads(), time.monotonic()
-            answers, errors = load(GENERATOR, f"http://127.0.0.1:{self.port}{TARGET}", seconds, self.load_core)
+            before, taken, began = self.threads(), self.taken(), time.monotonic()
+            answers, errors, latencies = self.load(seconds)
             elapsed, after = time.monotonic() - began, self.threads()
         if errors or not answers:
             sys.exit(f"{self.binary} {self.case}: {answers} answers, {errors} errors")
@@ -213,7 +238,40 @@ class Server:
             open(log, "r+b").truncate(0)
         threads = {name: (ran - before.get(name, 0)) / 1e3 / answers for name, ran in after.items()}
         counted = {name: count / answers for name, count in counters.read().items()}
-        return {"us": sum(threads.values()), "rate": answers / elapsed, "threads": threads, **counted}
+        figures = {"us": sum(threads.values()), "rate": answers / elapsed, "threads": threads, **counted, **latencies}
+        return {**figures, "taken": self.share(taken)}
+
+    def load(self, seconds):
+        """Answers, errors and, where the rate is given, latencies in microseconds."""
+        url = f"http://127.0.0.1:{self.port}{TARGET}"
+        if not self.rate:
+            return *load(GENERATOR, url, seconds, self.load_core), {}
+        log = self.folder / "latencies"
+        log.unlink(missing_ok=True)
+        generator = ["h2load", "--h1", "-t1", f"-c{CONNECTIONS}", f"--rps={self.rate / CONNECTIONS}", f"--log-file={log}"]
+        answers, errors = load(generator, url, seconds, self.load_core)
+        taken = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+        return answers, errors, {"p50": taken[len(taken) // 2], "p99": taken[len(taken) * 99 // 100]}
+
+    def taken(self):
+        """Records that were written by what keeps them, and records that were dropped; None where nothing does."""
+        if LIVE not in CASES[self.case][0]:
+            return None
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics") as answer:
+            text = answer.read().decode()
+        total = lambda name: sum(float(it) for it in re.findall(name + r'{output="(?:store|recent)"[^}]*} (\S+)', text))
+        return total("gatelog_log_records_written_total"), total("gatelog_log_records_dropped_total")
+
+    def share(self, before):
+        """Which part of the records of a load was taken, once nothing waits any more."""
+        if before is None:
+            return None
+        last = None
+        while (now := self.taken()) != last:
+            last = now
+            time.sleep(1)
+        taken, dropped = (after - earlier for earlier, after in zip(before, now))
+        return taken / max(taken + dropped, 1)
 
     def threads(self):
         """Nanoseconds that threads have run, by name."""

@@ -16,7 +16,7 @@ use super::reader::Section;
 use super::source::At;
 use super::tree::Node;
 use super::value::{choice, duration, level, size};
-use crate::pipeline::{Format, OutputKind, OutputSettings, SpoolSettings, WhenFull};
+use crate::pipeline::{Format, OutputKind, OutputSettings, RESERVED, SpoolSettings, WhenFull};
 
 /// Every `[[log.output]]`; `None` where there is none.
 pub(super) fn outputs(section: &mut Section<'_>) -> Option<Vec<OutputSettings>> {
@@ -126,6 +126,10 @@ fn name(node: &Node) -> Result<String, Complaint> {
     if text.is_empty() || text.len() > LONGEST_NAME || !text.bytes().all(sound) {
         let message = format!("{} is no name of an output", quoted(text));
         return Err(Complaint::new(message, format!("1 to {LONGEST_NAME} letters, digits, \"_\", \"-\" and \".\"")));
+    }
+    if RESERVED.contains(&text) {
+        let message = format!("{} is what gatelog's own store is called", quoted(text));
+        return Err(Complaint::new(message, "take another name: their losses and counters could not be told apart"));
     }
     Ok(text.to_owned())
 }

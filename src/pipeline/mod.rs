@@ -45,7 +45,7 @@ pub use layout::{Layout, Written};
 pub use levels::Levels;
 pub use load::{Load, Share};
 pub use losses::Losses;
-pub use port::{Port, Report};
+pub use port::{Port, RESERVED, Report};
 pub use queue::Queue;
 pub use routing::Routing;
 pub use settings::{

@@ -7,6 +7,9 @@ use crate::record::Level;
 use super::health::Condition;
 use super::{Format, Gate, Health, OutputSettings, Queue, Reason};
 
+/// What the way into the store is called among the outputs; where there is none, that into memory.
+pub const RESERVED: [&str; 2] = ["store", "recent"];
+
 /// The way to one output: whoever holds one may offer batches. Its writer holds none, and leaves when nobody does.
 #[derive(Debug, Clone)]
 pub struct Port {

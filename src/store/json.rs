@@ -43,20 +43,6 @@ pub(super) fn members(text: &str, each: impl FnMut(Span)) -> Option<()> {
     (scanner.at == text.len()).then_some(())
 }
 
-/// The same for its first members: `each` says whether it wants to see the next one. What comes after the last one that it
-/// has seen may be anything.
-pub(super) fn first_members(text: &str, mut each: impl FnMut(Span) -> bool) -> Option<()> {
-    let mut scanner = Scanner { bytes: text.as_bytes(), at: 0 };
-    scanner.space();
-    scanner.expect(b'{')?;
-    scanner.space();
-    if scanner.expect(b'}').is_some() {
-        return Some(());
-    }
-    while each(scanner.member(0)?) && scanner.goes_on(b'}')? {}
-    Some(())
-}
-
 /// What a value is that is known to be one.
 pub(super) fn kind(value: &str) -> Option<Kind> {
     Some(match value.as_bytes().first()? {
@@ -103,23 +89,19 @@ impl Scanner<'_> {
             return Some(());
         }
         loop {
-            each(self.member(depth)?);
+            let start = self.at + 1;
+            let escaped = self.string()? == Kind::Escaped;
+            let name = start..self.at - 1;
+            self.space();
+            self.expect(b':')?;
+            self.space();
+            let start = self.at;
+            let kind = self.value(depth)?;
+            each(Span { name, escaped, value: start..self.at, kind });
             if !self.goes_on(b'}')? {
                 return Some(());
             }
         }
-    }
-
-    fn member(&mut self, depth: usize) -> Option<Span> {
-        let start = self.at + 1;
-        let escaped = self.string()? == Kind::Escaped;
-        let name = start..self.at - 1;
-        self.space();
-        self.expect(b':')?;
-        self.space();
-        let start = self.at;
-        let kind = self.value(depth)?;
-        Some(Span { name, escaped, value: start..self.at, kind })
     }
 
     /// Over a comma and the space around it, or over what closes.

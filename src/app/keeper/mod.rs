@@ -20,18 +20,13 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::StartError;
-use crate::pipeline::{Format, OutputSettings, Port, Stamp};
+use crate::pipeline::{Format, OutputSettings, Port, RESERVED, Stamp};
 use crate::record::{self, Schema};
 use crate::sinks::Neighbour;
 use crate::store::recent::{Limits, Recent};
 use crate::store::{self, Archive, Reader};
 use vault::Vault;
 use work::{Shared, Work};
-
-/// What the store's stream of records is called among the outputs.
-pub const STORE: &str = "store";
-/// The same where there is none, and the newest records are in memory only.
-pub const RECENT: &str = "recent";
 
 /// Bytes that may wait for its thread: two seconds of 20,000 requests.
 const QUEUE: usize = 64 << 20;
@@ -61,8 +56,9 @@ impl Keeper {
         if store.is_none() && !is_asked {
             return Ok(None);
         }
-        let name = if store.is_some() { STORE } else { RECENT }.to_owned();
-        let settings = OutputSettings { name, queue: QUEUE, ..OutputSettings::default() };
+        let [stored, recent] = RESERVED;
+        let name = if store.is_some() { stored } else { recent };
+        let settings = OutputSettings { name: name.to_owned(), queue: QUEUE, ..OutputSettings::default() };
         let port = Port::new(&settings, format(&stamp.record));
         let recent = is_asked.then(|| Recent::new(Limits::default()));
         let vault = store.map(|settings| Vault::open(settings, &port, neighbour)).transpose()?;

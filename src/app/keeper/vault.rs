@@ -115,6 +115,11 @@ impl Vault {
         self.writer.is_some() && self.failing.is_none() && self.waiting.is_empty()
     }
 
+    /// Whether the store could be opened.
+    pub(super) fn is_open(&self) -> bool {
+        self.writer.is_some()
+    }
+
     /// Looks after what waits, and after what has waited long enough to be committed.
     pub(super) fn tick(&mut self) {
         if self.pause.left().is_some() {
@@ -126,11 +131,8 @@ impl Vault {
         self.take_waiting();
         if let Some(writer) = &mut self.writer {
             let ticked = writer.tick(time::wall_now());
-            let troubles = writer.troubles();
+            tell_troubles(writer);
             self.settle(ticked);
-            for error in troubles {
-                tracing::warn!(target: PROXY_LOGGER, error, "the store has trouble with one of its files");
-            }
         }
     }
 
@@ -284,6 +286,16 @@ impl Mark {
     fn of(chunk: &Chunk) -> Mark {
         let Chunk { first, lines, tells, .. } = *chunk;
         Mark { first, last: first + lines.saturating_sub(1), left: lines, bytes: chunk.text.len() as u64, tells }
+    }
+}
+
+/// Files that were set aside, and the like.
+fn tell_troubles(writer: &mut Writer) {
+    // While the process still starts there is nobody to tell yet.
+    if tracing::dispatcher::has_been_set() {
+        for error in writer.troubles() {
+            tracing::warn!(target: PROXY_LOGGER, error, "the store has trouble with one of its files");
+        }
     }
 }
 

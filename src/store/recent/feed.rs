@@ -1,12 +1,11 @@
 //! Lines as they were written, on their way into memory: of each only as much is read as is counted of it.
 
+use memchr::memchr2;
 use serde_json::{Map, Value as Json};
 
 use super::Recent;
 use crate::record::{Level, Outcome};
 use crate::store::ask::Line;
-use crate::store::json::{self, Kind, Span};
-use crate::store::line::unquoted;
 use crate::store::moment::Moments;
 use crate::store::rollup::{Noted, Window, route_label};
 
@@ -35,8 +34,8 @@ impl Feed {
         while lines.peek().is_some() {
             let mut state = recent.state();
             for line in lines.by_ref().take(STRIDE) {
-                let read = if self.counts { self.note(line, &mut state.window) } else { self.moment(line) };
-                match read {
+                let counted = self.counts.then_some(&mut state.window);
+                match self.read(line, counted) {
                     Some(at) => state.ring.push(Line { at, json: line.into() }),
                     None => refused += 1,
                 }
@@ -48,28 +47,36 @@ impl Feed {
         refused
     }
 
-    /// When a line was written.
-    fn moment(&mut self, line: &str) -> Option<u64> {
-        let mut at = None;
-        json::first_members(line, |span| {
-            at = (&line[span.name.clone()] == "timestamp").then(|| line[span.value.clone()].trim_matches('"'));
-            at.is_none()
-        })?;
-        self.moments.read(at?).map(|(at, _)| at)
-    }
-
-    /// The same, and counts it.
-    fn note(&mut self, line: &str, window: &mut Window) -> Option<u64> {
+    /// When a line was written. It is counted on the way.
+    fn read(&mut self, line: &str, window: Option<&mut Window>) -> Option<u64> {
         let mut read = Read::default();
-        json::first_members(line, |span| read.member(line, &span))?;
+        let mut members = Members { line, at: 0 };
+        while read.wants_more(window.is_some()) {
+            match members.next() {
+                Some((name, value)) => read.member(name, value),
+                None if members.is_over() => break,
+                None => return self.read_as_any(line, window),
+            }
+        }
         if read.odd {
-            let fields: Map<String, Json> = serde_json::from_str(line).ok()?;
-            let (at, _) = self.moments.read(fields.get("timestamp")?.as_str()?)?;
-            window.note(&Noted::of_json(at, &fields)?);
-            return Some(at);
+            return self.read_as_any(line, window);
         }
         let (at, _) = self.moments.read(read.timestamp)?;
-        window.note(&read.noted(at)?);
+        match window {
+            Some(window) => window.note(&read.noted(at)?),
+            None => {}
+        }
+        Some(at)
+    }
+
+    /// The same for a line that is written in another way than ours.
+    fn read_as_any(&mut self, line: &str, window: Option<&mut Window>) -> Option<u64> {
+        let fields: Map<String, Json> = serde_json::from_str(line).ok()?;
+        let (at, _) = self.moments.read(fields.get("timestamp")?.as_str()?)?;
+        match window {
+            Some(window) => window.note(&Noted::of_json(at, &fields)?),
+            None => {}
+        }
         Some(at)
     }
 }
@@ -78,97 +85,214 @@ impl Feed {
 #[derive(Debug, Default)]
 struct Read<'a> {
     timestamp: &'a str,
-    noted: Option<Noted<'a>>,
+    level: &'a str,
+    event: &'a str,
+    message: &'a str,
+    logger: &'a str,
+    request_id: Option<&'a str>,
+    method: Option<&'a str>,
+    path: Option<&'a str>,
     view_name: Option<&'a str>,
     pattern: Option<&'a str>,
+    outcome: Option<&'a str>,
+    error_type: Option<&'a str>,
+    error_message: Option<&'a str>,
+    status: &'a str,
+    duration: &'a str,
+    request_size: &'a str,
+    response_size: &'a str,
+    slow: bool,
+    /// Whether its level, logger and event are known.
+    begun: bool,
+    /// Whether anything else of it is counted: of most records only how many there are is.
+    looked_into: bool,
     /// Something that counts is written with escapes, or not where we write it: it has to be read in another way.
     odd: bool,
 }
 
 impl<'a> Read<'a> {
-    /// Takes a member. Returns whether another one can matter: of most records only how many there are is counted.
-    fn member(&mut self, line: &'a str, span: &Span) -> bool {
-        let (name, value) = (&line[span.name.clone()], &line[span.value.clone()]);
-        self.odd |= span.escaped;
-        match (name, span.kind, &mut self.noted) {
-            ("timestamp", Kind::Plain, _) => self.timestamp = unquoted(value),
-            ("level", Kind::Plain, None) => self.level(unquoted(value)),
-            (_, _, None) => self.odd = true,
-            (name, Kind::Plain, Some(_)) => self.text(name, unquoted(value)),
-            (_, Kind::Number, Some(noted)) => number(noted, name, value),
-            ("slow", Kind::Name, Some(noted)) => noted.slow = value == "true",
-            (name, Kind::Escaped, Some(_)) => self.odd |= TEXTS.contains(&name),
-            _ => {}
+    /// Whether another member can matter.
+    fn wants_more(&self, counts: bool) -> bool {
+        let known = if counts { self.begun && !self.looked_into } else { !self.timestamp.is_empty() };
+        !self.odd && !known
+    }
+
+    fn member(&mut self, name: &'a [u8], value: Value<'a>) {
+        match value {
+            Value::Text(text) => self.text(name, text),
+            Value::Bare(bare) => match name {
+                b"status_code" => self.status = bare,
+                b"request_size" => self.request_size = bare,
+                b"response_size" => self.response_size = bare,
+                b"duration" => self.duration = bare,
+                b"slow" => self.slow = bare == "true",
+                _ => self.odd |= is_head(name),
+            },
+            Value::Escaped => self.odd |= is_head(name) || TEXTS.contains(&name),
+            Value::Nested => self.odd |= is_head(name),
         }
-        !self.odd && (self.timestamp.is_empty() || self.noted.is_none_or(|noted| is_looked_into(&noted)))
     }
 
-    /// It stands in front of all that is counted.
-    fn level(&mut self, name: &str) {
-        let level = Level::ALL.into_iter().find(|level| level.as_str() == name);
-        self.noted = level.map(|level| Noted::new(0, level, "", ""));
-    }
-
-    fn text(&mut self, name: &str, text: &'a str) {
-        let Some(noted) = &mut self.noted else { return };
+    fn text(&mut self, name: &'a [u8], text: &'a str) {
         match name {
-            "event" => noted.event = text,
-            "message" => noted.message = text,
-            "logger" => noted.logger = text,
-            "request_id" => noted.request_id = Some(text),
-            "method" => noted.method = Some(text),
-            "path" => noted.path = Some(text),
-            "view_name" => self.view_name = Some(text),
-            "route" => self.pattern = Some(text),
-            "outcome" => noted.outcome = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text),
-            "exception_type" => noted.error_type = Some(text),
-            "exception_message" => noted.error_message = Some(text),
+            b"timestamp" => self.timestamp = text,
+            b"level" => self.level = text,
+            b"event" => self.event = text,
+            b"message" => self.message = text,
+            b"logger" => {
+                self.logger = text;
+                self.begin();
+            }
+            b"request_id" => self.request_id = Some(text),
+            b"method" => self.method = Some(text),
+            b"path" => self.path = Some(text),
+            b"view_name" => self.view_name = Some(text),
+            b"route" => self.pattern = Some(text),
+            b"outcome" => self.outcome = Some(text),
+            b"exception_type" => self.error_type = Some(text),
+            b"exception_message" => self.error_message = Some(text),
             _ => {}
         }
+    }
+
+    /// The head of a record ends with its logger.
+    fn begin(&mut self) {
+        let head = self.level().map(|level| Noted::new(0, level, self.logger, self.event));
+        self.odd |= head.is_none() || self.timestamp.is_empty() || self.event.is_empty();
+        self.begun = true;
+        self.looked_into = head.is_some_and(|noted| noted.is_request() || noted.is_error());
+    }
+
+    fn level(&self) -> Option<Level> {
+        Level::ALL.into_iter().find(|level| level.as_str() == self.level)
     }
 
     /// All that is counted of a record of this moment.
-    fn noted(self, at: u64) -> Option<Noted<'a>> {
-        let route = self.view_name.map(|name| route_label(name, self.pattern));
-        self.noted.map(|noted| Noted { at, route, ..noted })
+    fn noted(&self, at: u64) -> Option<Noted<'a>> {
+        Some(Noted {
+            message: self.message,
+            route: self.view_name.map(|name| route_label(name, self.pattern)),
+            status: self.status.parse().ok(),
+            outcome: self.outcome.and_then(|token| Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == token)),
+            duration: micros(self.duration),
+            request_bytes: self.request_size.parse().unwrap_or_default(),
+            response_bytes: self.response_size.parse().unwrap_or_default(),
+            slow: self.slow,
+            error_type: self.error_type,
+            error_message: self.error_message,
+            request_id: self.request_id,
+            method: self.method,
+            path: self.path,
+            ..Noted::new(at, self.level()?, self.logger, self.event)
+        })
     }
 }
 
-fn number(noted: &mut Noted<'_>, name: &str, value: &str) {
-    match name {
-        "status_code" => noted.status = value.parse().ok(),
-        "request_size" => noted.request_bytes = value.parse().unwrap_or_default(),
-        "response_size" => noted.response_bytes = value.parse().unwrap_or_default(),
-        "duration" => noted.duration = micros(value),
-        _ => {}
-    }
+/// What a record begins with.
+fn is_head(name: &[u8]) -> bool {
+    matches!(name, b"timestamp" | b"level" | b"event" | b"message" | b"logger")
 }
 
-/// Texts that are counted, or shown of what is counted.
-const TEXTS: [&str; 11] = [
-    "event",
-    "message",
-    "logger",
-    "request_id",
-    "method",
-    "path",
-    "view_name",
-    "route",
-    "outcome",
-    "exception_type",
-    "exception_message",
-];
+/// Further texts that are counted, or shown of what is counted.
+const TEXTS: [&[u8]; 8] =
+    [b"request_id", b"method", b"path", b"view_name", b"route", b"outcome", b"exception_type", b"exception_message"];
 
-/// Whether more of it is counted than its level, logger and event, once these are known.
-fn is_looked_into(noted: &Noted<'_>) -> bool {
-    noted.logger.is_empty() || noted.event.is_empty() || noted.is_request() || noted.is_error()
+/// The members of a line that is written as we write it: on one line, without a blank between them.
+struct Members<'a> {
+    line: &'a str,
+    at: usize,
+}
+
+/// A value as it stands there.
+enum Value<'a> {
+    /// What stands between its quotes is what it says.
+    Text(&'a str),
+    Escaped,
+    /// A number or a name.
+    Bare(&'a str),
+    /// An object or an array.
+    Nested,
+}
+
+impl<'a> Members<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.line.as_bytes().get(self.at).copied()
+    }
+
+    /// Whether it ends here, as an object does.
+    fn is_over(&self) -> bool {
+        self.line.get(self.at..) == Some("}")
+    }
+
+    /// `None` at the end, and where it is written in another way.
+    fn next(&mut self) -> Option<(&'a [u8], Value<'a>)> {
+        let is_next = self.peek()? == if self.at == 0 { b'{' } else { b',' };
+        let is_name = is_next && self.line.as_bytes().get(self.at + 1) == Some(&b'"');
+        if !is_name {
+            return None;
+        }
+        self.at += 1;
+        let name = self.text().filter(|name| !name.1)?.0;
+        (self.peek()? == b':').then(|| self.at += 1)?;
+        Some((name.as_bytes(), self.value()?))
+    }
+
+    fn value(&mut self) -> Option<Value<'a>> {
+        match self.peek()? {
+            b'"' => self.text().map(|(text, escaped)| if escaped { Value::Escaped } else { Value::Text(text) }),
+            b'{' | b'[' => self.nested().map(|()| Value::Nested),
+            b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => self.bare().map(Value::Bare),
+            _ => None,
+        }
+    }
+
+    /// A text, and whether there are escapes in it.
+    fn text(&mut self) -> Option<(&'a str, bool)> {
+        let (start, mut escaped) = (self.at + 1, false);
+        let mut end = start;
+        loop {
+            end += memchr2(b'"', b'\\', self.line.as_bytes().get(end..)?)?;
+            if self.line.as_bytes()[end] == b'"' {
+                break;
+            }
+            (end, escaped) = (end + 2, true);
+        }
+        self.at = end + 1;
+        Some((&self.line[start..end], escaped))
+    }
+
+    fn bare(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        self.at += self.line.as_bytes()[start..].iter().position(|byte| matches!(byte, b',' | b'}'))?;
+        let bare = &self.line[start..self.at];
+        bare.ends_with(|c: char| c.is_ascii_alphanumeric()).then_some(bare)
+    }
+
+    fn nested(&mut self) -> Option<()> {
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.text()?;
+                    continue;
+                }
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                _ => {}
+            }
+            self.at += 1;
+            if depth == 0 {
+                return Some(());
+            }
+        }
+    }
 }
 
 /// Seconds as they are written, in microseconds: read by their digits where there are no more than six behind the point.
 fn micros(seconds: &str) -> Option<u64> {
     let (whole, part) = seconds.split_once('.').unwrap_or((seconds, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if part.len() > 6 || whole.len() > 12 || !digits(whole) || !digits(part) {
+    if whole.is_empty() || part.len() > 6 || whole.len() > 12 || !digits(whole) || !digits(part) {
         let seconds: f64 = seconds.parse().ok()?;
         return (seconds >= 0.0).then(|| (seconds * 1e6).round() as u64);
     }
@@ -202,7 +326,20 @@ mod tests {
     }
 
     fn member() -> impl Strategy<Value = (&'static str, Json)> {
-        let texts = (prop::sample::select(TEXTS[2..].to_vec()), text().prop_map(Json::from));
+        let texts = (
+            prop::sample::select(vec![
+                "message",
+                "logger",
+                "request_id",
+                "method",
+                "path",
+                "view_name",
+                "route",
+                "outcome",
+                "exception_type",
+            ]),
+            text().prop_map(Json::from),
+        );
         let names = prop::sample::select(vec!["status_code", "request_size", "response_size", "duration"]);
         let number = prop_oneof![
             (0..700_u64).prop_map(Json::from),
