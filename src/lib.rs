@@ -51,6 +51,7 @@
 //!                │
 //!             metrics    counters of the cores, added up when they are asked for
 //!             exchange   what runs: each core answers a message, within bounds
+//!             store      what was, and what comes: few questions at a time, each for a bounded time; followers of a ring
 //!
 //! person ──> cli ── search   log files looked through, in blocks and side by side; tables, one request's story
 //!                     │
@@ -58,6 +59,8 @@
 //! ```
 //!
 //! A question ([`store::Question`]) is the same whoever holds the records; for now log files do ([`search::files`]).
+//! Over HTTP it is `/api/logs`, `/api/stats` and what stands beside them in the listener's own OpenAPI document
+//! ([`admin`]); a question that nobody waits for any more is given up.
 //!
 //! Requests are counted where they end, by their core, in memory that only this core writes ([`exchange::traffic`]); whoever
 //! has numbers to show gives them by [`metrics::Collect`], so that [`admin`] knows nothing of what is shown.

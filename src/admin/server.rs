@@ -43,9 +43,10 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// What is let in: programs that ask every few seconds and some people, never a crowd.
 fn limits() -> Limits {
     Limits {
-        header_bytes: 16 * 1024,
+        header_bytes: 48 * 1024,
         header_count: 64,
-        uri_bytes: 8 * 1024,
+        // An expression as long as the filter language reads fits, however it is encoded.
+        uri_bytes: 32 * 1024,
         body_bytes: Some(BODY_BYTES as u64),
         header_timeout: Some(Duration::from_secs(5)),
         body_idle_timeout: Some(Duration::from_secs(10)),

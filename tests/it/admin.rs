@@ -59,7 +59,7 @@ fn what_is_not_offered_is_a_problem_that_says_what_is() {
 #[test]
 fn bytes_that_are_no_request_are_refused_and_the_connection_ends() {
     let (_upstream, proxy) = start();
-    let large = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+    let large = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(60_000));
     for (bytes, status) in [("GET / HTTP/1.1\nHost: localhost\n\n", 400), (large.as_str(), 431)] {
         let mut client = Client::connect(proxy.admin());
         client.send(bytes);

@@ -17,6 +17,9 @@ mod upstream_body;
 /// Failures of the way to the upstream: TCP, TLS, names, pooled connections that died.
 mod upstream_connection;
 
+/// The admin API: records, statistics, followers, and its description.
+mod api;
+
 /// Several servers: balancing, failing over, retries, queues, names, unix sockets.
 mod cluster;
 

@@ -84,6 +84,11 @@ const HEAD: usize = 8;
 pub(crate) struct Record(pub(crate) Map<String, Value>);
 
 impl Record {
+    /// The names of all fields that RECORD.md has, in its order.
+    pub(crate) fn fields() -> impl Iterator<Item = &'static str> {
+        FIELDS.iter().map(|(name, _)| *name)
+    }
+
     /// Reads one line; panics with the line when it is not what RECORD.md says.
     pub(crate) fn parse(line: &str) -> Record {
         let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in the line {line:?}"));
