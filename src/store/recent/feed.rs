@@ -63,9 +63,8 @@ impl Feed {
             return self.read_as_any(line, window);
         }
         let (at, _) = self.moments.read(read.timestamp)?;
-        match window {
-            Some(window) => window.note(&read.noted(at)?),
-            None => {}
+        if let Some(window) = window {
+            window.note(&read.noted(at)?);
         }
         Some(at)
     }
@@ -74,9 +73,8 @@ impl Feed {
     fn read_as_any(&mut self, line: &str, window: Option<&mut Window>) -> Option<u64> {
         let fields: Map<String, Json> = serde_json::from_str(line).ok()?;
         let (at, _) = self.moments.read(fields.get("timestamp")?.as_str()?)?;
-        match window {
-            Some(window) => window.note(&Noted::of_json(at, &fields)?),
-            None => {}
+        if let Some(window) = window {
+            window.note(&Noted::of_json(at, &fields)?);
         }
         Some(at)
     }
