@@ -54,13 +54,15 @@
 //!             store      what was, and what comes: few questions at a time, each for a bounded time; followers of a ring
 //!
 //! person ──> cli ── search   log files looked through, in blocks and side by side; tables, one request's story
-//!                     │
-//!                   store    what is asked of a place that holds records, and what it answers
+//!             │       │
+//!             │     store    what is asked of a place that holds records, and what it answers
+//!           admin            what the proxy that runs says: its newest records, what it does now
 //! ```
 //!
-//! A question ([`store::Question`]) is the same whoever holds the records; for now log files do ([`search::files`]).
-//! Over HTTP it is `/api/logs`, `/api/stats` and what stands beside them in the listener's own OpenAPI document
-//! ([`admin`]); a question that nobody waits for any more is given up.
+//! A question ([`store::Question`]) is the same whoever holds the records: a store ([`store::Reader`]), also one that a proxy
+//! writes to, or log files ([`search::files`]). Commands ask either ([`cli::place`]); those that are about the moment ask the
+//! admin listener, as anybody may ([`cli::running`]). Over HTTP it is `/api/logs`, `/api/stats` and what stands beside them
+//! in the listener's own OpenAPI document ([`admin`]); a question that nobody waits for any more is given up.
 //!
 //! Requests are counted where they end, by their core, in memory that only this core writes ([`exchange::traffic`]); whoever
 //! has numbers to show gives them by [`metrics::Collect`], so that [`admin`] knows nothing of what is shown.

@@ -346,7 +346,7 @@ async fn one_that_is_too_slow_is_told_how_much_he_missed_and_nothing_grows_for_h
                     let count: Value = serde_json::from_str(event[1].strip_prefix("data: ").unwrap()).unwrap();
                     missed += count["count"].as_u64().unwrap();
                 }
-                _ if event[1].contains("599") => break,
+                _ if event[1].contains("\"status_code\":599") => break,
                 _ => told += 1,
             }
         }

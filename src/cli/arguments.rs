@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::place::PlaceArguments;
+use super::running::AdminArguments;
+use super::store::StoreCommand;
+use super::top::TopArguments;
+
 /// A request-logging reverse proxy: put it in front of the app you have, and read the truth about every request.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, propagate_version = true)]
@@ -33,8 +38,18 @@ pub enum Command {
     },
     /// Find records by a filter, or one request's whole story by its id
     Search(SearchArguments),
-    /// Show the last records of a log, and those that come
+    /// Count: records, requests, errors, response times, by hour and route
+    Stats(StatsArguments),
+    /// Show the newest records, of the proxy that runs or of a log, and those that come
     Tail(TailArguments),
+    /// What the proxy does now: rates, routes, what runs, what is slow
+    Top(TopArguments),
+    /// Care of a store: check it, copy records out of it or into it, make it smaller
+    Store {
+        /// What to do with it
+        #[command(subcommand)]
+        command: StoreCommand,
+    },
     /// Check a log: every request that started has ended, and no record is missing
     Verify(super::verify::Arguments),
 }
@@ -66,15 +81,23 @@ pub enum RoutesCommand {
     },
 }
 
+/// A filter may begin with a minus; with two it is an option that there is not.
+///
+/// # Errors
+/// As the user is to read it.
+pub fn no_option(text: &str) -> Result<String, String> {
+    if text.starts_with("--") { Err("there is no such option".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 /// What is searched for, and where.
 #[derive(Debug, Args)]
 pub struct SearchArguments {
     /// Which records, such as 'status>=500 route:checkout "connection reset"'; all without one
-    #[arg(default_value = "*", value_name = "FILTER")]
+    #[arg(default_value = "*", value_name = "FILTER", allow_hyphen_values = true, value_parser = no_option)]
     pub filter: String,
-    /// The logs: JSON of any schema, plain, gzip or zstd; `-` is standard input
-    #[arg(long, value_name = "LOG", num_args = 1..)]
-    pub file: Vec<PathBuf>,
+    /// Where they are.
+    #[command(flatten)]
+    pub place: PlaceArguments,
     /// None older: 15m, 24h, 7d ago, today, yesterday, 11:02, 2026-11-22, 2026-11-22T11:02:36Z; local time without an offset
     #[arg(long, value_name = "MOMENT", allow_hyphen_values = true)]
     pub since: Option<String>,
@@ -104,15 +127,66 @@ pub struct SearchArguments {
     pub utc: bool,
 }
 
-/// What is shown of the end of a log.
+/// What is counted, and where.
+#[derive(Debug, Args)]
+pub struct StatsArguments {
+    /// Which records; all without one, which a store answers from counts that it keeps
+    #[arg(default_value = "*", value_name = "FILTER", allow_hyphen_values = true, value_parser = no_option)]
+    pub filter: String,
+    /// Where they are.
+    #[command(flatten)]
+    pub place: PlaceArguments,
+    /// None older, as in search; 24h of a store, everything of log files
+    #[arg(long, value_name = "MOMENT", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Only older ones; now
+    #[arg(long, value_name = "MOMENT", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// Tables on a terminal, JSON elsewhere, unless said otherwise
+    #[arg(long, value_enum)]
+    pub format: Option<StatsFormat>,
+    /// Read times in UTC, not in local time; they are always shown in UTC
+    #[arg(long)]
+    pub utc: bool,
+}
+
+/// How statistics are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum StatsFormat {
+    /// Tables with bars, for people
+    Table,
+    /// One object, as the admin listener's pages have them
+    Json,
+}
+
+impl StatsFormat {
+    /// The form of records that goes with it.
+    pub fn as_records(self) -> Format {
+        match self {
+            StatsFormat::Table => Format::Table,
+            StatsFormat::Json => Format::Json,
+        }
+    }
+}
+
+/// Which of the newest records are shown.
 #[derive(Debug, Args)]
 pub struct TailArguments {
     /// Which records; all without one
-    #[arg(default_value = "*", value_name = "FILTER")]
+    #[arg(default_value = "*", value_name = "FILTER", allow_hyphen_values = true, value_parser = no_option)]
     pub filter: String,
-    /// The log: JSON of any schema; one that is compressed does not grow
-    #[arg(long, value_name = "LOG")]
+    /// A log instead: JSON of any schema; one that is compressed does not grow
+    #[arg(long, value_name = "LOG", conflicts_with_all = ["store", "config", "admin"])]
     pub file: Option<PathBuf>,
+    /// The newest of the store in this folder instead
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "admin"])]
+    pub store: Option<PathBuf>,
+    /// The configuration of the proxy that runs; gatelog.toml in this directory unless said otherwise
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Which proxy is asked.
+    #[command(flatten)]
+    pub admin: AdminArguments,
     /// Go on with the records that come, through rotation, until Ctrl-C
     #[arg(long, short)]
     pub follow: bool,

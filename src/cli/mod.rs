@@ -1,12 +1,19 @@
 //! The commands, one file each; no logic that another flow needs.
 
 pub mod arguments;
+pub mod asking;
 pub mod check;
 pub mod demo;
+pub mod place;
 pub mod routes;
 pub mod run;
+pub mod running;
 pub mod search;
+pub mod shown;
+pub mod stats;
+pub mod store;
 pub mod tail;
+pub mod top;
 pub mod verify;
 
 use std::io::{self, Write};
@@ -40,8 +47,11 @@ pub fn main() -> anyhow::Result<ExitCode> {
                 .or_else(closed_output)
         }
         Command::Routes { config, command } => routes_command(&config, command, &environment),
-        Command::Search(arguments) => search::search(&arguments),
-        Command::Tail(arguments) => tail::tail(&arguments),
+        Command::Search(arguments) => search::search(&arguments, &environment),
+        Command::Stats(arguments) => stats::stats(&arguments, &environment),
+        Command::Tail(arguments) => tail::tail(&arguments, &environment),
+        Command::Top(arguments) => top::top(&arguments, &environment),
+        Command::Store { command } => store::store(&command, &environment),
         Command::Verify(arguments) => {
             let report = verify::verify(&arguments.files, arguments.options, &mut io::stdout().lock());
             report.map(|report| ExitCode::from(report.exit_code())).context("the log cannot be verified")
@@ -85,6 +95,17 @@ fn table(source: &Source, environment: &Environment) -> Option<Table> {
 /// A reader that has seen enough is no failure.
 fn closed_output(error: io::Error) -> anyhow::Result<ExitCode> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(ExitCode::SUCCESS) } else { Err(error.into()) }
+}
+
+/// Writes it all at once.
+fn write_whole(text: &str, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+/// Wrong usage: said on stderr, exit code 2.
+fn misused(why: &str) -> ExitCode {
+    complain(&[why]);
+    ExitCode::from(MISUSED)
 }
 
 /// Problems go to stderr: stdout belongs to the records.

@@ -1,46 +1,265 @@
-//! `gatelog tail`: the last records of a log file that a filter means, and then those that come.
+//! `gatelog tail`: the last records that a filter means, and then those that come: of the proxy that runs, or of a log file.
+//! Where no proxy runs, the newest of its store.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::arguments::{Format, TailArguments};
-use super::search::{filter, format, line, misused, screen};
+use super::asking::{INTERRUPTED, Interrupts};
+use super::place::{NoPlace, folder};
+use super::running::{Events, NoAnswer, Running};
+use super::shown::{filter, format, line, screen};
+use super::{complain, misused};
+use crate::config::Environment;
+use crate::filter::{Expression, Line, Span};
 use crate::search::files::judge::{Judge, Verdict};
-use crate::search::follow::{Follow, last};
+use crate::search::follow::{FileFollower, Follow, last};
 use crate::search::table::single;
+use crate::search::watch::Watch;
 use crate::search::zone::Zone;
-use crate::store::{Line as Found, Order, Question};
+use crate::store::{Line as Found, Order, Question, Reader, Records};
 
-/// How often the file is looked at.
-const EVERY: Duration = Duration::from_millis(200);
+/// How often a proxy that has gone is looked for.
+const RETURN: Duration = Duration::from_secs(1);
+
+/// Records on a page of the admin listener, at most.
+const PAGE: usize = 200;
 
 /// Shows the last records and, where it is asked for, follows until Ctrl-C.
 ///
 /// # Errors
-/// When the file cannot be read, or the answer not be written.
-pub fn tail(arguments: &TailArguments) -> anyhow::Result<ExitCode> {
+/// When the records cannot be read, or the answer not be written.
+pub fn tail(arguments: &TailArguments, environment: &Environment) -> anyhow::Result<ExitCode> {
     let filter = match filter(&arguments.filter) {
         Ok(filter) => filter,
         Err(why) => return Ok(misused(&why)),
     };
-    let Some(path) = &arguments.file else { return Ok(misused("gatelog: name the log to show: --file LOG")) };
-    let (order, limit) = (Order::Newest, arguments.limit);
-    let question = Question { filter, since: None, until: None, order, skip: 0, limit, count_to: 0 };
-    let (found, mut follower) = last(path, &question).with_context(|| path.display().to_string())?;
-    let mut printer = Printer {
+    if arguments.store.is_some() && arguments.follow {
+        return Ok(misused("gatelog: a store is not followed: leave --store out to ask the proxy that runs"));
+    }
+    let printer = Printer {
         format: format(arguments.format),
         zone: if arguments.utc { Zone::utc() } else { Zone::local() },
         out: io::stdout().lock(),
     };
-    let shown = printer.print(&found).and_then(|()| match arguments.follow {
-        true => printer.follow(&mut follower, &Judge::new(&question)),
-        false => Ok(()),
-    });
-    shown.map(|()| ExitCode::SUCCESS).or_else(super::closed_output)
+    let mut tail = Tail { arguments, filter, interrupts: Interrupts::watch()?, printer };
+    let shown = match &arguments.file {
+        Some(path) => tail.file(path),
+        None => tail.place(environment),
+    };
+    shown.or_else(|error| match error.downcast::<io::Error>() {
+        Ok(error) => super::closed_output(error),
+        Err(error) => Err(error),
+    })
+}
+
+/// What is shown, and how.
+struct Tail<'a, W> {
+    arguments: &'a TailArguments,
+    filter: Expression,
+    interrupts: Interrupts,
+    printer: Printer<W>,
+}
+
+impl<W: Write> Tail<'_, W> {
+    fn file(&mut self, path: &Path) -> anyhow::Result<ExitCode> {
+        let question = self.newest();
+        // Before the first look, so that nothing comes between.
+        let watch = self.arguments.follow.then(|| Watch::new(path));
+        let (found, mut follower) =
+            last(path, &question).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        self.printer.print(&found)?;
+        match watch {
+            Some(watch) => self.follow_file(&mut follower, &watch, &Judge::new(&question)),
+            None => Ok(ExitCode::SUCCESS),
+        }
+    }
+
+    fn follow_file(
+        &mut self,
+        follower: &mut FileFollower,
+        watch: &Watch,
+        judge: &Judge<'_>,
+    ) -> anyhow::Result<ExitCode> {
+        while !self.interrupts.is_any() {
+            let mut result = Ok(());
+            let (printer, interrupts) = (&mut self.printer, &self.interrupts);
+            follower.look(&mut |line| {
+                if let (Verdict::Meant(record), Ok(()), false) =
+                    (judge.judge(line, |_| true), &result, interrupts.is_any())
+                {
+                    result = printer.print(&[record]);
+                }
+            })?;
+            result?;
+            watch.wait(&self.interrupts);
+        }
+        Ok(ExitCode::from(INTERRUPTED))
+    }
+
+    fn place(&mut self, environment: &Environment) -> anyhow::Result<ExitCode> {
+        let TailArguments { store, config, admin, .. } = self.arguments;
+        if let Some(folder) = store {
+            return self.stored(folder);
+        }
+        let running = match Running::of(admin, config.as_deref(), environment) {
+            Ok(running) => running,
+            Err(none) => return Ok(none.tell()),
+        };
+        match self.live(&running) {
+            Err(Cut::NoAnswer(none)) if none.is_absent() => self.instead(&none, environment),
+            Err(Cut::NoAnswer(none)) => Err(none.into()),
+            Err(Cut::Output(error)) => Err(error.into()),
+            Ok(code) => Ok(code),
+        }
+    }
+
+    /// The newest of the store, where no proxy answers.
+    fn instead(&mut self, none: &NoAnswer, environment: &Environment) -> anyhow::Result<ExitCode> {
+        let folder = match folder(None, self.arguments.config.as_deref(), environment) {
+            Ok(folder) => folder,
+            Err(NoPlace::Unnamed(_)) => {
+                anyhow::bail!("{none}; name a log with --file LOG, or a store with --store DIR")
+            }
+            Err(unreadable) => return Ok(unreadable.tell()),
+        };
+        complain(&[format!("gatelog: {none}: these are the newest of the store in {}", folder.display())]);
+        let shown = self.stored(&folder)?;
+        Ok(if self.arguments.follow { ExitCode::FAILURE } else { shown })
+    }
+
+    fn stored(&mut self, folder: &Path) -> anyhow::Result<ExitCode> {
+        let interrupts = self.interrupts.clone();
+        let mut page = Reader::new(folder).search(&self.newest(), &|| interrupts.is_any())?;
+        page.lines.reverse();
+        self.printer.print(&page.lines)?;
+        complain(&page.troubles.iter().map(|trouble| format!("gatelog: {trouble}")).collect::<Vec<_>>());
+        Ok(if page.partial { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+    }
+
+    fn newest(&self) -> Question {
+        let (order, limit) = (Order::Newest, self.arguments.limit);
+        Question { filter: self.filter.clone(), since: None, until: None, order, skip: 0, limit, count_to: 0 }
+    }
+
+    /// The newest of the proxy that runs, and those that come.
+    fn live(&mut self, running: &Running) -> Result<ExitCode, Cut> {
+        let query = utf8_percent_encode(&self.arguments.filter, NON_ALPHANUMERIC).to_string();
+        let target = format!("/api/logs/tail?q={query}");
+        // It begins before the newest are asked for, so that none is missed between.
+        let events = self.arguments.follow.then(|| running.events(&target, None)).transpose()?;
+        let newest = newest(running, &query, self.arguments.limit)?;
+        self.printer.print(&newest)?;
+        let Some(mut events) = events else { return Ok(ExitCode::SUCCESS) };
+        let mut shown: HashSet<Box<str>> = newest.into_iter().map(|record| record.json).collect();
+        loop {
+            match events.next(&self.interrupts) {
+                _ if self.interrupts.is_any() => return Ok(ExitCode::from(INTERRUPTED)),
+                Ok(Some(told)) => {
+                    for event in told {
+                        self.show(&event.kind, &event.data, &mut shown)?;
+                    }
+                }
+                Ok(None) | Err(NoAnswer::Broken { .. }) => {
+                    let last = events.last().map(str::to_owned);
+                    let Some(again) = self.wait_for(running, &target, last.as_deref())? else {
+                        return Ok(ExitCode::from(INTERRUPTED));
+                    };
+                    events = again;
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+    }
+
+    fn show(&mut self, kind: &str, data: &str, shown: &mut HashSet<Box<str>>) -> io::Result<()> {
+        match kind {
+            "message" if !shown.is_empty() && shown.remove(data) => Ok(()),
+            "message" => self.printer.print(&[found(data)]),
+            "missed" => {
+                let count = serde_json::from_str(data).ok().and_then(|told: Json| told["count"].as_u64());
+                let count = count.map_or("some".to_owned(), |count| count.to_string());
+                complain(&[format!("gatelog: {count} records went by unseen")]);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The events of a proxy that was started again; `None` at Ctrl-C.
+    fn wait_for<'r>(
+        &self,
+        running: &'r Running,
+        target: &str,
+        last: Option<&str>,
+    ) -> Result<Option<Events<'r>>, NoAnswer> {
+        complain(&[format!("gatelog: the proxy at {} has gone; waiting for it", running.address())]);
+        while !self.interrupts.rest(RETURN) {
+            match running.events(target, last) {
+                Ok(events) => return Ok(Some(events)),
+                Err(NoAnswer::Absent { .. } | NoAnswer::Broken { .. }) => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Why there is nothing more to show.
+#[derive(Debug)]
+enum Cut {
+    NoAnswer(NoAnswer),
+    Output(io::Error),
+}
+
+impl From<NoAnswer> for Cut {
+    fn from(none: NoAnswer) -> Cut {
+        Cut::NoAnswer(none)
+    }
+}
+
+impl From<io::Error> for Cut {
+    fn from(error: io::Error) -> Cut {
+        Cut::Output(error)
+    }
+}
+
+/// So many of the newest, the oldest of them first.
+fn newest(running: &Running, query: &str, limit: usize) -> Result<Vec<Found>, NoAnswer> {
+    #[derive(Deserialize)]
+    struct Page<'a> {
+        #[serde(borrow)]
+        logs: Vec<&'a RawValue>,
+        #[serde(default)]
+        has_next: bool,
+    }
+    let (mut newest, mut page) = (Vec::new(), 1);
+    while newest.len() < limit {
+        let size = limit.min(PAGE);
+        let text = running.text(&format!("/api/logs?q={query}&page={page}&per_page={size}"))?;
+        let Ok(Page { logs, has_next }) = serde_json::from_str(&text) else { break };
+        newest.extend(logs.iter().map(|json| found(json.get())));
+        if !has_next {
+            break;
+        }
+        page += 1;
+    }
+    newest.truncate(limit);
+    newest.reverse();
+    Ok(newest)
+}
+
+fn found(json: &str) -> Found {
+    let moment = |line: Line<'_>| line.text("timestamp").and_then(|text| Span::parse(&text)).map(|span| span.from);
+    Found { at: Line::parse(json).ok().and_then(moment).unwrap_or_default(), json: json.into() }
 }
 
 /// Shows records as they come.
@@ -60,19 +279,5 @@ impl<W: Write> Printer<W> {
             self.out.write_all(text.as_bytes())?;
         }
         self.out.flush()
-    }
-
-    /// Until the process is ended, or whoever reads has seen enough.
-    fn follow(&mut self, follower: &mut impl Follow, judge: &Judge<'_>) -> io::Result<()> {
-        loop {
-            let mut result = Ok(());
-            follower.look(&mut |line| {
-                if let (Verdict::Meant(record), Ok(())) = (judge.judge(line, |_| true), &result) {
-                    result = self.print(&[record]);
-                }
-            })?;
-            result?;
-            thread::sleep(EVERY);
-        }
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 pub use environment::{Environment, FILE_LIMIT};
 pub use origin::Places;
 pub use problem::{Place, Problem, Severity};
+pub use value::{bytes, span};
 
 use crate::routes::Table;
 

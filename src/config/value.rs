@@ -45,6 +45,11 @@ fn needs_unit(number: &str) -> Complaint {
 /// Clocks can be added to without overflow up to here.
 const LONGEST: f64 = 10.0 * 365.0 * 86_400.0;
 
+/// A span of time as it is written everywhere, with its unit: on the command line, too.
+pub fn span(text: &str) -> Option<Duration> {
+    seconds(text).filter(|seconds| *seconds <= LONGEST).map(Duration::from_secs_f64)
+}
+
 /// The sum of one or more numbers with units.
 fn seconds(text: &str) -> Option<f64> {
     let mut rest = text;
@@ -82,11 +87,16 @@ pub(super) fn size(node: &Node) -> Result<u64, Complaint> {
         return u64::try_from(number).map_err(|_| no_size(&number.to_string()));
     }
     let text = node.text()?.trim();
-    let (number, unit) = split_number(text).ok_or_else(|| no_size(text))?;
+    bytes(text).ok_or_else(|| no_size(text))
+}
+
+/// A size as it is written everywhere: on the command line, too.
+pub fn bytes(text: &str) -> Option<u64> {
+    let (number, unit) = split_number(text)?;
     let unit = unit.trim().to_ascii_uppercase().replace("IB", "B");
-    let (_, shift) = SIZES.iter().find(|(name, _)| *name == unit).ok_or_else(|| no_size(text))?;
+    let (_, shift) = SIZES.iter().find(|(name, _)| *name == unit)?;
     let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
-    bytes.filter(|bytes| *bytes <= i64::MAX as u64).ok_or_else(|| no_size(text))
+    bytes.filter(|bytes| *bytes <= i64::MAX as u64)
 }
 
 /// As powers of two.

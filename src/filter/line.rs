@@ -33,6 +33,11 @@ impl<'a> Line<'a> {
         serde_json::from_str(text)
     }
 
+    /// The same of bytes; `None` where they are no object.
+    pub fn read(bytes: &'a [u8]) -> Option<Line<'a>> {
+        serde_json::from_slice(bytes).ok()
+    }
+
     /// The members as they are written.
     pub fn members(&self) -> impl DoubleEndedIterator<Item = (&str, &'a str)> {
         self.members.iter().map(|(name, value)| (&**name, value.get()))
@@ -41,6 +46,11 @@ impl<'a> Line<'a> {
     /// A member as it is written.
     pub fn raw(&self, name: &str) -> Option<&'a str> {
         self.members.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.get())
+    }
+
+    /// The members of a member that is an object.
+    pub fn within(&self, name: &str) -> Option<Line<'a>> {
+        Line::parse(self.raw(name)?).ok()
     }
 
     /// A member that is a text.
@@ -65,7 +75,7 @@ impl Source for Line<'_> {
         match (field.read, part) {
             (Read::Group(Group::Own), Some(part)) => named(part),
             (_, Some(part)) => {
-                let object = self.raw(field.name).and_then(|raw| Line::parse(raw).ok());
+                let object = self.within(field.name);
                 let member = object.as_ref().and_then(|object| object.raw(part));
                 member.is_some_and(|raw| read(raw, field.kind, &mut test))
             }
@@ -131,6 +141,17 @@ mod tests {
     fn only_objects_are_lines() {
         for text in ["", "[]", "1", "{", "{}{}", "{\"a\":}", "{\"a\" 1}", "nul"] {
             assert!(Line::parse(text).is_err(), "{text}");
+            assert!(Line::read(text.as_bytes()).is_none(), "{text}");
         }
+        assert!(Line::read(b"{\"a\":\"\xff\"}").is_none());
+    }
+
+    #[test]
+    fn values_are_kept_as_they_are_written() {
+        let line = Line::read(br#"{"duration":0.050000,"p\u00e4th":"a\"b","tls":{"sni":null}}"#).unwrap();
+        assert_eq!(line.raw("duration"), Some("0.050000"));
+        assert_eq!((line.raw("p\u{e4}th"), line.text("p\u{e4}th").as_deref()), (Some(r#""a\"b""#), Some("a\"b")));
+        assert_eq!(line.within("tls").and_then(|tls| tls.raw("sni")), Some("null"));
+        assert!(line.text("duration").is_none() && line.raw("none").is_none() && line.within("duration").is_none());
     }
 }

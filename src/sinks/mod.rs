@@ -16,7 +16,6 @@ pub mod file;
 pub mod handover;
 pub mod http;
 pub mod lines;
-pub mod members;
 pub mod neighbour;
 pub mod numbered;
 pub mod otlp;

@@ -81,12 +81,15 @@ pub(super) fn look(segments: &[Opened], after: u64, most: usize, stop: Stop<'_>)
     found
 }
 
+/// A segment, and the rows of it that are still to be counted: the number of each, and where it is.
+type Current = (Opened, std::vec::IntoIter<(u32, u32)>);
+
 /// Goes through all that came after a record, a piece at a time, while more may come.
 #[derive(Debug)]
 pub(super) struct Recount {
     folder: PathBuf,
     after: u64,
-    current: Option<(Opened, std::vec::IntoIter<(u32, u32)>)>,
+    current: Option<Current>,
 }
 
 impl Recount {
@@ -115,7 +118,7 @@ impl Recount {
     }
 
     /// The next segment with rows to count; those that cannot be read are told and left out.
-    fn next(&mut self, troubles: &mut Vec<String>) -> Result<Option<(Opened, std::vec::IntoIter<(u32, u32)>)>, Error> {
+    fn next(&mut self, troubles: &mut Vec<String>) -> Result<Option<Current>, Error> {
         for (number, form) in file::list(&self.folder)? {
             if number < segment_of(self.after) {
                 continue;

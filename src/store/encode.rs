@@ -8,6 +8,7 @@ use super::json::{self, Kind};
 use super::line::{Code, Line, Member, Reader, unquoted};
 use super::moment::Moments;
 use super::shape::{Shape, Slot};
+use super::signature::Named;
 use super::value::{self, Numbering, Unreadable};
 use crate::record::Level;
 
@@ -45,6 +46,9 @@ pub(super) fn odd() -> Sql {
 
 /// Beside the hashes of requests' ids: the id is no text.
 pub(super) const ODD_REQUEST: i64 = -1;
+
+/// The members that free text is looked for in.
+pub(super) const SEARCHED: [&str; 4] = ["message", "path", "exception_message", "user_agent"];
 
 /// Makes rows of lines.
 #[derive(Debug)]
@@ -111,11 +115,13 @@ impl Encoder {
         for (member, name, value) in line.each() {
             let slot = self.column(member, value, to, row)?;
             let name = readable(name)?;
+            to.searched(SEARCHED.contains(&&*name));
             if slot == Slot::Own {
                 own(member, &name, value, to, &mut row.own)?;
             }
             self.shape.push(slot, &name);
         }
+        to.searched(false);
         match to.shape(&self.shape) {
             Some(number) => row.shape = number,
             None => as_it_stands(line, to, row),
@@ -151,6 +157,9 @@ impl Encoder {
         let Some((value, slot)) = slot else {
             // What is absent is not there whatever is asked of it.
             *column = if value == "null" { Sql::Null } else { odd() };
+            if member.code == user_id && value != "null" {
+                to.unnamed();
+            }
             return Ok(Slot::Own);
         };
         *column = value;
@@ -175,10 +184,12 @@ impl Encoder {
         for (member, name, value) in started.each() {
             let slot = self.started_slot(member, name, value, main)?;
             if slot == Slot::Own {
+                to.searched(SEARCHED.contains(&name));
                 value::encode(value, member.kind, to, &mut values).ok()?;
             }
             self.shape.push(slot, name);
         }
+        to.searched(false);
         let (number, main_number) = before;
         value::varint(to.shape(&self.shape)?.into(), out);
         value::varint(main_at.checked_sub(at)?, out);
@@ -247,6 +258,7 @@ fn user(member: &Member, value: &str, to: &mut impl Numbering) -> Result<Option<
         Kind::Escaped => Cow::Owned(json::unescape(value).ok_or(Unreadable)?),
         _ => return Ok(None),
     };
+    to.named(Named::User, &text);
     Ok(Some(match to.word(&text) {
         Some(number) => Sql::Integer(number.into()),
         None => {
@@ -261,13 +273,18 @@ fn request(member: &Member, value: &str, to: &mut impl Numbering) -> Result<Opti
         Kind::Plain => Cow::Borrowed(unquoted(value)),
         Kind::Escaped => Cow::Owned(json::unescape(value).ok_or(Unreadable)?),
         kind => {
+            if value == "null" {
+                return Ok(None);
+            }
             // Identifiers within an object are marked nowhere else.
             if kind == Kind::Object {
                 to.opaque("request_id");
             }
-            return Ok((value != "null").then_some(ODD_REQUEST));
+            to.unnamed();
+            return Ok(Some(ODD_REQUEST));
         }
     };
+    to.named(Named::Request, &text);
     to.loose(&text);
     Ok(Some(request_hash(&text)))
 }

@@ -108,7 +108,7 @@ const TABLES: &str = "
 CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE shape (id INTEGER PRIMARY KEY, members BLOB NOT NULL);
 CREATE TABLE block (id INTEGER PRIMARY KEY, lines INTEGER NOT NULL, oldest INTEGER NOT NULL, newest INTEGER NOT NULL,
-    words BLOB NOT NULL, digest BLOB NOT NULL);
+    words BLOB NOT NULL, digest BLOB NOT NULL, sum INTEGER);
 CREATE TABLE record (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL, level, status, duration, user,
     request INTEGER, shape INTEGER NOT NULL, own BLOB NOT NULL, beside BLOB);
 ";
@@ -121,10 +121,20 @@ CREATE INDEX long ON record (duration) WHERE duration >= 1000000;
 CREATE INDEX grave ON record (level) WHERE level >= 2;
 ";
 
+/// What a hot one has until then: for each block that is full, and each mark, which of its rows have it.
+const SLICES: &str = "
+CREATE TABLE slice (id INTEGER PRIMARY KEY, rows BLOB NOT NULL);
+";
+
 /// What a sealed file has beside them.
 const FULL: &str = "
 CREATE INDEX by_user ON record (user) WHERE user IS NOT NULL;
 CREATE INDEX by_request ON record (request) WHERE request IS NOT NULL;
+";
+
+/// CRC-32 of what is beside the blocks, each of which has its own: SQLite does not see a flipped bit.
+const SUMS: &str = "
+CREATE TABLE sum (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 ";
 
 /// Texts of rows by the row's number, and words of the dictionary by their number below zero.
@@ -161,7 +171,7 @@ fn make_hot(path: &Path) -> Result<(), Error> {
     let stamp = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
     let made = format!(
         "PRAGMA page_size = 4096; PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;
-        BEGIN; {stamp} {TABLES} {PARTIAL} COMMIT;"
+        BEGIN; {stamp} {TABLES} {PARTIAL} {SLICES} COMMIT;"
     );
     file.execute_batch(&made).map_err(&engine)?;
     // Takes what is in the log into the file. Closing would do so too, and not tell of failures.
@@ -186,7 +196,7 @@ pub(super) fn make_sealed(path: &Path) -> Result<Connection, Error> {
     let pragmas = "PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
         PRAGMA cache_size = -16384; PRAGMA temp_store = FILE;";
     let stamp = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
-    file.execute_batch(&format!("{pragmas} {stamp} {TABLES} {SEARCH}")).map_err(&engine)?;
+    file.execute_batch(&format!("{pragmas} {stamp} {TABLES} {SUMS} {SEARCH}")).map_err(&engine)?;
     Ok(file)
 }
 

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::block::{self, Block};
-use super::encode::{Encoder, Row};
+use super::encode::{EVERYTHING, Encoder, Row};
 use super::error::Error;
 use super::facts::{Facts, Sight};
 use super::file::{self, Form};
 use super::line::{self, Line};
 use super::pending::Pending;
 use super::shape::{Shape, Shapes};
+use super::signature::{self, Named, Signature};
 use super::value::Numbering;
 use super::words::Words;
 
@@ -30,6 +31,8 @@ pub(super) struct Hot {
     numbers: Numbers,
     /// Blocks that the open transaction touches, and the last one.
     blocks: BTreeMap<u64, Block>,
+    /// Of blocks that are not full yet; none for one that was begun before this was opened.
+    signatures: BTreeMap<u64, Signature>,
     row: Row,
     beside: Vec<u8>,
 }
@@ -45,13 +48,62 @@ struct Numbers {
 struct Marking<'a> {
     numbers: &'a mut Numbers,
     block: &'a mut Block,
+    /// With the place of the row in it.
+    signature: Option<(&'a mut Signature, usize)>,
+    searched: bool,
+}
+
+/// Of the block of a row.
+fn marking<'a>(
+    numbers: &'a mut Numbers,
+    blocks: &'a mut BTreeMap<u64, Block>,
+    signatures: &'a mut BTreeMap<u64, Signature>,
+    row: u64,
+) -> Marking<'a> {
+    let (number, place) = (row >> block::BITS, row as usize & ((1 << block::BITS) - 1));
+    let begins = !blocks.contains_key(&number);
+    let block = blocks.entry(number).or_default();
+    if begins {
+        signatures.insert(number, Signature::default());
+    }
+    let signature = signatures.get_mut(&number).map(|signature| (signature, place));
+    Marking { numbers, block, signature, searched: false }
+}
+
+impl Marking<'_> {
+    fn sign(&mut self, sign: impl FnOnce(&mut Signature, usize)) {
+        if let Some((signature, row)) = &mut self.signature {
+            sign(signature, *row);
+        }
+    }
 }
 
 impl Numbering for Marking<'_> {
     fn word(&mut self, text: &str) -> Option<u32> {
-        let number = self.numbers.words.number(text);
-        number.iter().for_each(|number| self.block.word(*number));
-        number
+        let number = self.numbers.words.number(text)?;
+        self.block.word(number);
+        if self.searched {
+            self.sign(|signature, row| signature.word(row, number));
+        }
+        Some(number)
+    }
+
+    fn searched(&mut self, is: bool) {
+        self.searched = is;
+    }
+
+    fn identifier(&mut self, text: &str) {
+        if self.searched {
+            self.sign(|signature, row| signature.text(row, text));
+        }
+    }
+
+    fn named(&mut self, named: Named, name: &str) {
+        self.sign(|signature, row| signature.name(row, named, name));
+    }
+
+    fn unnamed(&mut self) {
+        self.sign(Signature::anything);
     }
 
     fn shape(&mut self, shape: &Shape) -> Option<u32> {
@@ -64,20 +116,15 @@ impl Numbering for Marking<'_> {
 
     fn loose(&mut self, text: &str) {
         self.block.text(text);
+        self.identifier(text);
     }
 
     fn opaque(&mut self, name: &str) {
         self.block.opaque(name);
+        if self.searched || name == EVERYTHING {
+            self.sign(Signature::anything);
+        }
     }
-}
-
-/// What became of a line.
-#[derive(Debug, PartialEq)]
-pub(super) enum Taken<'l> {
-    /// It is in the open transaction; what statistics are made of.
-    Stored(Facts<'l>),
-    /// It is no line of a log.
-    Refused,
 }
 
 const INSERT: &str = "INSERT INTO record (id, n, at, level, status, duration, user, request, shape, own, beside)
@@ -96,6 +143,7 @@ impl Hot {
             since: None,
             numbers: Numbers::default(),
             blocks: BTreeMap::new(),
+            signatures: BTreeMap::new(),
             row: Row::default(),
             beside: Vec::new(),
         };
@@ -119,7 +167,7 @@ impl Hot {
         Ok(())
     }
 
-    /// Takes lines into the open transaction; those that begin a request wait in `pending` for its end.
+    /// Takes lines into the open transaction, and tells what statistics are made of, or nothing for what is no record; those that begin a request wait in `pending` for its end.
     ///
     /// # Errors
     /// The transaction is lost, and with it what was taken since the last commit.
@@ -128,26 +176,23 @@ impl Hot {
         lines: &[&[u8]],
         tools: &mut Tools,
         pending: &mut Pending,
-        mut each: impl FnMut(Taken<'_>),
+        mut each: impl FnMut(Option<Facts<'_>>),
     ) -> Result<(), Error> {
         let engine = Error::engine(&self.path);
         if !self.begun {
             self.file.execute_batch("BEGIN IMMEDIATE").map_err(&engine)?;
             self.begun = true;
         }
-        let Hot { file, lines: last, numbers, blocks, row, beside, .. } = self;
+        let Hot { file, lines: last, numbers, blocks, signatures, row, beside, .. } = self;
         let insert = file.prepare_cached(INSERT).map_err(&engine)?;
-        let mut intake = Intake { insert, last, numbers, blocks, row, beside, pending };
+        let mut intake = Intake { insert, last, numbers, blocks, signatures, row, beside, pending };
         for text in lines {
             let line = std::str::from_utf8(text).ok().and_then(|text| tools.lines.read(text));
             let stored = match &line {
                 Some(line) => intake.line(line, &mut tools.encoder).map_err(&engine)?,
                 None => None,
             };
-            each(match (stored, &line) {
-                (Some(at), Some(line)) => Taken::Stored(tools.sight.facts(at, line)),
-                _ => Taken::Refused,
-            });
+            each(stored.zip(line).map(|(at, line)| tools.sight.facts(at, &line)));
         }
         Ok(())
     }
@@ -167,6 +212,7 @@ impl Hot {
         self.begun = false;
         let last = (self.lines + 1) >> block::BITS;
         self.blocks.retain(|number, _| *number >= last);
+        self.signatures.retain(|number, _| *number >= last);
         Ok(())
     }
 
@@ -174,8 +220,7 @@ impl Hot {
     fn rest(&mut self, tools: &mut Tools, pending: &mut Pending) -> rusqlite::Result<()> {
         let mut insert = self.file.prepare_cached(INSERT)?;
         for began in pending.drain() {
-            let block = self.blocks.entry(began.number >> block::BITS).or_default();
-            let mut marking = Marking { numbers: &mut self.numbers, block };
+            let mut marking = marking(&mut self.numbers, &mut self.blocks, &mut self.signatures, began.number);
             // It was looked at when it came.
             if tools.encoder.row(&began.line, &mut marking, &mut self.row).is_ok() {
                 marking.block.line(began.at);
@@ -187,14 +232,16 @@ impl Hot {
     }
 
     fn tables(&mut self) -> rusqlite::Result<()> {
-        let Hot { file, numbers, blocks, since, .. } = self;
+        let Hot { file, numbers, blocks, signatures, since, lines, .. } = self;
         let mut insert = file.prepare_cached("INSERT INTO word (id, text) VALUES (?1, ?2)")?;
         numbers.words.fresh().try_for_each(|(id, text)| insert.execute(params![id, text]).map(drop))?;
         let mut insert = file.prepare_cached("INSERT INTO shape (id, members) VALUES (?1, ?2)")?;
         numbers.fresh.drain(..).try_for_each(|(id, members)| insert.execute(params![id, &*members]).map(drop))?;
         let oldest = blocks.values().map(|block| block.oldest).min();
         *since = since.iter().copied().chain(oldest).min();
-        blocks.iter().try_for_each(|(id, block)| put_block(file, *id, block))
+        blocks.iter().try_for_each(|(id, block)| put_block(file, *id, block, None))?;
+        let full = signatures.range(..(*lines + 1) >> block::BITS);
+        full.into_iter().try_for_each(|(id, signature)| put_signature(file, *id, signature))
     }
 }
 
@@ -205,6 +252,7 @@ struct Intake<'h> {
     last: &'h mut u64,
     numbers: &'h mut Numbers,
     blocks: &'h mut BTreeMap<u64, Block>,
+    signatures: &'h mut BTreeMap<u64, Signature>,
     row: &'h mut Row,
     beside: &'h mut Vec<u8>,
     pending: &'h mut Pending,
@@ -219,8 +267,7 @@ impl Intake<'_> {
         let request = line.plain(encoder.codes().request_id);
         let begins = request.filter(|_| event == "request_started" && is_plain(line.text));
         if !begins.is_some_and(|id| self.pending.hold(id, number, at, line)) {
-            let block = self.blocks.entry(number >> block::BITS).or_default();
-            let mut marking = Marking { numbers: self.numbers, block };
+            let mut marking = marking(self.numbers, self.blocks, self.signatures, number);
             if encoder.row(line, &mut marking, self.row).is_err() {
                 return Ok(None);
             }
@@ -237,8 +284,7 @@ impl Intake<'_> {
     /// Tells the line that began a request beside the one that ends it, if what they share is the same.
     fn join(&mut self, place: usize, line: &Line<'_>, number: u64, encoder: &mut Encoder) -> Option<()> {
         let began = self.pending.line(place)?;
-        let block = self.blocks.entry(number >> block::BITS).or_default();
-        let mut marking = Marking { numbers: self.numbers, block };
+        let mut marking = marking(self.numbers, self.blocks, self.signatures, number);
         encoder.beside(&began.line, line, (began.number, number), &mut marking, self.beside)?;
         marking.block.line(began.at);
         Some(())
@@ -278,12 +324,20 @@ fn put(insert: &mut CachedStatement<'_>, number: u64, row: &Row, beside: Option<
     insert.execute(params![number, at, level, status, duration, user, request, shape, own, beside]).map(drop)
 }
 
-/// Writes a block, over the one that may be there.
-pub(super) fn put_block(file: &Connection, id: u64, block: &Block) -> rusqlite::Result<()> {
-    let sql = "INSERT OR REPLACE INTO block (id, lines, oldest, newest, words, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+/// Writes a block, over the one that may be there; one that never changes again with the sum of its rows.
+pub(super) fn put_block(file: &Connection, id: u64, block: &Block, sum: Option<u32>) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO block (id, lines, oldest, newest, words, digest, sum)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let mut insert = file.prepare_cached(sql)?;
     let Block { lines, oldest, newest, .. } = block;
-    insert.execute(params![id, lines, oldest, newest, block.words(), block.digest()]).map(drop)
+    insert.execute(params![id, lines, oldest, newest, block.words(), block.digest(), sum]).map(drop)
+}
+
+/// Writes the signature of a block that is full.
+fn put_signature(file: &Connection, id: u64, signature: &Signature) -> rusqlite::Result<()> {
+    let mut insert = file.prepare_cached("INSERT OR REPLACE INTO slice (id, rows) VALUES (?1, ?2)")?;
+    let first = id << signature::BITS;
+    (first..).zip(signature.slices()).try_for_each(|(id, rows)| insert.execute(params![id, rows]).map(drop))
 }
 
 fn each<T: rusqlite::types::FromSql>(

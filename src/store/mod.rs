@@ -37,6 +37,7 @@ pub mod rollup;
 mod seal;
 mod settings;
 mod shape;
+mod signature;
 pub mod statistics;
 mod stored;
 mod summary;

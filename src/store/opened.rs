@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crc32fast::Hasher;
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter};
 
 use super::ask::Stop;
 use super::block;
@@ -12,10 +13,16 @@ use super::encode::{ODD_REQUEST, odd, request_hash};
 use super::error::Error;
 use super::file::{self, Form};
 use super::plan::{self, Plan};
-use super::stored::{COLUMNS, Lexicon, Stored, StoredLine};
+use super::signature::{self, Asked, Named, SLICE};
+use super::stored::{self, COLUMNS, Lexicon, Stored, StoredLine};
 
 /// Rows that are looked at one by one; where there are more of them, whole blocks are.
 const MAX_PICKED: usize = 100_000;
+
+/// Rows of a block that are looked at one by one.
+const MAX_MARKED: u32 = 1024;
+/// Words of the dictionary that may each be meant.
+const MAX_WORDS: usize = 64;
 
 /// A segment.
 #[derive(Debug)]
@@ -46,6 +53,8 @@ pub(super) struct Picked {
     words: BTreeSet<u32>,
     /// For each text that must be there: the words that it may be, and where else it may stand.
     texts: Vec<(Vec<u32>, Vec<String>, String)>,
+    /// Marks of the rows that may be meant, in blocks that have them.
+    marks: Option<Asked>,
 }
 
 impl Opened {
@@ -127,7 +136,11 @@ impl Opened {
             picked.texts.push((self.spellings(text)?, members.clone(), text.clone()));
         }
         let is_sealed = self.form == Form::Sealed;
+        if !is_sealed {
+            picked.marks = self.marks(plan)?;
+        }
         picked.rows = match plan {
+            _ if picked.marks.is_some() => None,
             Plan { request: Some(id), .. } if is_sealed => {
                 let values = [Sql::Integer(request_hash(id)), Sql::Integer(ODD_REQUEST)];
                 self.ids("SELECT id FROM record INDEXED BY by_request WHERE request IN (?1, ?2)", &values)?
@@ -152,6 +165,53 @@ impl Opened {
             _ => None,
         };
         Ok(picked)
+    }
+
+    /// Marks of one of which all rows that are meant have all.
+    fn marks(&self, plan: &Plan) -> rusqlite::Result<Option<Asked>> {
+        Ok(match plan {
+            Plan { request: Some(id), .. } => Some(vec![signature::of_name(Named::Request, id).collect()]),
+            Plan { user: Some(user), .. } => Some(vec![signature::of_name(Named::User, user).collect()]),
+            Plan { words: Some(pattern), .. } => match signature::asked_texts(pattern.pieces()) {
+                Some(marks) => {
+                    let words = self.lexicon.matching(&self.file, pattern, MAX_WORDS)?;
+                    let words = words.map(|words| words.into_iter().map(|word| signature::of_word(word).collect()));
+                    words.map(|words| std::iter::once(marks).chain(words).collect())
+                }
+                None => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// The rows of a block that have marks; `None` where it has no signature, or most rows do.
+    fn marked(&self, block: i64, asked: &Asked) -> rusqlite::Result<Option<Vec<i64>>> {
+        const WORDS: usize = SLICE / 8;
+        let mut select = self.file.prepare_cached("SELECT rows FROM slice WHERE id = ?1")?;
+        let mut any = [0_u64; WORDS];
+        for marks in asked {
+            let mut all = [u64::MAX; WORDS];
+            for mark in marks {
+                let slice = select.query_row([block << signature::BITS | i64::from(*mark)], |row| {
+                    let rows = row.get_ref(0)?.as_blob()?;
+                    all.iter_mut().zip(rows.chunks_exact(8)).for_each(|(all, rows)| {
+                        *all &= rows.try_into().map_or(u64::MAX, u64::from_le_bytes);
+                    });
+                    Ok(())
+                });
+                if slice.optional()?.is_none() {
+                    return Ok(None);
+                }
+                if all.iter().all(|rows| *rows == 0) {
+                    break;
+                }
+            }
+            any.iter_mut().zip(all).for_each(|(any, all)| *any |= all);
+        }
+        let rows = any.iter().map(|rows| rows.count_ones()).sum::<u32>();
+        let has = |row: &i64| any[*row as usize / 64] >> (*row % 64) & 1 == 1;
+        let first = block << block::BITS;
+        Ok((rows <= MAX_MARKED).then(|| (0..1 << block::BITS).filter(has).map(|row| first + row).collect()))
     }
 
     fn ids(&self, sql: &str, values: &[Sql]) -> rusqlite::Result<Option<Vec<i64>>> {
@@ -218,9 +278,14 @@ impl Opened {
             goes_on.map_err(|why| Error::broken(&self.path, why))
         };
         let is_whole = self.may_hold(id, picked).map_err(error)?;
-        let rows = match (is_whole, &picked.rows) {
-            (None, _) => return Ok(true),
-            (Some(false), Some(rows)) => {
+        let marked = match &picked.marks {
+            Some(asked) if is_whole.is_some() => self.marked(id, asked).map_err(error)?,
+            _ => None,
+        };
+        let rows = match (is_whole, &picked.rows, &marked) {
+            (None, ..) => return Ok(true),
+            (_, _, Some(rows)) => rows.as_slice(),
+            (Some(false), Some(rows), None) => {
                 &rows[rows.partition_point(|id| *id < from)..rows.partition_point(|id| *id < to)]
             }
             _ => return self.scan(from, to, plan, newest, show),
@@ -330,7 +395,7 @@ impl Opened {
         let error = |error| self.error(error);
         let mut checked = Checked::default();
         self.file
-            .pragma_query(None, "quick_check", |row| {
+            .pragma_query(None, "integrity_check", |row| {
                 let said: String = row.get(0)?;
                 checked.wrong.extend((said != "ok").then_some(said));
                 Ok(())
@@ -344,13 +409,21 @@ impl Opened {
             }
             self.check_block(&block, &mut checked)?;
         }
+        if self.form == Form::Sealed {
+            for (name, of) in stored::SUMMED {
+                let known = self.sum("SELECT value FROM sum WHERE name = ?1", &name).map_err(error)?;
+                let wrong = known != Some(stored::sum(&self.file, of).map_err(error)?);
+                checked.wrong.extend(wrong.then(|| format!("{name}: not as it was written")));
+            }
+        }
         self.end().map_err(error)?;
         Ok(checked)
     }
 
     fn check_block(&self, block: &Candidate, checked: &mut Checked) -> Result<(), Error> {
-        let (mut lines, time) = (0, block.oldest..=block.newest);
+        let (mut lines, mut sum, time) = (0, Hasher::new(), block.oldest..=block.newest);
         self.rows(block.id, &Plan::default(), &Picked::default(), false, |row, file, lexicon| {
+            row.sum(&mut sum);
             let read = row.lines(file, lexicon).filter(|lines| lines.iter().all(StoredLine::is_known));
             match read {
                 Some(read) => {
@@ -363,10 +436,19 @@ impl Opened {
             Ok(checked.wrong.len() < MAX_WRONG)
         })?;
         checked.records += lines;
+        let known = self.sum("SELECT sum FROM block WHERE id = ?1", &block.id).map_err(|error| self.error(error))?;
+        let wrong = known.is_some_and(|known| known != sum.finalize());
+        checked.wrong.extend(wrong.then(|| format!("block {}: not as it was written", block.id)));
         if lines != block.lines && checked.wrong.is_empty() {
             checked.wrong.push(format!("block {}: {lines} records of {}", block.id, block.lines));
         }
         Ok(())
+    }
+}
+
+impl Opened {
+    fn sum(&self, sql: &str, of: &dyn ToSql) -> rusqlite::Result<Option<u32>> {
+        self.file.query_row(sql, [of], |row| row.get(0)).optional().map(Option::flatten)
     }
 }
 

@@ -3,20 +3,19 @@
 
 use std::path::Path;
 
+use crc32fast::Hasher;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params};
 
 use super::block::{self, Block};
+use super::encode::SEARCHED;
 use super::error::Error;
 use super::file::{self, Form};
 use super::hot::put_block;
-use super::stored::{COLUMNS, Lexicon, Stored, StoredLine};
+use super::stored::{self, COLUMNS, Lexicon, Stored, StoredLine};
 
 /// Rows between two looks at whether to go on: those of a block.
 const SLICE: usize = 1 << block::BITS;
-
-/// What free text is looked for in.
-const SEARCHED: [&str; 4] = ["message", "path", "exception_message", "user_agent"];
 
 /// Seals a segment that nobody writes to any more. `false`: it was told to stop, and has left nothing.
 ///
@@ -73,7 +72,7 @@ impl Copy<'_> {
 
     /// The dictionary and the shapes.
     fn names(&self) -> rusqlite::Result<()> {
-        let mut from = self.from.prepare("SELECT id, text FROM word")?;
+        let mut from = self.from.prepare("SELECT id, text FROM word ORDER BY id")?;
         let mut to = self.to.prepare("INSERT INTO word (id, text) VALUES (?1, ?2)")?;
         let mut words = from.query([])?;
         while let Some(word) = words.next()? {
@@ -81,11 +80,15 @@ impl Copy<'_> {
             to.execute(params![id, text])?;
             self.find(-id, &text)?;
         }
-        let mut from = self.from.prepare("SELECT id, members FROM shape")?;
+        let mut from = self.from.prepare("SELECT id, members FROM shape ORDER BY id")?;
         let mut to = self.to.prepare("INSERT INTO shape (id, members) VALUES (?1, ?2)")?;
         let mut shapes = from.query([])?;
         while let Some(shape) = shapes.next()? {
             to.execute(params![same(shape.get_ref(0)?), same(shape.get_ref(1)?)])?;
+        }
+        for (name, of) in stored::SUMMED {
+            let sum = stored::sum(self.to, of)?;
+            self.to.execute("INSERT INTO sum (name, value) VALUES (?1, ?2)", params![name, sum])?;
         }
         Ok(())
     }
@@ -116,12 +119,13 @@ impl Copy<'_> {
         let mut select = self.from.prepare_cached(&sql).map_err(&engine)?;
         let sql = "INSERT INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
         let mut insert = self.to.prepare_cached(sql).map_err(&engine)?;
-        let mut block = Block::default();
+        let (mut block, mut sum) = (Block::default(), Hasher::new());
         for (id, (_, from)) in (first as i64..).zip(ids) {
             let mut rows = select.query([from]).map_err(&engine)?;
             let row = rows.next().map_err(&engine)?.ok_or_else(|| self.broken(*from))?;
             let stored = Stored::read(row, 0).map_err(&engine)?;
             let lines = stored.lines(self.from, lexicon);
+            stored.sum(&mut sum);
             lines.iter().flatten().for_each(|line| line.mark(&mut block));
             self.find_lines(id, lines.as_deref().unwrap_or_default()).map_err(&engine)?;
             lexicon.failure().map_err(&engine)?;
@@ -132,7 +136,7 @@ impl Copy<'_> {
             let values = params![id, number, at, level, status, duration, user, request, shape, own, beside];
             insert.execute(values).map_err(&engine)?;
         }
-        put_block(self.to, (first >> block::BITS) as u64, &block).map_err(engine)
+        put_block(self.to, (first >> block::BITS) as u64, &block, Some(sum.finalize())).map_err(engine)
     }
 
     fn broken(&self, id: u32) -> Error {

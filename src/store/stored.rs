@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
+use crc32fast::Hasher;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::Value as Json;
@@ -16,7 +17,7 @@ use super::facts::{self, Fact, Facts, Places};
 use super::json::{self, Kind};
 use super::shape::{self, Slot};
 use super::value::{Piece, Pieces};
-use crate::filter::{Member, Members, Number, Value};
+use crate::filter::{Member, Members, Number, Pattern, Value};
 use crate::record::{Level, timestamp};
 
 /// A shape that was looked up.
@@ -40,6 +41,8 @@ impl Known {
 pub(super) struct Lexicon {
     words: RefCell<HashMap<u32, Arc<str>>>,
     shapes: RefCell<HashMap<u32, Shape>>,
+    /// All words, once they were looked through: those of a file that is written to come behind them.
+    all: RefCell<Vec<(u32, Box<str>)>>,
     /// What could not be looked up: whatever was made of it in the meantime is not right.
     failed: RefCell<Option<rusqlite::Error>>,
 }
@@ -52,6 +55,24 @@ impl Lexicon {
         let word: Arc<str> = self.look_up(file, "SELECT text FROM word WHERE id = ?1", number)?;
         self.words.borrow_mut().insert(number, word.clone());
         Some(word)
+    }
+
+    /// The words that a pattern is in; `None` where there are more than so many.
+    pub(super) fn matching(
+        &self,
+        file: &Connection,
+        pattern: &Pattern,
+        most: usize,
+    ) -> rusqlite::Result<Option<Vec<u32>>> {
+        let mut all = self.all.borrow_mut();
+        let mut select = file.prepare_cached("SELECT id, text FROM word WHERE id > ?1 ORDER BY id")?;
+        let mut rows = select.query([all.last().map_or(0, |(number, _)| *number)])?;
+        while let Some(row) = rows.next()? {
+            all.push((row.get(0)?, row.get(1)?));
+        }
+        let mut found = all.iter().filter(|(_, text)| pattern.matches(text.as_bytes())).map(|(number, _)| *number);
+        let words: Vec<u32> = found.by_ref().take(most).collect();
+        Ok(found.next().is_none().then_some(words))
     }
 
     fn shape(&self, file: &Connection, number: u32) -> Option<Shape> {
@@ -120,6 +141,16 @@ impl<'r> Stored<'r> {
         })
     }
 
+    /// Adds all of it to the sum of its block, but its place there.
+    pub(super) fn sum(&self, sum: &mut Hasher) {
+        for number in [self.number, self.at, self.shape.into()] {
+            sum.update(&number.to_le_bytes());
+        }
+        [self.level, self.status, self.duration, self.user].into_iter().for_each(|value| add_value(value, sum));
+        add_value(ValueRef::Blob(self.own), sum);
+        add_value(self.beside.map_or(ValueRef::Null, ValueRef::Blob), sum);
+    }
+
     /// Its lines, that of the row itself last; `None` where its bytes make no sense.
     pub(super) fn lines(&self, file: &'r Connection, lexicon: &'r Lexicon) -> Option<SmallVec<[StoredLine<'r>; 2]>> {
         let source = Source { file, lexicon };
@@ -131,6 +162,42 @@ impl<'r> Stored<'r> {
         lines.push(main);
         Some(lines)
     }
+}
+
+/// What a sealed file has a sum of beside its blocks, and the question for its rows.
+pub(super) const SUMMED: [(&str, &str); 2] =
+    [("word", "SELECT id, text FROM word ORDER BY id"), ("shape", "SELECT id, members FROM shape ORDER BY id")];
+
+/// The sum of all rows of two columns.
+pub(super) fn sum(file: &Connection, of: &str) -> rusqlite::Result<u32> {
+    let (mut select, mut sum) = (file.prepare(of)?, Hasher::new());
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        add_value(row.get_ref(0)?, &mut sum);
+        add_value(row.get_ref(1)?, &mut sum);
+    }
+    Ok(sum.finalize())
+}
+
+/// Its kind, its length and its bytes.
+fn add_value(value: ValueRef<'_>, sum: &mut Hasher) {
+    let number;
+    let (kind, bytes): (u8, &[u8]) = match value {
+        ValueRef::Null => (0, &[]),
+        ValueRef::Integer(whole) => {
+            number = whole.to_le_bytes();
+            (1, &number)
+        }
+        ValueRef::Real(real) => {
+            number = real.to_le_bytes();
+            (2, &number)
+        }
+        ValueRef::Text(text) => (3, text),
+        ValueRef::Blob(blob) => (4, blob),
+    };
+    sum.update(&[kind]);
+    sum.update(&(bytes.len() as u64).to_le_bytes());
+    sum.update(bytes);
 }
 
 /// A line out of a row.

@@ -195,7 +195,9 @@ fn rollups_that_are_damaged_are_begun_anew_and_told() {
     let mut writer = Writer::open(small(folder.path())).unwrap();
     let troubles = writer.troubles();
     assert!(troubles.len() == 1 && troubles[0].contains(".aside"), "{troubles:?}");
-    (1..4).for_each(|tick| drop(writer.tick(NOW + tick).unwrap()));
+    for tick in 1..4 {
+        writer.tick(NOW + tick).unwrap();
+    }
     drop(writer);
     assert_eq!(rollup::RollupReader::open(folder.path()).unwrap().through() & 0xffff_ffff, 300);
     assert_eq!(requests(&Reader::new(folder.path())), 300);

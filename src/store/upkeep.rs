@@ -42,26 +42,19 @@ impl Care {
     /// Removes what is too old or too much, and seals the segments below this number.
     pub(super) fn all(&self, below: u64, now: u64, stop: &dyn Fn() -> bool) -> Result<(), Error> {
         self.retain(now, |number, _| number < below)?;
-        let sealed = self.seal(below, stop);
-        self.retain(now, |number, _| number < below)?;
-        sealed
-    }
-
-    /// A segment that makes no sense stays as it is, and keeps none of the others.
-    fn seal(&self, below: u64, stop: &dyn Fn() -> bool) -> Result<(), Error> {
-        let mut outcome = Ok(());
+        let mut failed = Ok(());
         for (number, form) in file::list(&self.folder)? {
-            if form != Form::Hot || number >= below {
-                continue;
-            }
-            match seal::seal(&self.folder, number, stop) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) if error.is_damage() => outcome = outcome.and(Err(error)),
-                Err(error) => return Err(error),
+            if form == Form::Hot && number < below {
+                match seal::seal(&self.folder, number, stop) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    // One that makes no sense does not keep the others from being sealed.
+                    Err(error) => failed = failed.and(Err(error)),
+                }
             }
         }
-        outcome
+        self.retain(now, |number, _| number < below)?;
+        failed
     }
 
     /// Removes whole segments, the oldest first, of those that may be removed.

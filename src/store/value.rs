@@ -4,6 +4,7 @@
 use super::json::{self, Kind, Span};
 use super::line::unquoted;
 use super::shape::{Shape, Slot};
+use super::signature::Named;
 
 /// The first byte of each form. From [`WORD`] on it is a word of the dictionary, with the next byte for its number.
 const NULL: u8 = 0;
@@ -55,6 +56,14 @@ pub(super) trait Numbering {
     fn loose(&mut self, text: &str);
     /// Told of the name of a member that is kept as it stands, with texts in it that nobody was told of.
     fn opaque(&mut self, name: &str);
+    /// Told that the values to come are of a member that free text is looked for in, or of another.
+    fn searched(&mut self, _is: bool) {}
+    /// Told of a text that is kept as the bytes that its digits stand for.
+    fn identifier(&mut self, _text: &str) {}
+    /// Told whose the line is.
+    fn named(&mut self, _named: Named, _name: &str) {}
+    /// Told that the line's user or request is no text.
+    fn unnamed(&mut self) {}
 }
 
 /// A value of a line cannot be kept: its escapes make no text.
@@ -81,10 +90,12 @@ pub(super) fn encode(value: &str, kind: Kind, to: &mut impl Numbering, out: &mut
 /// Appends a text.
 pub(super) fn text(text: &str, to: &mut impl Numbering, out: &mut Vec<u8>) {
     if let Some(bytes) = hyphenated(text) {
+        to.identifier(text);
         out.push(UUID);
         return out.extend_from_slice(&bytes);
     }
     if is_hex(text) {
+        to.identifier(text);
         out.extend_from_slice(&[HEX, (text.len() / 2) as u8]);
         return out.extend(text.as_bytes().chunks_exact(2).map(|pair| nibble(pair[0]) << 4 | nibble(pair[1])));
     }

@@ -7,7 +7,8 @@ use super::behind::{segment_of, serial};
 use super::counting::Counting;
 use super::error::Error;
 use super::file::{self, Form};
-use super::hot::{Hot, Taken, Tools};
+use super::hot::{Hot, Tools};
+use super::opened::Opened;
 use super::pending::Pending;
 use super::rollup;
 use super::settings::Settings;
@@ -94,7 +95,7 @@ impl Writer {
             counting,
             written: Written::default(),
             upkeep: None,
-            troubles: Vec::new(),
+            troubles: look_over(&settings.path)?,
             now: 0,
             settings,
         };
@@ -202,11 +203,11 @@ impl Writer {
         self.hot()?;
         let Writer { hot: Some((_, hot)), tools, pending, counting, batch, written, .. } = self else { return Ok(()) };
         hot.take(lines, tools, pending, |taken| match taken {
-            Taken::Stored(facts) => {
+            Some(facts) => {
                 batch.lines += 1;
                 counting.note(&facts);
             }
-            Taken::Refused => written.refused += 1,
+            None => written.refused += 1,
         })
     }
 
@@ -303,6 +304,26 @@ impl Writer {
         self.written.lost += lines;
         Lost { lines, source }
     }
+}
+
+/// Sets aside the segments that cannot be read at all, and tells of them; those of a newer version stay for it.
+fn look_over(folder: &Path) -> Result<Vec<String>, Error> {
+    let mut segments = file::list(folder)?;
+    // The last one, if it is hot, is about to be opened to write to it.
+    segments.pop_if(|(_, form)| *form == Form::Hot);
+    let mut troubles = Vec::new();
+    for (number, form) in segments {
+        // As above: what fails once may be the disk.
+        match Opened::open(folder, number, form).or_else(|_| Opened::open(folder, number, form)) {
+            Err(error @ (Error::Foreign { .. } | Error::Broken { .. })) => {
+                let aside = file::set_aside(folder, number, form)?;
+                troubles.push(format!("{error}; it is now {aside}"));
+            }
+            Err(error) => troubles.push(error.to_string()),
+            Ok(_) => {}
+        }
+    }
+    Ok(troubles)
 }
 
 /// What is counted is saved as long as nobody else has the store.

@@ -115,8 +115,17 @@ mod metrics;
 /// SIGTERM with requests in flight.
 mod shutdown;
 
-/// `gatelog search` and `gatelog tail`: on the log of a real proxy, in a pipe.
+/// `gatelog search` and `gatelog stats`, on logs and stores, in a pipe and in a terminal.
 mod search;
+
+/// `gatelog tail`: of a log, of a proxy, of a store.
+mod tail;
+
+/// `gatelog top`: one frame, and a terminal that is given back.
+mod top;
+
+/// `gatelog store`: checked, filled, copied out, made smaller.
+mod care;
 
 /// `gatelog verify`: clean on a whole log, not on one that was tampered with.
 mod verify;

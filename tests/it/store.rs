@@ -53,9 +53,12 @@ fn without_numbers(log: &Log) -> BTreeMap<String, usize> {
     counts
 }
 
+/// Those of an instance's records, and from which to which are told to be lost.
+type Numbers = (Vec<u64>, Vec<(u64, u64)>);
+
 /// The numbers of each instance run on without a gap, but for those that a `log_loss` tells. Returns how many it tells.
 fn told_as_lost(log: &Log) -> u64 {
-    let mut streams: BTreeMap<&str, (Vec<u64>, Vec<(u64, u64)>)> = BTreeMap::new();
+    let mut streams: BTreeMap<&str, Numbers> = BTreeMap::new();
     for record in &log.0 {
         let (numbers, losses) = streams.entry(record.text("instance")).or_default();
         numbers.push(record.number("seq"));

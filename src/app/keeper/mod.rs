@@ -11,6 +11,7 @@
 //!
 //! Where there is neither a store nor an admin listener that anybody could ask, there is none of this.
 
+mod breath;
 mod stream;
 mod vault;
 mod work;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::StartError;
+use super::breath::Breath;
 use super::stream::Chunk;
 use crate::pipeline::announce::PROXY_LOGGER;
 use crate::pipeline::{Health, Port, Queue, Reason};
@@ -48,6 +49,7 @@ pub(super) struct Vault {
     written: Written,
     /// What is lost, and was not told yet.
     lost: Vec<Gap>,
+    breath: Breath,
 }
 
 /// Lines that were taken.
@@ -80,6 +82,7 @@ impl Vault {
             taken: VecDeque::new(),
             written: Written::default(),
             lost: Vec::new(),
+            breath: Breath::of(port),
         };
         match vault.try_open() {
             Err(Error::Taken { .. }) if vault.neighbour.is_there() => {}
@@ -213,10 +216,13 @@ impl Vault {
     }
 
     fn ingest(&mut self, chunk: &Chunk) {
-        let Some(writer) = &mut self.writer else { return };
         self.taken.push_back(Mark::of(chunk));
-        let outcome = writer.ingest(&chunk.text, time::wall_now());
-        self.settle(outcome);
+        for piece in pieces(&chunk.text) {
+            let Some(writer) = self.writer.as_mut().filter(|_| self.failing.is_none()) else { return };
+            let outcome = writer.ingest(piece, time::wall_now());
+            self.settle(outcome);
+            self.breath.take();
+        }
     }
 
     /// Learns what became of what was taken: what was not committed is lost where something went wrong.
@@ -289,6 +295,17 @@ impl Mark {
     }
 }
 
+/// Whole lines, about as many as are stored in the tenth part of a millisecond.
+fn pieces(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const PIECE: usize = 16 << 10;
+    std::iter::from_fn(move || {
+        let end = text.get(PIECE..).and_then(|rest| memchr::memchr(b'\n', rest));
+        let (piece, rest) = text.split_at(end.map_or(text.len(), |end| PIECE + end + 1));
+        text = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
 /// Files that were set aside, and the like.
 fn tell_troubles(writer: &mut Writer) {
     // While the process still starts there is nobody to tell yet.
@@ -304,5 +321,22 @@ fn reason(error: &Error) -> Reason {
     match error {
         Error::Full { .. } => Reason::DiskFull,
         _ => Reason::WriteFailed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn pieces_are_whole_lines_and_all_of_them(lengths in prop::collection::vec(0..40_000_usize, 0..20)) {
+            let lines: Vec<String> = lengths.iter().map(|length| "x".repeat(*length) + "\n").collect();
+            let text = lines.concat();
+            let pieces: Vec<&[u8]> = pieces(text.as_bytes()).collect();
+            prop_assert!(pieces.iter().all(|piece| piece.ends_with(b"\n")));
+            prop_assert_eq!(pieces.concat(), text.as_bytes());
+        }
     }
 }

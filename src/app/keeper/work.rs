@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::breath::Breath;
 use super::stream::{Chunk, Stream};
 use super::vault::Vault;
 use crate::pipeline::{Health, Load, Port, Queue, Stamp};
@@ -40,6 +41,7 @@ pub(super) struct Work {
     stream: Stream,
     recent: Option<(Arc<Recent>, Feed)>,
     vault: Option<Vault>,
+    breath: Breath,
 }
 
 impl Work {
@@ -59,6 +61,7 @@ impl Work {
             stream: Stream::new(&port.name, stamp),
             recent: recent.map(|recent| (recent, feed)),
             vault,
+            breath: Breath::of(port),
         }
     }
 
@@ -108,7 +111,8 @@ impl Work {
     fn pass_on(&mut self, chunk: Chunk) {
         if let Some((recent, feed)) = &mut self.recent {
             // What is encoded here is text.
-            feed.take(recent, std::str::from_utf8(&chunk.text).unwrap_or_default());
+            let text = std::str::from_utf8(&chunk.text).unwrap_or_default();
+            feed.take(recent, text, || self.breath.take());
         }
         let used = match &mut self.vault {
             Some(vault) => vault.take(chunk),

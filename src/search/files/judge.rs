@@ -21,9 +21,9 @@ pub struct Judge<'q> {
 
 /// What a line is.
 #[derive(Debug)]
-pub enum Verdict {
-    /// A record that is meant.
-    Meant(Found),
+pub enum Verdict<T> {
+    /// A record that is meant, and what is made of it.
+    Meant(T),
     /// Another record, or nothing but white space.
     Other,
     /// No record.
@@ -51,12 +51,27 @@ impl<'q> Judge<'q> {
     /// For the records of a question.
     pub fn new(question: &'q Question) -> Judge<'q> {
         let Question { filter, since, until, .. } = question;
-        let (since, until) = (since.unwrap_or(0), until.unwrap_or(u64::MAX));
+        Judge::of(filter, since.unwrap_or(0), until.unwrap_or(u64::MAX))
+    }
+
+    /// For the records that a filter means, from one moment up to another, in microseconds since the Unix epoch.
+    pub fn of(filter: &'q Expression, since: u64, until: u64) -> Judge<'q> {
         Judge { filter, prefilter: Prefilter::new(filter), since, until }
     }
 
     /// Judges a line, its end included or not. `is_wanted` may save the work for a moment of which no more is wanted.
-    pub fn judge(&self, line: &[u8], is_wanted: impl Fn(u64) -> bool) -> Verdict {
+    pub fn judge(&self, line: &[u8], is_wanted: impl Fn(u64) -> bool) -> Verdict<Found> {
+        self.weigh_line(line, is_wanted, |at, _, json| Found { at, json: json.into() })
+    }
+
+    /// The same, and makes of a record that is meant what is wanted of it: from its moment, its fields, and its text in
+    /// the native schema.
+    pub fn weigh_line<T>(
+        &self,
+        line: &[u8],
+        is_wanted: impl Fn(u64) -> bool,
+        make: impl FnOnce(u64, &Line<'_>, &str) -> T,
+    ) -> Verdict<T> {
         let line = line.trim_ascii_end();
         if line.is_empty() {
             return Verdict::Other;
@@ -68,30 +83,35 @@ impl<'q> Judge<'q> {
         if told.is_some_and(|at| !self.covers(at) || !is_wanted(at) || !self.prefilter.may_match(line)) {
             return Verdict::Other;
         }
-        self.read(line).unwrap_or_else(Verdict::Wrong)
+        self.read(line, make).unwrap_or_else(Verdict::Wrong)
     }
 
     fn covers(&self, at: u64) -> bool {
         (self.since..self.until).contains(&at)
     }
 
-    fn read(&self, bytes: &[u8]) -> Result<Verdict, Fault> {
+    fn read<T>(&self, bytes: &[u8], make: impl FnOnce(u64, &Line<'_>, &str) -> T) -> Result<Verdict<T>, Fault> {
         let text = std::str::from_utf8(bytes).map_err(|error| Fault::NoObject(error.to_string()))?;
         let line = parse(text)?;
         match renamed::to_native(&line) {
-            Some(native) => self.weigh(&parse(&native)?, &native),
-            None => self.weigh(&line, text),
+            Some(native) => self.weigh(&parse(&native)?, &native, make),
+            None => self.weigh(&line, text, make),
         }
     }
 
-    fn weigh(&self, line: &Line<'_>, text: &str) -> Result<Verdict, Fault> {
+    fn weigh<T>(
+        &self,
+        line: &Line<'_>,
+        text: &str,
+        make: impl FnOnce(u64, &Line<'_>, &str) -> T,
+    ) -> Result<Verdict<T>, Fault> {
         if line.raw("torn") == Some("true") {
             return Err(Fault::Torn);
         }
         let at = moment(line).ok_or(Fault::NoRecord("it has no timestamp"))?;
         line.text("event").ok_or(Fault::NoRecord("it has no event"))?;
         let is_meant = self.covers(at) && self.filter.matches(line);
-        Ok(if is_meant { Verdict::Meant(Found { at, json: text.into() }) } else { Verdict::Other })
+        Ok(if is_meant { Verdict::Meant(make(at, line, text)) } else { Verdict::Other })
     }
 }
 
@@ -112,7 +132,7 @@ mod tests {
     use super::*;
     use crate::store::Order;
 
-    fn judge(filter: &str, line: &str) -> Verdict {
+    fn judge(filter: &str, line: &str) -> Verdict<Found> {
         let filter = Expression::parse(filter).unwrap();
         let question = Question {
             filter,

@@ -11,9 +11,11 @@
 pub mod best;
 pub mod blocks;
 pub mod judge;
+mod page;
 mod renamed;
 mod scan;
 mod stamp;
+mod summary;
 mod troubles;
 
 use std::fmt;
@@ -25,10 +27,14 @@ use std::thread;
 
 use crate::disk::log_file;
 use crate::filter::Expression;
-use crate::store::{AskError, Order, Page, Question, Records, Stop};
+use crate::store::rollup::Range;
+use crate::store::statistics::Statistics;
+use crate::store::{AskError, Order, Page, Question, Records, Stop, Summaries};
 
 use blocks::LONGEST_LINE;
-use scan::{Pace, Scan};
+use page::Pages;
+use scan::{Ended, Look, Pace, Scan};
+use summary::Summary;
 
 /// Threads of a scan, however many cores there are.
 const MOST_THREADS: usize = 16;
@@ -82,6 +88,11 @@ impl LogFiles {
         Progress { read: self.logs.iter().map(|log| log.read.load(Ordering::Relaxed)).sum(), all }
     }
 
+    fn scan(&self, look: &impl Look, stop: Stop<'_>) -> Ended {
+        self.logs.iter().for_each(|log| log.read.store(0, Ordering::Relaxed));
+        Scan::new(&self.logs, look, stop, self.pace).run(self.pace.threads)
+    }
+
     fn of(logs: Vec<Log>) -> LogFiles {
         let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         LogFiles { logs, pace: Pace { threads, block: LONGEST_LINE } }
@@ -91,8 +102,9 @@ impl LogFiles {
 impl Records for LogFiles {
     /// What is broken within a file is told in the page, and the rest is answered.
     fn search(&self, question: &Question, stop: Stop<'_>) -> Result<Page, AskError> {
-        self.logs.iter().for_each(|log| log.read.store(0, Ordering::Relaxed));
-        Ok(Scan::new(&self.logs, question, stop, self.pace).run(self.pace.threads))
+        let pages = Pages::new(question);
+        let ended = self.scan(&pages, stop);
+        Ok(pages.page(ended))
     }
 
     fn request(&self, request_id: &str, limit: usize, stop: Stop<'_>) -> Result<Page, AskError> {
@@ -100,6 +112,15 @@ impl Records for LogFiles {
         let count_to = u64::try_from(limit).unwrap_or(u64::MAX);
         let question = Question { filter, since: None, until: None, order: Order::Oldest, skip: 0, limit, count_to };
         self.search(&question, stop)
+    }
+}
+
+impl Summaries for LogFiles {
+    /// Nothing is counted beforehand: every line is looked at, and the range is exact.
+    fn statistics(&self, range: Range, filter: &Expression, stop: Stop<'_>) -> Result<Statistics, AskError> {
+        let summary = Summary::new(range, filter);
+        let ended = self.scan(&summary, stop);
+        Ok(summary.statistics(ended))
     }
 }
 
@@ -127,12 +148,16 @@ enum Origin {
 impl Log {
     fn file(path: &Path) -> Result<Log, AskError> {
         let failed = |source| AskError::Unreadable { path: path.display().to_string(), source };
-        let metadata = log_file::stored(path).and_then(|file| file.metadata()).map_err(failed)?;
+        let file = log_file::stored(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
         if metadata.is_dir() {
             return Err(failed(io::ErrorKind::IsADirectory.into()));
         }
-        let size = metadata.is_file().then_some(metadata.len());
-        Ok(Log { origin: Origin::File(path.to_owned()), size, read: Arc::default() })
+        if !metadata.is_file() {
+            // Whoever writes to a pipe would find that nobody reads, if it were opened again.
+            return Ok(Log::stream(path.display().to_string(), Box::new(file)));
+        }
+        Ok(Log { origin: Origin::File(path.to_owned()), size: Some(metadata.len()), read: Arc::default() })
     }
 
     fn stream(name: String, stream: Source) -> Log {

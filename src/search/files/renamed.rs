@@ -43,7 +43,7 @@ struct Parts<'l, 'a> {
 
 impl<'l, 'a> Parts<'l, 'a> {
     fn new(top: &'l Line<'a>, schema: Schema) -> Parts<'l, 'a> {
-        let part = |place: Place| place.object().and_then(|name| top.raw(name)).and_then(|raw| Line::parse(raw).ok());
+        let part = |place: Place| top.within(place.object()?);
         let free = if schema == Schema::Otel { Place::Attributes } else { Place::Top };
         Parts { top, resource: part(Place::Resource), attributes: part(Place::Attributes), free }
     }

@@ -1,20 +1,17 @@
-//! One question put to all lines of all logs, by several threads.
+//! A look at all lines of all logs, by several threads.
 //!
-//! Each thread takes the next block of some log that no other one is reading from, and judges its lines while others read
-//! on. What it finds it puts together with the others' after each block. Where a record came is told by its log and the
-//! bytes before it, so that the order does not depend on who found what when.
+//! Each thread takes the next block of some log that no other one is reading from, and looks at its lines while others read
+//! on. Where a line came is told by its log and the bytes before it, so that nothing depends on who looked at what when.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 
 use memchr::memchr_iter;
 
-use crate::store::{Page, Question, Stop, Total};
+use crate::store::Stop;
 
-use super::best::{Best, ROOM, Rank};
 use super::blocks::{Block, Blocks};
-use super::judge::{Fault, Judge, Verdict};
+use super::judge::Fault;
 use super::troubles::Troubles;
 use super::{Log, Source};
 
@@ -26,14 +23,54 @@ pub(super) struct Pace {
     pub(super) block: usize,
 }
 
+/// What is done with the lines.
+pub(super) trait Look: Sync {
+    /// What one thread has found and not yet put together with what the others have.
+    type Hand;
+
+    /// With nothing in it.
+    fn hand(&self) -> Self::Hand;
+
+    /// A line, its end included unless it is the last one.
+    ///
+    /// # Errors
+    /// Why it is no record.
+    fn line(&self, hand: &mut Self::Hand, bytes: &[u8], spot: Spot) -> Result<(), Fault>;
+
+    /// After each block: puts together what may be, and learns what the others have found.
+    fn exchange(&self, _: &mut Self::Hand) {}
+
+    /// After the last one.
+    fn put_down(&self, hand: Self::Hand);
+}
+
+/// Where a line stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot {
+    /// Which log, in the order in which they are given.
+    pub(super) log: usize,
+    /// Bytes of the log before it.
+    pub(super) offset: u64,
+}
+
+/// How a scan ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Whether it was told to stop.
+    pub(super) is_stopped: bool,
+    /// Whether a log could not be read whole.
+    pub(super) has_failures: bool,
+    /// What could not be read, by log and line.
+    pub(super) troubles: Vec<String>,
+}
+
 /// A scan while it goes on.
-pub(super) struct Scan<'s> {
-    question: &'s Question,
-    judge: Judge<'s>,
+pub(super) struct Scan<'s, L> {
+    look: &'s L,
     stop: Stop<'s>,
     feeds: Vec<Mutex<Feed<'s>>>,
-    found: Mutex<Found>,
-    matched: AtomicU64,
+    troubles: Mutex<Troubles>,
+    is_stopped: Mutex<bool>,
 }
 
 /// Where a log is read.
@@ -49,29 +86,20 @@ enum State {
     Done,
 }
 
-/// What is known so far.
-struct Found {
-    best: Best,
-    troubles: Troubles,
-    is_stopped: bool,
-}
-
-impl<'s> Scan<'s> {
-    pub(super) fn new(logs: &'s [Log], question: &'s Question, stop: Stop<'s>, pace: Pace) -> Scan<'s> {
+impl<'s, L: Look> Scan<'s, L> {
+    pub(super) fn new(logs: &'s [Log], look: &'s L, stop: Stop<'s>, pace: Pace) -> Scan<'s, L> {
         let feed = |log| Mutex::new(Feed { log, state: State::NotBegun, block: pace.block });
-        let best = Best::new(question.skip.saturating_add(question.limit), ROOM);
         Scan {
-            question,
-            judge: Judge::new(question),
+            look,
             stop,
             feeds: logs.iter().map(feed).collect(),
-            found: Mutex::new(Found { best, troubles: Troubles::default(), is_stopped: false }),
-            matched: AtomicU64::new(0),
+            troubles: Mutex::default(),
+            is_stopped: Mutex::default(),
         }
     }
 
     /// Scans everything, or until it is stopped.
-    pub(super) fn run(self, threads: usize) -> Page {
+    pub(super) fn run(self, threads: usize) -> Ended {
         thread::scope(|scope| {
             for first in 1..threads.max(1) {
                 let scan = &self;
@@ -79,20 +107,24 @@ impl<'s> Scan<'s> {
             }
             self.work(0);
         });
-        self.page()
+        let troubles = std::mem::take(&mut *lock(&self.troubles));
+        let (is_stopped, has_failures) = (*lock(&self.is_stopped), troubles.has_failures());
+        Ended { is_stopped, has_failures, troubles: troubles.tell(|log| lock(&self.feeds[log]).log.name()) }
     }
 
     /// What one thread does; each begins with another log, so that several are decompressed at once.
     fn work(&self, first: usize) {
-        let mut used = Vec::new();
+        let (mut hand, mut used) = (self.look.hand(), Vec::new());
         while let Some((log, block)) = self.next(first, std::mem::take(&mut used)) {
             if (self.stop)() {
-                lock(&self.found).is_stopped = true;
-                return;
+                *lock(&self.is_stopped) = true;
+                break;
             }
-            self.look_through(log, &block);
+            self.look_through(&mut hand, log, &block);
+            self.look.exchange(&mut hand);
             used = block.bytes;
         }
+        self.look.put_down(hand);
     }
 
     /// The next block of any log.
@@ -124,83 +156,33 @@ impl<'s> Scan<'s> {
         match feed.next(used) {
             Ok(Some(block)) => return Ok(block),
             Ok(None) => {}
-            Err(what) => lock(&self.found).troubles.failure(log, what),
+            Err(what) => lock(&self.troubles).failure(log, what),
         }
         feed.state = State::Done;
         Err(Vec::new())
     }
 
-    fn look_through(&self, log: usize, block: &Block) {
-        let mut part = self.part();
+    fn look_through(&self, hand: &mut L::Hand, log: usize, block: &Block) {
+        let mut troubles = Troubles::default();
         if block.is_too_long {
-            part.troubles.line(log, block.line, Fault::TooLong);
+            troubles.line(log, block.line, Fault::TooLong);
         }
         let (mut begin, mut line) = (0, block.line);
         let ends = memchr_iter(b'\n', &block.bytes).map(|end| end + 1).chain([block.bytes.len()]);
         for end in ends.filter(|end| *end > 0) {
             if begin < end {
-                self.look_at(&mut part, &block.bytes[begin..end], log, block.offset + begin as u64, line);
+                let (bytes, offset) = (&block.bytes[begin..end], block.offset + begin as u64);
+                match self.look.line(hand, bytes, Spot { log, offset }) {
+                    // It is still being written.
+                    Err(Fault::NoObject(_)) if !bytes.ends_with(b"\n") => {}
+                    Err(fault) => troubles.line(log, line, fault),
+                    Ok(()) => {}
+                }
             }
             (begin, line) = (end, line + 1);
         }
-        self.matched.fetch_add(part.matched, Ordering::Relaxed);
-        let mut found = lock(&self.found);
-        found.best.take(&mut part.best);
-        found.troubles.take(part.troubles);
+        lock(&self.troubles).take(troubles);
     }
-
-    /// What a block begins with: how good a record has to be by now.
-    fn part(&self) -> Part {
-        let bar = lock(&self.found).best.bar();
-        let is_counted = self.matched.load(Ordering::Relaxed) > self.question.count_to;
-        let most = self.question.skip.saturating_add(self.question.limit);
-        Part { best: Best::new(most, ROOM), troubles: Troubles::default(), matched: 0, bar, is_counted }
-    }
-
-    fn look_at(&self, part: &mut Part, bytes: &[u8], log: usize, offset: u64, line: u64) {
-        let rank = |at| Rank::new(self.question.order, at, log, offset);
-        let is_wanted = |at| !part.is_counted || part.bar.is_none_or(|bar| rank(at) < bar);
-        match self.judge.judge(bytes, is_wanted) {
-            Verdict::Meant(found) => {
-                part.matched += 1;
-                if part.bar.is_none_or(|bar| rank(found.at) < bar) {
-                    part.best.offer(rank(found.at), || found);
-                }
-            }
-            Verdict::Other => {}
-            // It is still being written.
-            Verdict::Wrong(Fault::NoObject(_)) if !bytes.ends_with(b"\n") => {}
-            Verdict::Wrong(fault) => part.troubles.line(log, line, fault),
-        }
-    }
-
-    fn page(self) -> Page {
-        let Found { best, troubles, is_stopped } = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let is_unread = is_stopped || troubles.has_failures();
-        let matched = self.matched.into_inner();
-        let mut page = Page { partial: is_unread || best.is_cut(), ..Page::default() };
-        page.total = match matched {
-            matched if matched > self.question.count_to => Total::AtLeast(self.question.count_to),
-            matched if is_unread => Total::AtLeast(matched),
-            matched => Total::Exact(matched),
-        };
-        page.troubles = troubles.tell(|log| self.feeds[log].lock().unwrap_or_else(PoisonError::into_inner).log.name());
-        if best.is_cut() {
-            page.troubles.push(format!("the page is cut: up to its end records are more than {} MB", ROOM >> 20));
-        }
-        page.lines = best.into_lines().skip(self.question.skip).collect();
-        page
-    }
-}
-
-/// What one block adds.
-struct Part {
-    best: Best,
-    troubles: Troubles,
-    matched: u64,
-    bar: Option<Rank>,
-    /// So many are found that counting on is worth nothing.
-    is_counted: bool,
 }
 
 impl Feed<'_> {
@@ -215,6 +197,6 @@ impl Feed<'_> {
 }
 
 /// A thread that panicked has left nothing half done: what it had in hand is lost with it, and the panic goes on.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

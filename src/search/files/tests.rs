@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use super::*;
 use crate::filter::Span;
 use crate::store::Total;
+use crate::store::rollup::Noted;
 
 const GO_ON: Stop<'static> = &|| false;
 
@@ -155,6 +156,50 @@ fn files_answer_as_a_plain_look_at_every_line_does() {
     });
     outcome.unwrap_or_else(|error| panic!("{error}"));
     assert!(shown.into_inner() > 3_000, "the strategies miss");
+}
+
+/// Of random logs, in random parts, by any number of threads.
+#[test]
+fn files_are_counted_as_one_count_of_every_line_is() {
+    let config = ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let logs = vec((text(), Just(Stored::Plain)), 1..4);
+    let records = AtomicUsize::new(0);
+    let outcome = runner.run(&(logs, question(), 1usize..4, 1usize..2000), |(texts, question, threads, block)| {
+        let range = Range { since: question.since.unwrap_or(0), until: question.until.unwrap_or(u64::MAX) };
+        let mut expected = Statistics::over(range);
+        let unlimited = Question { skip: 0, limit: usize::MAX, ..question };
+        let trees = naive(&texts, &unlimited).0.into_iter().map(|line| serde_json::from_str::<Json>(&line).unwrap());
+        for tree in trees {
+            let at = Span::parse(tree["timestamp"].as_str().unwrap()).unwrap().from;
+            expected.note(&Noted::of_json(at, tree.as_object().unwrap()).unwrap());
+        }
+        let files = streams(&texts).paced(threads, block);
+        let counted = files.statistics(range, &unlimited.filter, GO_ON).unwrap();
+        records.fetch_add(counted.stats().total_records as usize, Atomic::Relaxed);
+        prop_assert!(!counted.is_partial());
+        prop_assert_eq!(counted.total(), expected.total());
+        prop_assert_eq!(counted.hours(), expected.hours());
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+    assert!(records.into_inner() > 1_000, "the strategies miss");
+}
+
+#[test]
+fn what_is_broken_or_cut_short_is_told_beside_the_counts() {
+    let text = record(1, ",\"level\":\"INFO\"") + "nonsense\n" + &record(2, "");
+    let range = Range { since: 0, until: u64::MAX };
+    let all = Expression::parse("*").unwrap();
+    let counted = streams(&[(text.clone(), Stored::Plain)]).statistics(range, &all, GO_ON).unwrap();
+    assert_eq!((counted.stats().total_records, counted.is_partial()), (1, false));
+    assert!(counted.troubles()[0].starts_with("log0:2: no JSON object"), "{:?}", counted.troubles());
+    assert_eq!(counted.troubles()[1], "log0:3: no record of gatelog: it has no level");
+    let long: String = (0..50).map(|second| record(second, ",\"level\":\"INFO\"")).collect();
+    let asked = AtomicUsize::new(0);
+    let stop = || asked.fetch_add(1, Atomic::Relaxed) >= 10;
+    let cut = streams(&[(long, Stored::Plain)]).paced(1, 1).statistics(range, &all, &stop).unwrap();
+    assert!(cut.is_partial() && (10..50).contains(&cut.stats().total_records), "{cut:?}");
 }
 
 fn everything() -> Question {

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::filter::Line;
 use crate::record::json;
 use crate::sinks::lines::Lines;
-use crate::sinks::members::Members;
 
 use super::moment;
 
@@ -22,7 +22,7 @@ pub(super) fn logs(lines: &Lines) -> Vec<u8> {
         if place > 0 {
             out.push(b',');
         }
-        match Members::read(line) {
+        match Line::read(line) {
             Some(members) => entry(&members, &mut out),
             // Whatever lay in the spool is sent, and as what it is.
             None => {
@@ -36,7 +36,7 @@ pub(super) fn logs(lines: &Lines) -> Vec<u8> {
     out
 }
 
-fn entry(members: &Members<'_>, out: &mut Vec<u8>) {
+fn entry(members: &Line<'_>, out: &mut Vec<u8>) {
     let names = names(members);
     let outside = |places: std::ops::Range<usize>, out: &mut Vec<u8>| {
         for place in places {
@@ -48,8 +48,8 @@ fn entry(members: &Members<'_>, out: &mut Vec<u8>) {
     out.push(b'{');
     outside(0..3, out);
     out.extend_from_slice(if out.ends_with(b"{") { b"\"extra\":{" } else { b",\"extra\":{" });
-    for (name, value) in members.0.iter().filter(|(name, _)| !names.contains(&name.as_ref())) {
-        member(name, value.get(), out);
+    for (name, value) in members.members().filter(|(name, _)| !names.contains(name)) {
+        member(name, value, out);
     }
     out.push(b'}');
     outside(3..5, out);
@@ -57,15 +57,15 @@ fn entry(members: &Members<'_>, out: &mut Vec<u8>) {
 }
 
 /// The names of the schema that a record is in: each has its own for the moment.
-fn names(members: &Members<'_>) -> &'static [&'static str; 5] {
-    [&OUTSIDE, &ECS, &OTEL].into_iter().find(|names| members.get(names[0]).is_some()).unwrap_or(&OUTSIDE)
+fn names(members: &Line<'_>) -> &'static [&'static str; 5] {
+    [&OUTSIDE, &ECS, &OTEL].into_iter().find(|names| members.raw(names[0]).is_some()).unwrap_or(&OUTSIDE)
 }
 
 /// A value as JSON; of OpenTelemetry, what the resource says of all its records as well.
-fn value<'a>(members: &Members<'a>, name: &str) -> Option<Cow<'a, str>> {
+fn value<'a>(members: &Line<'a>, name: &str) -> Option<Cow<'a, str>> {
     match name == OTEL[0] {
         true => moment::of(members).map(Cow::Owned),
-        false => members.get(name).or_else(|| members.within("Resource")?.get(name)).map(Cow::Borrowed),
+        false => members.raw(name).or_else(|| members.within("Resource")?.raw(name)).map(Cow::Borrowed),
     }
 }
 

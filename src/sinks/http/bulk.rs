@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::filter::Line;
 use crate::record::json;
 use crate::sinks::delivery::Verdict;
 use crate::sinks::lines::Lines;
-use crate::sinks::members::Members;
 
 use super::{Answer, excerpt, moment};
 
@@ -25,7 +25,7 @@ pub(super) fn body(index: &str, lines: &Lines) -> Vec<u8> {
     let mut create = b"{\"create\":{\"_index\":".to_vec();
     json::string(index.as_bytes(), &mut create);
     for line in lines.iter() {
-        let members = Members::read(line);
+        let members = Line::read(line);
         out.extend_from_slice(&create);
         if let Some(id) = members.as_ref().and_then(id) {
             out.extend_from_slice(b",\"_id\":");
@@ -39,14 +39,14 @@ pub(super) fn body(index: &str, lines: &Lines) -> Vec<u8> {
 }
 
 /// Where each schema has the process and the number of a record.
-fn id(members: &Members<'_>) -> Option<String> {
+fn id(members: &Line<'_>) -> Option<String> {
     let instance = members.text("instance").or_else(|| members.text("service.ephemeral_id"));
     let instance = instance.or_else(|| members.within("Resource")?.text("service.instance.id"))?;
-    let seq = members.get("seq").or_else(|| members.get("event.sequence"));
-    Some(format!("{instance}-{}", seq.or_else(|| members.within("Attributes")?.get("gatelog.seq"))?))
+    let seq = members.raw("seq").or_else(|| members.raw("event.sequence"));
+    Some(format!("{instance}-{}", seq.or_else(|| members.within("Attributes")?.raw("gatelog.seq"))?))
 }
 
-fn document(line: &[u8], members: Option<&Members<'_>>, out: &mut Vec<u8>) {
+fn document(line: &[u8], members: Option<&Line<'_>>, out: &mut Vec<u8>) {
     let line = line.trim_ascii_end();
     let Some(members) = members else {
         out.extend_from_slice(b"{\"message\":");
@@ -54,10 +54,10 @@ fn document(line: &[u8], members: Option<&Members<'_>>, out: &mut Vec<u8>) {
         return out.push(b'}');
     };
     out.push(b'{');
-    if let Some(timestamp) = moment::of(members).filter(|_| members.get("@timestamp").is_none()) {
+    if let Some(timestamp) = moment::of(members).filter(|_| members.raw("@timestamp").is_none()) {
         out.extend_from_slice(b"\"@timestamp\":");
         out.extend_from_slice(timestamp.as_bytes());
-        out.extend_from_slice(if members.0.is_empty() { b"" } else { b"," });
+        out.extend_from_slice(if members.members().next().is_none() { b"" } else { b"," });
     }
     out.extend_from_slice(&line[1..]);
 }

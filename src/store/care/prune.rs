@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::disk::{Folder, paths};
 use crate::store::error::Error;
-use crate::store::file::{self, Form};
+use crate::store::file::Form;
 use crate::store::upkeep::{Care, Removed};
 use crate::time::micros;
 
@@ -61,6 +61,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("none");
         assert!(matches!(prune(&path, Pruning::default(), 0), Err(Error::Disk { .. })));
-        assert!(!path.exists() && file::list(folder.path()).unwrap().is_empty());
+        assert!(!path.exists());
     }
 }

@@ -27,8 +27,8 @@ impl Feed {
     }
 
     /// Takes lines, each ended by `\n`, in the order in which they were written. Returns how many of them are no records:
-    /// these are left out.
-    pub fn take(&mut self, recent: &Recent, lines: &str) -> u64 {
+    /// these are left out. `breathe` is called now and then, while nothing is held up.
+    pub fn take(&mut self, recent: &Recent, lines: &str, breathe: impl Fn()) -> u64 {
         let mut lines = lines.lines().filter(|line| !line.is_empty()).peekable();
         let mut refused = 0;
         while lines.peek().is_some() {
@@ -43,6 +43,7 @@ impl Feed {
             state.tails.wake();
             drop(state);
             recent.news.notify_all();
+            breathe();
         }
         refused
     }
@@ -62,9 +63,8 @@ impl Feed {
             return self.read_as_any(line, window);
         }
         let (at, _) = self.moments.read(read.timestamp)?;
-        match window {
-            Some(window) => window.note(&read.noted(at)?),
-            None => {}
+        if let Some(window) = window {
+            window.note(&read.noted(at)?);
         }
         Some(at)
     }
@@ -73,9 +73,8 @@ impl Feed {
     fn read_as_any(&mut self, line: &str, window: Option<&mut Window>) -> Option<u64> {
         let fields: Map<String, Json> = serde_json::from_str(line).ok()?;
         let (at, _) = self.moments.read(fields.get("timestamp")?.as_str()?)?;
-        match window {
-            Some(window) => window.note(&Noted::of_json(at, &fields)?),
-            None => {}
+        if let Some(window) = window {
+            window.note(&Noted::of_json(at, &fields)?);
         }
         Some(at)
     }
@@ -370,7 +369,7 @@ mod tests {
         #[test]
         fn what_is_read_on_the_way_counts_as_what_is_read_as_a_whole(lines in prop::collection::vec(record(), 0..300)) {
             let recent = recent();
-            prop_assert_eq!(Feed::new(true).take(&recent, &(lines.join("\n") + "\n")), 0);
+            prop_assert_eq!(Feed::new(true).take(&recent, &(lines.join("\n") + "\n"), || ()), 0);
             let mut naive = Window::of(60);
             for line in &lines {
                 let fields: Map<String, Json> = serde_json::from_str(line).unwrap();
@@ -389,7 +388,7 @@ mod tests {
             format!("{record}\nnone\n\n{{}}\n[1]\n{{\"timestamp\":\"yesterday\",\"level\":\"INFO\"}}\n{record}\n");
         for counts in [false, true] {
             let recent = recent();
-            assert_eq!(Feed::new(counts).take(&recent, &lines), 4);
+            assert_eq!(Feed::new(counts).take(&recent, &lines, || ()), 4);
             assert_eq!(recent.held().lines, 2);
         }
     }

@@ -93,6 +93,12 @@ impl Statistics {
         self.troubles.push(trouble);
     }
 
+    /// As those of another range that holds the same records: of all of time, say, the part that has any.
+    #[must_use]
+    pub fn told_of(self, range: Range) -> Statistics {
+        Statistics { range, ..self }
+    }
+
     /// Which stretch it is.
     pub fn range(&self) -> Range {
         self.range

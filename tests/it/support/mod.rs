@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod collector;
+pub(crate) mod command;
 pub(crate) mod corpus;
 pub(crate) mod fault;
 pub(crate) mod h2;
