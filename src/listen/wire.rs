@@ -17,6 +17,7 @@ use crate::net::outbox::{Posted, Sender};
 use crate::net::proxy_protocol::Addresses;
 use crate::net::relay::Line;
 use crate::net::{Outbox, Peer, Stream};
+use crate::time::Deadlines;
 
 use super::door::Door;
 use super::entrance::Entrance;
@@ -75,6 +76,8 @@ pub struct Wire {
     posted: Posted,
     /// What comes and goes, where that is HTTP/2.
     frames: RefCell<Option<Box<Frames>>>,
+    /// For those who wait on behalf of a request.
+    pub deadlines: Deadlines,
 }
 
 impl Wire {
@@ -100,6 +103,7 @@ impl Wire {
             successor: RefCell::default(),
             posted: Posted::new(outbox),
             frames: RefCell::default(),
+            deadlines: Deadlines::default(),
         }
     }
 
