@@ -99,6 +99,8 @@
 //! - Sampling lives in `exchange` and not in `pipeline`: it is about a request with all its records, of which the pipeline
 //!   sees one at a time. Since a route may have rules of its own, `routes` and `exchange` know `filter`.
 //! - `exchange` knows [`filter`]: whether a body is captured is asked while its answer passes ([`exchange::capture`]).
+//! - A socket that was read in vain is not asked again before there is news, and reads and writes pass by the C library
+//!   ([`net::polled`]); a client's connection keeps the timers of those who wait for its requests ([`time::Deadlines`]).
 //! - Small messages, to clients and to upstreams, are posted and sent together by one task of the core ([`net::outbox`]): each
 //!   write to a peer that sleeps on the same machine is an interrupt to its core, and most of them were saved by that.
 //! - DNS messages are the `domain` crate's: the system's resolver tells no time to live, and `hickory-resolver` would have

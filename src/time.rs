@@ -5,10 +5,10 @@
 //! a request never run backwards; the anchor between the two is renewed every second, so that a stepped system clock
 //! is followed.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Sleep;
@@ -91,11 +91,14 @@ pub fn micros(duration: Duration) -> u64 {
 /// A moment that something must not outlive.
 ///
 /// The timer behind it is armed at the first wait and left armed when the moment moves on; only when it fires too early
-/// is it set again. A keep-alive connection so touches the timer wheel once in a timeout, not once in a request.
+/// is it set again. A keep-alive connection so touches the timer wheel once in a timeout, not once in a request. Nor is the
+/// timer told again whom to wake while it is the same task: that takes locked instructions each time.
 #[derive(Debug, Default)]
 pub struct Deadline {
     due: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Whom the timer wakes, as long as it has not fired.
+    waiting: Option<Waker>,
 }
 
 impl Deadline {
@@ -121,6 +124,12 @@ impl Deadline {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         if sleep.deadline() > due {
             sleep.as_mut().reset(due);
+        } else if self.waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) && !sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        match &mut self.waiting {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
         }
         while sleep.as_mut().poll(cx).is_ready() {
             if sleep.deadline() >= due {
@@ -129,6 +138,30 @@ impl Deadline {
             sleep.as_mut().reset(due);
         }
         Poll::Pending
+    }
+}
+
+/// Deadlines that one task uses again and again, so that their timers are armed, and know whom to wake. What is there is
+/// as good as another: none of them is due.
+#[derive(Debug, Default)]
+pub struct Deadlines(RefCell<Vec<Deadline>>);
+
+impl Deadlines {
+    /// More are not kept: a task seldom waits for more at a time.
+    const MOST: usize = 4;
+
+    /// One that is never due, until it is set.
+    pub fn take(&self) -> Deadline {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// For the next one who asks.
+    pub fn keep(&self, mut deadline: Deadline) {
+        let mut kept = self.0.borrow_mut();
+        if kept.len() < Self::MOST {
+            deadline.clear();
+            kept.push(deadline);
+        }
     }
 }
 
@@ -159,5 +192,47 @@ mod tests {
         })
         .await;
         assert!(start.elapsed() >= Duration::from_secs(3));
+    }
+
+    /// A task, as far as it can be woken.
+    #[derive(Default)]
+    struct Task(std::sync::atomic::AtomicUsize);
+
+    impl std::task::Wake for Task {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_task_that_waited_is_woken_however_often_it_asked() {
+        let tasks: [std::sync::Arc<Task>; 2] = Default::default();
+        let mut deadline = Deadline::default();
+        deadline.set(tokio::time::Instant::now().into_std(), Some(Duration::from_secs(1)));
+        for task in tasks.iter().flat_map(|task| [task, task, task]) {
+            let waker = Waker::from(std::sync::Arc::clone(task));
+            assert!(deadline.poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let woken = tasks.each_ref().map(|task| task.0.load(std::sync::atomic::Ordering::Relaxed));
+        assert_eq!(woken, [0, 1]);
+        assert!(deadline.poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_was_kept_is_not_due_until_it_is_set() {
+        let deadlines = Deadlines::default();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut deadline = deadlines.take();
+        deadline.set(tokio::time::Instant::now().into_std(), Some(Duration::from_secs(1)));
+        assert!(deadline.poll(&mut cx).is_pending());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        deadlines.keep(deadline);
+        let mut again = deadlines.take();
+        assert!(again.poll(&mut cx).is_pending());
+        again.set(tokio::time::Instant::now().into_std(), Some(Duration::from_secs(1)));
+        assert!(again.poll(&mut cx).is_pending());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(again.poll(&mut cx).is_ready());
     }
 }

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::net::{Outbox, Peer, Stream};
+use crate::net::{Outbox, Peer, Polled, Stream};
 
 use super::announced::Unannounced;
 use super::connection::{self, Shared};
@@ -265,9 +265,11 @@ impl Acceptor {
     async fn accept(&self) -> io::Result<(Stream, Peer)> {
         match self {
             Acceptor::Tcp(socket) => {
-                socket.accept().await.map(|(tcp, address)| (Stream::Plain(tcp), Peer::new(address, None)))
+                socket.accept().await.map(|(tcp, address)| (Stream::Plain(Polled::new(tcp)), Peer::new(address, None)))
             }
-            Acceptor::Unix(socket) => socket.accept().await.map(|(unix, _)| (Stream::Unix(unix), Peer::unix())),
+            Acceptor::Unix(socket) => {
+                socket.accept().await.map(|(unix, _)| (Stream::Unix(Polled::new(unix)), Peer::unix()))
+            }
         }
     }
 }
@@ -294,12 +296,12 @@ fn waiting<S, A>(
 
 fn plain(stream: std::net::TcpStream, address: SocketAddr) -> io::Result<(Stream, Peer)> {
     stream.set_nonblocking(true)?;
-    Ok((Stream::Plain(TcpStream::from_std(stream)?), Peer::new(address, None)))
+    Ok((Stream::Plain(Polled::new(TcpStream::from_std(stream)?)), Peer::new(address, None)))
 }
 
 fn unix(stream: std::os::unix::net::UnixStream, _: std::os::unix::net::SocketAddr) -> io::Result<(Stream, Peer)> {
     stream.set_nonblocking(true)?;
-    Ok((Stream::Unix(UnixStream::from_std(stream)?), Peer::unix()))
+    Ok((Stream::Unix(Polled::new(UnixStream::from_std(stream)?)), Peer::unix()))
 }
 
 /// A connection that broke before it was accepted is nobody's trouble; a machine that has run out of something is, and

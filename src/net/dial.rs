@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::Stream;
+use super::{Polled, Stream};
 
 /// Where a server is, and how it is spoken to.
 #[derive(Clone)]
@@ -60,8 +60,10 @@ impl Dialer {
         // Without it the end of a batch waits for the answer to the segment before.
         tcp.set_nodelay(true)?;
         match &self.tls {
-            None => Ok(Stream::Plain(tcp)),
-            Some((connector, name)) => Ok(Stream::Tls(Box::new(connector.connect(name.clone(), tcp).await?.into()))),
+            None => Ok(Stream::Plain(Polled::new(tcp))),
+            Some((connector, name)) => {
+                Ok(Stream::Tls(Box::new(connector.connect(name.clone(), Polled::new(tcp)).await?.into())))
+            }
         }
     }
 }

@@ -8,8 +8,10 @@ pub mod dial;
 pub mod expiry;
 pub mod outbox;
 pub mod peer;
+pub mod polled;
 pub mod proxy_protocol;
 pub mod server_tls;
+
 pub mod relay;
 pub mod stream;
 pub mod subject;
@@ -20,5 +22,7 @@ pub mod websocket;
 pub use dial::Dialer;
 pub use outbox::Outbox;
 pub use peer::{Peer, TlsSession, TrustedPeers};
+pub use polled::Polled;
 pub use server_tls::ServerTls;
+
 pub use stream::Stream;

@@ -11,25 +11,27 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
+use super::polled::Polled;
+
 /// Bytes both ways, plain or encrypted.
 #[derive(Debug)]
 pub enum Stream {
     /// TCP.
-    Plain(TcpStream),
+    Plain(Polled<TcpStream>),
     /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Polled<TcpStream>>>),
     /// A unix socket.
-    Unix(UnixStream),
+    Unix(Polled<UnixStream>),
     /// TLS over a unix socket.
-    TlsUnix(Box<TlsStream<UnixStream>>),
+    TlsUnix(Box<TlsStream<Polled<UnixStream>>>),
 }
 
 impl Stream {
     /// The TCP connection below, where there is one.
     pub fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Stream::Plain(tcp) => Some(tcp),
-            Stream::Tls(tls) => Some(tls.get_ref().0),
+            Stream::Plain(tcp) => Some(tcp.get()),
+            Stream::Tls(tls) => Some(tls.get_ref().0.get()),
             Stream::Unix(_) | Stream::TlsUnix(_) => None,
         }
     }
@@ -37,8 +39,8 @@ impl Stream {
     /// The socket itself, before TLS.
     pub fn socket(&self) -> Option<SockRef<'_>> {
         match self {
-            Stream::Plain(tcp) => Some(SockRef::from(tcp)),
-            Stream::Unix(unix) => Some(SockRef::from(unix)),
+            Stream::Plain(tcp) => Some(SockRef::from(tcp.get())),
+            Stream::Unix(unix) => Some(SockRef::from(unix.get())),
             Stream::Tls(_) | Stream::TlsUnix(_) => None,
         }
     }
@@ -67,8 +69,8 @@ impl Stream {
     /// Those of the system; bytes inside TLS cannot be looked at.
     pub async fn peek(&self, into: &mut [u8]) -> io::Result<usize> {
         match self {
-            Stream::Plain(tcp) => tcp.peek(into).await,
-            Stream::Unix(unix) => peek_unix(unix, into).await,
+            Stream::Plain(tcp) => tcp.get().peek(into).await,
+            Stream::Unix(unix) => peek_unix(unix.get(), into).await,
             Stream::Tls(_) | Stream::TlsUnix(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }

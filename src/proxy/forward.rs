@@ -12,6 +12,7 @@ use http_body::Body as _;
 
 use crate::exchange::{Exception, Exchange, Sign, Suspicion};
 use crate::listen::Client;
+use crate::time::Deadlines;
 use crate::upstream::h2::{self, Seat};
 use crate::upstream::{
     Answering, BodyCoding, Connection, Outgoing, ResponseBody, ResponseHead, SendError, Upstream, UpstreamError, Watch,
@@ -198,6 +199,10 @@ impl Watch for Observer<'_> {
     fn first_byte(&self) -> Instant {
         self.trip.answered.set(true);
         self.trip.exchange.first_byte()
+    }
+
+    fn deadlines(&self) -> &Deadlines {
+        &self.trip.client.wire.deadlines
     }
 
     /// HTTP/1.0 knows no interim responses (RFC 9110 §15.2), and hyper's HTTP/2 cannot send them.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body::Body;
 
-use crate::time;
+use crate::time::{self, Deadline, Deadlines};
 
 use super::body::ResponseBody;
 use super::connection::Connection;
@@ -41,6 +41,8 @@ pub trait Watch {
     fn first_byte(&self) -> Instant;
     /// A response before the response (1xx), 101 and 100 aside.
     fn interim(&self, status: StatusCode, headers: &HeaderMap);
+    /// Deadlines of the task that waits for the response.
+    fn deadlines(&self) -> &Deadlines;
 }
 
 /// A request as it goes to a server.
@@ -90,8 +92,10 @@ where
         request.coding,
         request.expects_continue,
     );
+    let deadline = watch.deadlines().take();
     Answering(Some(Call {
         connection,
+        deadline,
         sender,
         progress: Progress::Sending,
         timeouts,
@@ -129,6 +133,7 @@ where
 
 struct Call<'a, B, W> {
     connection: Connection,
+    deadline: Deadline,
     sender: Sender<B>,
     progress: Progress,
     timeouts: &'a Timeouts,
@@ -268,9 +273,9 @@ where
         let wait = self.wait();
         if std::mem::replace(&mut self.wait, (wait, self.sender.written())) != self.wait {
             let now = self.now.unwrap_or_else(time::monotonic);
-            self.connection.deadline.set(now, self.limit(wait));
+            self.deadline.set(now, self.limit(wait));
         }
-        if self.connection.deadline.poll(cx).is_pending() {
+        if self.deadline.poll(cx).is_pending() {
             self.now = None;
             return Poll::Pending;
         }
@@ -306,7 +311,7 @@ where
 
     fn into_response(self, head: ResponseHead) -> (ResponseHead, ResponseBody) {
         let (mut connection, mut sender) = (self.connection, self.sender);
-        connection.deadline.clear();
+        self.watch.deadlines().keep(self.deadline);
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return (head, ResponseBody::Switched(Box::new(Tunnel::over(connection))));
         }

@@ -13,8 +13,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-use crate::net::Stream;
 use crate::net::proxy_protocol::{self, Addresses, Version};
+use crate::net::{Polled, Stream};
 
 use super::error::UpstreamError;
 use super::settings::{Place, ServerSettings};
@@ -109,15 +109,15 @@ impl Target {
             Way::Unix(path) => {
                 let mut unix = UnixStream::connect(path).await.map_err(UpstreamError::Connect)?;
                 unix.write_all(&header).await.map_err(UpstreamError::Connect)?;
-                return Ok(Stream::Unix(unix));
+                return Ok(Stream::Unix(Polled::new(unix)));
             }
         };
         // Without it small requests wait for the answer to the segment before.
         tcp.set_nodelay(true).map_err(UpstreamError::Connect)?;
         tcp.write_all(&header).await.map_err(UpstreamError::Connect)?;
-        let Some(Tls { connector, name }) = &self.tls else { return Ok(Stream::Plain(tcp)) };
+        let Some(Tls { connector, name }) = &self.tls else { return Ok(Stream::Plain(Polled::new(tcp))) };
         securing();
-        let stream = connector.connect(name.clone(), tcp).await.map_err(tls_error)?;
+        let stream = connector.connect(name.clone(), Polled::new(tcp)).await.map_err(tls_error)?;
         Ok(Stream::Tls(Box::new(stream.into())))
     }
 }

@@ -32,7 +32,7 @@ pub struct Connection {
     pub(super) buffer: BytesMut,
     /// The memory that heads are written into.
     pub(super) out: Vec<u8>,
-    /// Kept with the connection, because its timer is armed once for many requests.
+    /// For the body of a response. Kept with the connection, because its timer is armed once for many of them.
     pub(super) deadline: Deadline,
     /// The last that was heard on it, where that moment is known.
     pub(super) idle_since: Option<Instant>,

@@ -61,7 +61,8 @@ where
     if matches!(open, Open::Sent(_)) {
         watch.sent(None);
     }
-    let mut call = Call { response, open, watch, timeouts, interim: 0, wait: None, deadline: Deadline::default() };
+    let deadline = watch.deadlines().take();
+    let mut call = Call { response, open, watch, timeouts, interim: 0, wait: None, deadline };
     let answer = poll_fn(|cx| call.poll(cx)).await.map_err(|error| match error {
         SendError::Upstream(error) => SendError::Upstream(seat.session.cause(error)),
         error => error,
@@ -71,6 +72,7 @@ where
     }
     let answer = answer?;
     call.watch.first_byte();
+    call.watch.deadlines().keep(std::mem::take(&mut call.deadline));
     match translated.offer {
         Some(offer) if answer.status().is_success() => Ok(switched(answer, offer, call.open, seat)),
         _ => Ok(call.into_response(answer, seat)),

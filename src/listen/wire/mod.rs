@@ -15,8 +15,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::outbox::{Posted, Sender};
 use crate::net::proxy_protocol::Addresses;
-use crate::net::relay::Line;
 use crate::net::{Outbox, Peer, Stream};
+use crate::time::Deadlines;
+
+mod raw;
+mod running;
+
+pub use raw::Raw;
+pub use running::Running;
 
 use super::door::Door;
 use super::entrance::Entrance;
@@ -75,6 +81,8 @@ pub struct Wire {
     posted: Posted,
     /// What comes and goes, where that is HTTP/2.
     frames: RefCell<Option<Box<Frames>>>,
+    /// For those who wait on behalf of a request.
+    pub deadlines: Deadlines,
 }
 
 impl Wire {
@@ -100,6 +108,7 @@ impl Wire {
             successor: RefCell::default(),
             posted: Posted::new(outbox),
             frames: RefCell::default(),
+            deadlines: Deadlines::default(),
         }
     }
 
@@ -187,7 +196,7 @@ impl Wire {
     pub(super) fn begin(self: &Rc<Self>) -> Running {
         self.begun.set(self.begun.get() + 1);
         let running = self.run();
-        running.is_pending.set(true);
+        running.begin();
         running
     }
 
@@ -200,7 +209,7 @@ impl Wire {
     /// idle.
     pub fn run(self: &Rc<Self>) -> Running {
         self.running.set(self.running.get() + 1);
-        Running { wire: Rc::clone(self), is_untaken: Cell::default(), is_pending: Cell::default() }
+        Running::on(Rc::clone(self))
     }
 
     /// A request has come, ever.
@@ -465,91 +474,6 @@ impl Wire {
 impl Sender for Wire {
     fn send(&self) {
         self.posted.turn(|cx| self.poll_sent(cx));
-    }
-}
-
-/// A connection on which HTTP is spoken no more.
-pub struct Raw {
-    wire: Rc<Wire>,
-    /// What has come already.
-    ahead: BytesMut,
-}
-
-impl Raw {
-    /// `ahead` was read by hyper, and belongs to nothing that it has served.
-    pub(super) fn new(wire: Rc<Wire>, ahead: &[u8]) -> Raw {
-        let mut all = BytesMut::from(ahead);
-        all.unsplit(wire.gate().give_up());
-        Raw { wire, ahead: all }
-    }
-}
-
-impl Line for Raw {
-    fn cut(&self) {
-        self.wire.cut();
-    }
-}
-
-impl AsyncRead for Raw {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.ahead.is_empty() {
-            return self.wire.poll_read_raw(cx, buf);
-        }
-        let taken = self.ahead.len().min(buf.remaining());
-        give(&mut self.ahead.split_to(taken), buf);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Raw {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.wire.poll_write_raw(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.wire.stream.borrow_mut()).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.wire.poll_close(cx)
-    }
-}
-
-/// A request runs on this connection.
-pub struct Running {
-    wire: Rc<Wire>,
-    is_untaken: Cell<bool>,
-    /// It waits for its answer.
-    is_pending: Cell<bool>,
-}
-
-impl Running {
-    /// The connection.
-    pub fn wire(&self) -> &Rc<Wire> {
-        &self.wire
-    }
-
-    pub(super) fn finish(&self) {
-        self.is_pending.set(false);
-    }
-
-    /// Notes whether it is the client's turn: something was given out, and no more has been asked for since.
-    pub fn offer(&self, is_untaken: bool) {
-        if self.is_untaken.replace(is_untaken) != is_untaken {
-            let untaken = self.wire.untaken.get();
-            self.wire.untaken.set(if is_untaken { untaken + 1 } else { untaken - 1 });
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.offer(false);
-        self.wire.running.set(self.wire.running.get() - 1);
-        self.wire.resets.set(self.wire.resets.get() + u64::from(self.is_pending.get()));
-        if let Some(driver) = &*self.wire.driver.borrow() {
-            driver.wake_by_ref();
-        }
     }
 }
 
