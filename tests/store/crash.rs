@@ -196,11 +196,11 @@ impl Dice {
 /// Puts the files of a store where they can be opened. Shared memory does not outlive its machine.
 fn lay_out(files: &BTreeMap<PathBuf, Vec<u8>>, from: &Path, to: &Path) {
     for (path, bytes) in files {
-        if let Ok(name) = path.strip_prefix(from) {
-            if !name.to_string_lossy().ends_with("-shm") {
-                std::fs::create_dir_all(to).unwrap();
-                std::fs::write(to.join(name), bytes).unwrap();
-            }
+        if let Ok(name) = path.strip_prefix(from)
+            && !name.to_string_lossy().ends_with("-shm")
+        {
+            std::fs::create_dir_all(to).unwrap();
+            std::fs::write(to.join(name), bytes).unwrap();
         }
     }
 }

@@ -131,7 +131,7 @@ fn intact(folder: &Path, lines: &[String], named: &Path) -> Result<BTreeSet<usiz
     Ok(found.into_iter().collect())
 }
 
-fn look(path: &PathBuf, lines: &[String], of_others: &BTreeSet<usize>) -> Result<(), TestCaseError> {
+fn look(path: &Path, lines: &[String], of_others: &BTreeSet<usize>) -> Result<(), TestCaseError> {
     let folder = path.parent().unwrap();
     let found = intact(folder, lines, path)?;
     prop_assert!(found.is_superset(of_others), "gone with it: {:?}", of_others.difference(&found));
