@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::Context;
 
@@ -12,11 +10,9 @@ use super::search::{filter, format, line, misused, screen};
 use crate::search::files::judge::{Judge, Verdict};
 use crate::search::follow::{Follow, last};
 use crate::search::table::single;
+use crate::search::watch::Watch;
 use crate::search::zone::Zone;
 use crate::store::{Line as Found, Order, Question};
-
-/// How often the file is looked at.
-const EVERY: Duration = Duration::from_millis(200);
 
 /// Shows the last records and, where it is asked for, follows until Ctrl-C.
 ///
@@ -37,7 +33,7 @@ pub fn tail(arguments: &TailArguments) -> anyhow::Result<ExitCode> {
         out: io::stdout().lock(),
     };
     let shown = printer.print(&found).and_then(|()| match arguments.follow {
-        true => printer.follow(&mut follower, &Judge::new(&question)),
+        true => printer.follow(&mut follower, &Judge::new(&question), &Watch::new(path)),
         false => Ok(()),
     });
     shown.map(|()| ExitCode::SUCCESS).or_else(super::closed_output)
@@ -63,7 +59,7 @@ impl<W: Write> Printer<W> {
     }
 
     /// Until the process is ended, or whoever reads has seen enough.
-    fn follow(&mut self, follower: &mut impl Follow, judge: &Judge<'_>) -> io::Result<()> {
+    fn follow(&mut self, follower: &mut impl Follow, judge: &Judge<'_>, watch: &Watch) -> io::Result<()> {
         loop {
             let mut result = Ok(());
             follower.look(&mut |line| {
@@ -72,7 +68,9 @@ impl<W: Write> Printer<W> {
                 }
             })?;
             result?;
-            thread::sleep(EVERY);
+            if watch.wait(&io::stdout()) {
+                return Ok(());
+            }
         }
     }
 }

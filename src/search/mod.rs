@@ -10,5 +10,6 @@ pub mod follow;
 pub mod logfmt;
 pub mod paint;
 pub mod table;
+pub mod watch;
 pub mod waterfall;
 pub mod zone;
