@@ -100,7 +100,9 @@ impl<W: Write> Tail<'_, W> {
                 }
             })?;
             result?;
-            watch.wait(&self.interrupts);
+            if watch.wait(&self.interrupts, &io::stdout()) {
+                return Ok(ExitCode::SUCCESS);
+            }
         }
         Ok(ExitCode::from(INTERRUPTED))
     }

@@ -148,13 +148,13 @@ pub struct Body {
     /// Its beginning is for the record, too.
     is_captured: bool,
     /// What broke it off, until what came before has gone out.
-    failure: Option<UpstreamError>,
+    failure: Option<Box<UpstreamError>>,
     failed: bool,
 }
 
 enum Content {
     Upstream(ResponseBody),
-    Own(Bytes),
+    Own(Box<Bytes>),
 }
 
 impl Body {
@@ -165,7 +165,7 @@ impl Body {
 
     /// An answer of our own.
     pub fn own(body: Bytes, exchange: Exchange, wire: &Rc<Wire>) -> Body {
-        Body::new(Content::Own(body), exchange, wire, Rc::default())
+        Body::new(Content::Own(Box::new(body)), exchange, wire, Rc::default())
     }
 
     fn new(content: Content, exchange: Exchange, wire: &Rc<Wire>, private: Rc<[HeaderName]>) -> Body {
@@ -179,7 +179,9 @@ impl Body {
     fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         match &mut self.content {
             Content::Upstream(body) => Pin::new(body).poll_frame(cx),
-            Content::Own(bytes) if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Own(bytes) if !bytes.is_empty() => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut **bytes)))))
+            }
             Content::Own(_) => Poll::Ready(None),
         }
     }
@@ -211,7 +213,7 @@ impl Body {
     }
 
     /// Breaks the answer off, once the client has what came before it: hyper throws away what it has not written yet.
-    fn poll_break_off(&mut self, cx: &mut Context<'_>, error: UpstreamError) -> Poll<UpstreamError> {
+    fn poll_break_off(&mut self, cx: &mut Context<'_>, error: Box<UpstreamError>) -> Poll<Box<UpstreamError>> {
         if !self.failed {
             self.fail(&error);
             self.failure = Some(error);
@@ -247,7 +249,7 @@ impl http_body::Body for Body {
                     self.running.offer(true);
                     return Poll::Ready(Some(Ok(filter_trailers(frame, &self.private))));
                 }
-                Some(Err(error)) => error,
+                Some(Err(error)) => Box::new(error),
                 None => {
                     self.settle();
                     return Poll::Ready(None);

@@ -79,7 +79,7 @@ impl Proxy {
         if head.method == Method::CONNECT && answer.status.is_success() {
             return Err(Failure::Upstream(UpstreamError::Upgrade("an extended CONNECT is answered without 101")));
         }
-        Ok(trip.deliver(answer, body, head.version))
+        Ok(trip.deliver(answer, body, head))
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) struct Trip<'a> {
 impl Trip<'_> {
     pub(super) fn send<'s>(
         &'s self,
-        mut connection: Connection,
+        mut connection: Box<Connection>,
         server: &str,
         head: &'s mut Parts,
         body: AttemptBody,
@@ -146,15 +146,16 @@ impl Trip<'_> {
         Way { exchanges: &self.proxy.exchanges, exchange: self.exchange, peer: &self.client.peer, server }
     }
 
-    fn deliver(&self, answer: ResponseHead, mut body: ResponseBody, spoken: Version) -> Response<Body> {
-        let ResponseHead { status, version, mut headers, .. } = answer;
-        self.note_response(status, version, &mut headers);
-        if spoken == Version::HTTP_2 {
+    /// The answer's fields are in the head of what was the request.
+    fn deliver(&self, answer: ResponseHead, mut body: ResponseBody, head: &mut Parts) -> Response<Body> {
+        let mut headers = std::mem::take(&mut head.headers);
+        self.note_response(answer.status, answer.version, &mut headers);
+        if head.version == Version::HTTP_2 {
             body.read_at_most(PIECE_OF_STREAM);
         }
         secure::promise(&mut headers, self.client);
         response(
-            status,
+            answer.status,
             headers,
             Body::upstream(body, self.exchange.clone(), &self.client.wire, Rc::clone(&self.proxy.private)),
         )

@@ -34,13 +34,13 @@ impl Trip<'_> {
     ) -> Result<Response<Body>, Failure> {
         let malformed = |why| Failure::Upstream(UpstreamError::Upgrade(why));
         let offer = self.admitted.upgrade.as_ref().ok_or(malformed("101 to a request without Upgrade"))?;
-        offer.check(&answer.headers).map_err(malformed)?;
+        offer.check(&head.headers).map_err(malformed)?;
         let server = body.into_tunnel().ok_or(malformed("101 with a body"))?;
         let timeouts = self.upstream.settings.timeouts.clone();
         let tunnel = Tunnel { exchange: self.exchange.clone(), server, timeouts };
         let connect = offer.key().and_then(|_| head.extensions.remove::<OnUpgrade>());
         let status = if connect.is_some() { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS };
-        let mut fields = answer.headers;
+        let mut fields = std::mem::take(&mut head.headers);
         let protocol = fields.get(header::UPGRADE).cloned();
         self.note_response(status, answer.version, &mut fields);
         match connect {

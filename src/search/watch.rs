@@ -37,15 +37,19 @@ impl Watch {
         if is_told { watch } else { Watch { inotify: None, ..watch } }
     }
 
-    /// Waits for a change, for something to read at `end`, or for as long as it should not be without a look.
-    pub fn wait(&self, end: &impl AsFd) {
-        let mut fds = vec![PollFd::new(end, PollFlags::IN)];
+    /// Waits for a change, for something to read at `end`, or for as long as it should not be without a look. True when `out`
+    /// is a pipe or a socket at whose other end nobody is any more.
+    pub fn wait(&self, end: &impl AsFd, out: &impl AsFd) -> bool {
+        // That the other end is closed is told without being asked for; what a terminal has to read is not wanted.
+        let mut fds = vec![PollFd::new(out, PollFlags::empty()), PollFd::new(end, PollFlags::IN)];
         fds.extend(self.inotify.as_ref().map(|inotify| PollFd::new(inotify, PollFlags::IN)));
         let longest = if self.inotify.is_some() { TOLD } else { UNTOLD };
         // A signal that comes between ends the wait early, and nothing else can fail here.
         let _ = poll(&mut fds, Timespec::try_from(longest).ok().as_ref());
+        let has_left = fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP);
         self.drain();
         self.renew();
+        has_left
     }
 
     /// The file that is there now; the same one again is nothing new.
@@ -74,14 +78,23 @@ mod tests {
 
     use super::*;
 
-    fn open_end() -> (PipeReader, PipeWriter) {
-        pipe().unwrap()
+    /// Two pipes, one to be told the end through and one to write to.
+    struct Ends {
+        end: PipeReader,
+        ending: PipeWriter,
+        read: PipeReader,
+        out: PipeWriter,
+    }
+
+    fn open_ends() -> Ends {
+        let ((end, ending), (read, out)) = (pipe().unwrap(), pipe().unwrap());
+        Ends { end, ending, read, out }
     }
 
     /// Far below [`TOLD`], so that a change that was not told cannot be taken for one that was.
-    fn is_told(watch: &Watch, end: &PipeReader) -> bool {
+    fn is_told(watch: &Watch, ends: &Ends) -> bool {
         let before = Instant::now();
-        watch.wait(end);
+        assert!(!watch.wait(&ends.end, &ends.out));
         before.elapsed() < TOLD / 2
     }
 
@@ -90,16 +103,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("app.log");
         fs::write(&path, "a\n").unwrap();
-        let (end, _open) = open_end();
+        let ends = open_ends();
         let watch = Watch::new(&path);
         assert!(watch.inotify.is_some());
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"b\n").unwrap();
-        assert!(is_told(&watch, &end), "a line");
+        assert!(is_told(&watch, &ends), "a line");
         fs::rename(&path, directory.path().join("app.log.1")).unwrap();
         fs::write(&path, "c\n").unwrap();
-        assert!(is_told(&watch, &end), "another file");
+        assert!(is_told(&watch, &ends), "another file");
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"d\n").unwrap();
-        assert!(is_told(&watch, &end), "a line of the other file");
+        assert!(is_told(&watch, &ends), "a line of the other file");
     }
 
     #[test]
@@ -107,9 +120,24 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("app.log");
         fs::write(&path, "").unwrap();
-        let (end, open) = open_end();
-        drop(open);
-        assert!(is_told(&Watch::new(&path), &end));
-        assert!(is_told(&Watch::new(&directory.path().join("none")), &end), "without a file, too");
+        let Ends { end, ending, read: _read, out } = open_ends();
+        drop(ending);
+        let before = Instant::now();
+        for _ in 0..10 {
+            assert!(!Watch::new(&path).wait(&end, &out));
+            assert!(!Watch::new(&directory.path().join("none")).wait(&end, &out), "without a file, too");
+        }
+        assert!(before.elapsed() < TOLD, "of twenty looks, none was waited for");
+    }
+
+    #[test]
+    fn nobody_who_reads_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app.log");
+        fs::write(&path, "").unwrap();
+        let Ends { end, ending: _ending, read, out } = open_ends();
+        drop(read);
+        assert!(Watch::new(&path).wait(&end, &out));
+        assert!(Watch::new(&directory.path().join("none")).wait(&end, &out), "without a file, too");
     }
 }

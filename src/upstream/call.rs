@@ -61,7 +61,7 @@ pub struct Outgoing<'a, B> {
     pub offers_upgrade: bool,
     /// Decides how the response is framed.
     pub method: Method,
-    /// Fields that nobody needs any more once a response is there: it takes over their memory.
+    /// Its fields, which those of the response take the place of.
     pub fields: &'a mut HeaderMap,
 }
 
@@ -74,9 +74,9 @@ impl Connection {
     }
 }
 
-/// Sends a request over a connection and waits for the head of its response.
+/// Sends a request over a connection and waits for the head of its response, whose fields replace the request's.
 pub fn exchange<'a, B, W>(
-    connection: Connection,
+    connection: Box<Connection>,
     request: Outgoing<'a, B>,
     timeouts: &'a Timeouts,
     watch: W,
@@ -132,7 +132,7 @@ where
 }
 
 struct Call<'a, B, W> {
-    connection: Connection,
+    connection: Box<Connection>,
     deadline: Deadline,
     sender: Sender<B>,
     progress: Progress,
@@ -183,7 +183,7 @@ where
                 return Poll::Ready(Err(SendError::Body(error)));
             }
             match self.poll_head(cx) {
-                Poll::Ready(Ok(head)) if self.is_final(head.status) => return Poll::Ready(Ok(head)),
+                Poll::Ready(Ok(head)) if self.is_final(head.status) => return Poll::Ready(Ok(self.settle(head))),
                 Poll::Ready(Ok(head)) => self.interim(&head).map_err(SendError::Upstream)?,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(SendError::Upstream(self.cause(error)))),
                 Poll::Pending => match self.poll_patience(cx) {
@@ -257,13 +257,21 @@ where
         !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS && self.offers_upgrade
     }
 
+    /// The fields of a 101 are the response's, too.
+    fn settle(&mut self, mut head: ResponseHead) -> ResponseHead {
+        if let Some(fields) = head.interim.take() {
+            *self.fields = *fields;
+        }
+        head
+    }
+
     fn interim(&mut self, head: &ResponseHead) -> Result<(), UpstreamError> {
         self.interim += 1;
         match head.status {
             StatusCode::SWITCHING_PROTOCOLS => return Err(UpstreamError::Head("101 to a request without Upgrade")),
             _ if self.interim > MAX_INTERIM => return Err(UpstreamError::Head("too many interim responses")),
             StatusCode::CONTINUE => self.sender.release(),
-            status => self.watch.interim(status, &head.headers),
+            status => self.watch.interim(status, head.interim.as_deref().unwrap_or(self.fields)),
         }
         Ok(())
     }

@@ -22,7 +22,8 @@ use super::pool::Server;
 /// Read buffers of idle connections are given back above this.
 const MAX_IDLE_BUFFER: usize = 16 * 1024;
 
-/// A connection on which nothing is going on.
+/// A connection on which nothing is going on. It stays where it is in memory: on its way through a request it would be
+/// copied a dozen times.
 pub struct Connection {
     pub(super) link: Rc<Link>,
     pub(super) server: Weak<Server>,
@@ -39,10 +40,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, server: &Rc<Server>) -> Connection {
+    pub(super) fn new(stream: Stream, server: &Rc<Server>) -> Box<Connection> {
         server.member.status.opened();
         let (stream, posted) = (RefCell::new(stream), Posted::new(Rc::clone(&server.outbox)));
-        Connection {
+        Box::new(Connection {
             link: Rc::new(Link { stream, posted, member: Arc::clone(&server.member) }),
             server: Rc::downgrade(server),
             lease: None,
@@ -50,7 +51,7 @@ impl Connection {
             out: Vec::new(),
             deadline: Deadline::default(),
             idle_since: None,
-        }
+        })
     }
 
     /// Whether the server has closed it, or has sent what nobody asked for. Costs no system call while nothing has come.
@@ -67,7 +68,7 @@ impl Connection {
     }
 
     /// Goes back to its server's pool.
-    pub(super) fn give_back(mut self) {
+    pub(super) fn give_back(mut self: Box<Self>) {
         if self.buffer.capacity() > MAX_IDLE_BUFFER {
             self.buffer = BytesMut::new();
         }

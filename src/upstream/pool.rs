@@ -35,7 +35,7 @@ pub struct Server {
 }
 
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
 }
 
@@ -59,7 +59,7 @@ impl Server {
     }
 
     /// A connection that waits for work and is still good, as far as can be told.
-    pub fn reuse(&self) -> Option<Connection> {
+    pub fn reuse(&self) -> Option<Box<Connection>> {
         loop {
             let idle = self.idle.borrow_mut().pop()?;
             if !idle.connection.is_stale() {
@@ -79,7 +79,7 @@ impl Server {
         limit: Option<Duration>,
         client: Option<Addresses>,
         securing: impl FnOnce(),
-    ) -> Result<Connection, UpstreamError> {
+    ) -> Result<Box<Connection>, UpstreamError> {
         self.member.status.dialling();
         let stream = self.member.target.connect(limit, client, securing).await?;
         Ok(Connection::new(stream, self))
@@ -103,7 +103,7 @@ impl Server {
     }
 
     /// Takes back a connection on which nothing goes on; one that was opened in a client's name is closed.
-    pub(super) fn keep(&self, mut connection: Connection) {
+    pub(super) fn keep(&self, mut connection: Box<Connection>) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < MAX_IDLE && !self.member.target.is_personal() {
             let since = connection.idle_since.take().unwrap_or_else(time::monotonic);

@@ -28,7 +28,7 @@ const REST_OF_REQUEST: Duration = Duration::from_secs(5);
 ///
 /// When it is read to its end the connection goes back to the pool, if it may serve again; dropped before, it is closed.
 pub struct Http1Body {
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     state: State,
     keep_alive: bool,
     idle: Option<Duration>,
@@ -74,7 +74,7 @@ impl Drop for Sending {
 
 impl Http1Body {
     pub(super) fn new(
-        connection: Connection,
+        connection: Box<Connection>,
         framing: Framing,
         keep_alive: bool,
         idle: Option<Duration>,
@@ -213,7 +213,7 @@ impl Http1Body {
 /// Most answers that come before the request's end leave it a few bytes short. Those are still sent, so that the
 /// connection serves again, and so that an HTTP/2 client need not have its stream reset under an answer it has not
 /// read yet. A request that was not sent to its end leaves its connection unusable: the server waits for the rest.
-async fn give_back_once_sent(mut sending: Sending, connection: Connection) {
+async fn give_back_once_sent(mut sending: Sending, connection: Box<Connection>) {
     if matches!(tokio::time::timeout(REST_OF_REQUEST, &mut sending.0).await, Ok(Ok(true))) {
         connection.give_back();
     }

@@ -18,15 +18,16 @@ pub(super) const LAST_STATUS: u16 = 599;
 /// Most fields of a response head.
 const MAX_FIELDS: usize = 128;
 
-/// A response head and how its body is framed.
+/// A response head and how its body is framed. Its fields are where the reader wants them: a map is large, and a head
+/// passes through many hands.
 #[derive(Debug)]
 pub struct ResponseHead {
     /// The status.
     pub status: StatusCode,
     /// What the server speaks.
     pub version: Version,
-    /// All fields, as sent; but for a `Connection` that only says whether the connection stays.
-    pub headers: HeaderMap,
+    /// The fields of an interim one (1xx).
+    pub interim: Option<Box<HeaderMap>>,
     /// How the body is framed.
     pub framing: Framing,
     /// Whether the connection may serve again after the body.
@@ -46,12 +47,12 @@ pub enum Framing {
     Close,
 }
 
-/// Takes one whole head off the front of the buffer; `None` while it is not whole. The fields of a final one are put into
-/// the map that is left in `memory`, whose own are gone then.
+/// Takes one whole head off the front of the buffer; `None` while it is not whole. The fields of a final one take the place
+/// of those in `fields`: all, as sent, but for a `Connection` that only says whether the connection stays.
 pub fn take_head(
     buffer: &mut BytesMut,
     method: &Method,
-    memory: &mut HeaderMap,
+    fields: &mut HeaderMap,
 ) -> Result<Option<ResponseHead>, UpstreamError> {
     check_beginning(buffer)?;
     let Some(end) = end(buffer)? else {
@@ -61,7 +62,7 @@ pub fn take_head(
         return Err(UpstreamError::HeadTooLarge);
     }
     let head = buffer.split_to(end).freeze();
-    parse(&head, method, memory).map(Some)
+    parse(&head, method, fields).map(Some)
 }
 
 /// Where the head ends: after its empty line. httparse takes a bare LF for a line end; here it is refused. A CR or a NUL
@@ -85,11 +86,11 @@ fn check_beginning(buffer: &[u8]) -> Result<(), UpstreamError> {
     if buffer[..compared] == expected[..compared] { Ok(()) } else { Err(UpstreamError::Head("no status line")) }
 }
 
-fn parse(head: &Bytes, method: &Method, memory: &mut HeaderMap) -> Result<ResponseHead, UpstreamError> {
-    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+fn parse(head: &Bytes, method: &Method, fields: &mut HeaderMap) -> Result<ResponseHead, UpstreamError> {
+    let mut lines = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
     let parser = httparse::ParserConfig::default();
-    match parser.parse_response_with_uninit_headers(&mut response, head, &mut fields) {
+    match parser.parse_response_with_uninit_headers(&mut response, head, &mut lines) {
         Ok(httparse::Status::Complete(length)) if length == head.len() => {}
         Ok(_) => return Err(UpstreamError::Head("fields after the empty line")),
         Err(httparse::Error::TooManyHeaders) => return Err(UpstreamError::HeadTooLarge),
@@ -103,11 +104,11 @@ fn parse(head: &Bytes, method: &Method, memory: &mut HeaderMap) -> Result<Respon
     let minor = response.version.unwrap_or_default();
     let notes = Notes::of(response.headers)?;
     let framing = notes.framing(status, method, minor)?;
-    let headers = if status.is_informational() { HeaderMap::new() } else { std::mem::take(memory) };
-    let headers = fill(headers, head, response.headers, &notes)?;
+    let mut interim = status.is_informational().then(Box::default);
+    fill(interim.as_deref_mut().unwrap_or(fields), head, response.headers, &notes)?;
     let version = if minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
     let keep_alive = notes.keeps_alive(minor) && framing != Framing::Close;
-    Ok(ResponseHead { status, version, keep_alive, headers, framing })
+    Ok(ResponseHead { status, version, keep_alive, interim, framing })
 }
 
 /// What is wrong with it, for who has to find the fault in the server.
@@ -126,11 +127,11 @@ const ADDED: usize = 3;
 
 /// Values are slices of the head's bytes, not copies.
 fn fill(
-    mut headers: HeaderMap,
+    headers: &mut HeaderMap,
     head: &Bytes,
     fields: &[httparse::Header<'_>],
     notes: &Notes,
-) -> Result<HeaderMap, UpstreamError> {
+) -> Result<(), UpstreamError> {
     headers.clear();
     headers.reserve(fields.len() + ADDED);
     for field in fields {
@@ -142,7 +143,7 @@ fn fill(
             .map_err(|_| UpstreamError::Head("a field value"))?;
         headers.append(name, value);
     }
-    Ok(headers)
+    Ok(())
 }
 
 fn is_connection(field: &httparse::Header<'_>) -> bool {

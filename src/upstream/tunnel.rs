@@ -15,14 +15,14 @@ use super::h2::Stream;
 /// What a server says and is told after its 101. Closed when it is dropped; until then it counts as a request of its server.
 pub enum Tunnel {
     /// All of a connection.
-    Http1(Connection),
+    Http1(Box<Connection>),
     /// An extended CONNECT.
     Http2(Stream),
 }
 
 impl Tunnel {
     /// All of a connection, of whose memory only what was read already is kept.
-    pub(super) fn over(mut connection: Connection) -> Tunnel {
+    pub(super) fn over(mut connection: Box<Connection>) -> Tunnel {
         connection.buffer = BytesMut::from(&connection.buffer[..]);
         Tunnel::Http1(connection)
     }
@@ -42,7 +42,8 @@ impl AsyncRead for Tunnel {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Tunnel::Http1(connection) if connection.buffer.is_empty() => connection.link.poll_read(cx, buf),
-            Tunnel::Http1(Connection { buffer, .. }) => {
+            Tunnel::Http1(connection) => {
+                let buffer = &mut connection.buffer;
                 let taken = buffer.len().min(buf.remaining());
                 buf.put_slice(&buffer[..taken]);
                 buffer.advance(taken);

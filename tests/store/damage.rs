@@ -4,7 +4,7 @@
 //! `GATELOG_DAMAGES` says how many damages there are.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gatelog::filter::Expression;
 use gatelog::store::care::check;

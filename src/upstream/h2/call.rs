@@ -27,8 +27,8 @@ use super::send::Sender;
 use super::session::Seat;
 use super::stream::Stream;
 
-/// Sends a request over a connection that it shares, and waits for the head of its response. Dropped before that, its
-/// stream is reset.
+/// Sends a request over a connection that it shares, and waits for the head of its response, whose fields replace the
+/// request's. Dropped before that, its stream is reset.
 ///
 /// # Errors
 ///
@@ -74,8 +74,8 @@ where
     call.watch.first_byte();
     call.watch.deadlines().keep(std::mem::take(&mut call.deadline));
     match translated.offer {
-        Some(offer) if answer.status().is_success() => Ok(switched(answer, offer, call.open, seat)),
-        _ => Ok(call.into_response(answer, seat)),
+        Some(offer) if answer.status().is_success() => Ok(switched(answer, offer, call.open, seat, request.fields)),
+        _ => Ok(call.into_response(answer, seat, request.fields)),
     }
 }
 
@@ -176,7 +176,12 @@ where
     }
 
     /// The rest of the request is sent beside the response, for as long as somebody wants that.
-    fn into_response(self, answer: Response<RecvStream>, seat: Seat) -> (ResponseHead, ResponseBody) {
+    fn into_response(
+        self,
+        answer: Response<RecvStream>,
+        seat: Seat,
+        fields: &mut HeaderMap,
+    ) -> (ResponseHead, ResponseBody) {
         let (head, stream) = answer.into_parts();
         let rest = match self.open {
             Open::Body(mut sender) => Request::sending(async move { poll_fn(|cx| sender.poll(cx)).await.is_ok() }),
@@ -184,19 +189,26 @@ where
         };
         let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let body = Http2Body::new(stream, seat, rest, length, self.timeouts.idle);
-        (response_head(head.status, head.headers), ResponseBody::Http2(Box::new(body)))
+        *fields = head.headers;
+        (response_head(head.status), ResponseBody::Http2(Box::new(body)))
     }
 }
 
 /// An extended CONNECT that was taken, told as HTTP/1.1 would.
-fn switched<B>(answer: Response<RecvStream>, offer: Offer, open: Open<B>, seat: Seat) -> (ResponseHead, ResponseBody) {
+fn switched<B>(
+    answer: Response<RecvStream>,
+    offer: Offer,
+    open: Open<B>,
+    seat: Seat,
+    fields: &mut HeaderMap,
+) -> (ResponseHead, ResponseBody) {
     let (head, incoming) = answer.into_parts();
-    let mut headers = head.headers;
-    headers.insert(header::UPGRADE, offer.protocol);
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    *fields = head.headers;
+    fields.insert(header::UPGRADE, offer.protocol);
+    fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     let accept = offer.key.and_then(|key| websocket_accept(&key));
-    headers.extend(accept.map(|accept| (header::SEC_WEBSOCKET_ACCEPT, accept)));
-    let head = response_head(StatusCode::SWITCHING_PROTOCOLS, headers);
+    fields.extend(accept.map(|accept| (header::SEC_WEBSOCKET_ACCEPT, accept)));
+    let head = response_head(StatusCode::SWITCHING_PROTOCOLS);
     match open {
         Open::Sent(outgoing) => {
             (head, ResponseBody::Switched(Box::new(Tunnel::Http2(Stream::new(outgoing, incoming, seat)))))
@@ -212,7 +224,7 @@ fn websocket_accept(key: &HeaderValue) -> Option<HeaderValue> {
     HeaderValue::from_str(&crate::net::websocket::accept(key.to_str().ok()?)).ok()
 }
 
-fn response_head(status: StatusCode, headers: HeaderMap) -> ResponseHead {
+fn response_head(status: StatusCode) -> ResponseHead {
     // Its frames frame it; nobody asks for more.
-    ResponseHead { status, version: Version::HTTP_2, headers, framing: Framing::None, keep_alive: true }
+    ResponseHead { status, version: Version::HTTP_2, interim: None, framing: Framing::None, keep_alive: true }
 }
