@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::breath::Breath;
 use super::stream::{Chunk, Stream};
 use super::vault::Vault;
 use crate::pipeline::{Health, Load, Port, Queue, Stamp};
-use crate::store::recent::{Feed, Recent};
+use crate::store::recent::Recent;
 
 /// Longest sleep without a wake-up.
 const PARK: Duration = Duration::from_secs(1);
@@ -39,9 +38,8 @@ pub(super) struct Work {
     health: Arc<Health>,
     shared: Arc<Shared>,
     stream: Stream,
-    recent: Option<(Arc<Recent>, Feed)>,
+    recent: Option<Arc<Recent>>,
     vault: Option<Vault>,
-    breath: Breath,
 }
 
 impl Work {
@@ -52,16 +50,13 @@ impl Work {
         recent: Option<Arc<Recent>>,
         vault: Option<Vault>,
     ) -> Work {
-        // Where there is a store, it counts for itself what happened.
-        let feed = Feed::new(vault.is_none());
         Work {
             queue: Arc::clone(&port.queue),
             health: Arc::clone(&port.health),
             shared,
             stream: Stream::new(&port.name, stamp),
-            recent: recent.map(|recent| (recent, feed)),
+            recent,
             vault,
-            breath: Breath::of(port),
         }
     }
 
@@ -109,11 +104,7 @@ impl Work {
     }
 
     fn pass_on(&mut self, chunk: Chunk) {
-        if let Some((recent, feed)) = &mut self.recent {
-            // What is encoded here is text.
-            let text = std::str::from_utf8(&chunk.text).unwrap_or_default();
-            feed.take(recent, text, || self.breath.take());
-        }
+        self.recent.iter().for_each(|recent| recent.keep(&chunk.text, chunk.lines));
         let used = match &mut self.vault {
             Some(vault) => vault.take(chunk),
             None => {

@@ -1,31 +1,33 @@
 //! The newest records in memory: what is searched where there is no store, and what a live view follows in any case.
 //!
 //! ```text
-//! writer thread:  append ──> last chunk │ chunk │ … │ oldest chunk ──> evicted, counted
-//!                               │          └───┬───┘
-//!                     wakes who follows     cheap copies of pointers: search, Tail::take
+//! writer thread:  keep ──> last chunk │ chunk │ … │ oldest chunk ──> evicted, counted
+//!                            │         └────┬────┘
+//!                  wakes who follows     cheap copies of pointers: search, statistics, Tail::take
 //! ```
+//!
+//! Keeping a line costs a copy of it and nothing else; it is read when somebody asks, so that a proxy at full speed pays
+//! next to nothing for a view that nobody has open. Statistics are counted from the lines that are held: of a busier hour
+//! than memory holds, they say that they are a part.
 //!
 //! Whoever asks takes pointers to the chunks and lets go of the lock before it looks at a single line; the writer changes
 //! the last chunk only while nobody has a pointer to it, and else begins another. So neither waits for the other longer than
 //! it takes to copy some pointers.
 
-mod feed;
+mod line;
 mod ring;
 mod summaries;
 mod tail;
 #[cfg(test)]
 mod tests;
 
-pub use feed::Feed;
 pub use tail::{Batch, Tail};
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value as Json};
 
-use super::ask::{AskError, Line, Order, Page, Question, Records, Stop, Total};
-use super::rollup::{Noted, Window};
+use super::ask::{AskError, Order, Page, Question, Records, Stop, Total};
 use crate::filter::{Expression, Node};
 use ring::{Numbered, Ring};
 
@@ -36,14 +38,12 @@ pub struct Limits {
     pub lines: usize,
     /// Bytes of all lines at most.
     pub bytes: usize,
-    /// Minutes that are counted for statistics, which live longer than the lines.
-    pub minutes: u64,
 }
 
 impl Default for Limits {
-    /// 50,000 lines of at most 64 MB together, and the counts of an hour.
+    /// 50,000 lines of at most 64 MB together.
     fn default() -> Limits {
-        Limits { lines: 50_000, bytes: 64 << 20, minutes: 60 }
+        Limits { lines: 50_000, bytes: 64 << 20 }
     }
 }
 
@@ -51,7 +51,7 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Held {
     /// Lines.
-    pub lines: usize,
+    pub lines: u64,
     /// Bytes of them.
     pub bytes: usize,
     /// Lines that had to make room for newer ones.
@@ -69,7 +69,6 @@ pub struct Recent {
 #[derive(Debug)]
 struct State {
     ring: Ring,
-    window: Window,
     tails: tail::Wakers,
 }
 
@@ -79,20 +78,18 @@ const BREATH: usize = 256;
 impl Recent {
     /// None yet.
     pub fn new(limits: Limits) -> Arc<Recent> {
-        let (ring, window) = (Ring::of(limits.lines, limits.bytes), Window::of(limits.minutes));
-        let state = State { ring, window, tails: tail::Wakers::default() };
+        let state = State { ring: Ring::of(limits.lines, limits.bytes), tails: tail::Wakers::default() };
         Arc::new(Recent { state: Mutex::new(state), news: Condvar::new() })
     }
 
-    /// Takes records in the order in which they come, each with what is counted of it.
-    pub fn append<'a>(&self, records: impl IntoIterator<Item = (Line, Option<Noted<'a>>)>) {
-        let mut state = self.state();
-        for (line, noted) in records {
-            if let Some(noted) = noted {
-                state.window.note(&noted);
-            }
-            state.ring.push(line);
+    /// Takes lines of the native schema, so many, each ended by `\n`, in the order in which they were written. What of them
+    /// is no record is passed over when they are read.
+    pub fn keep(&self, lines: &[u8], count: u64) {
+        if count == 0 {
+            return;
         }
+        let mut state = self.state();
+        state.ring.push(lines, count);
         state.tails.wake();
         drop(state);
         self.news.notify_all();
@@ -101,11 +98,6 @@ impl Recent {
     /// What is held now.
     pub fn held(&self) -> Held {
         self.state().ring.held()
-    }
-
-    /// Counts of the last minutes, as they are now.
-    pub fn window(&self) -> Window {
-        self.state().window.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -119,7 +111,7 @@ impl Recent {
         let within = |line: &Numbered| {
             line.at() >= question.since.unwrap_or(0) && question.until.is_none_or(|until| line.at() < until)
         };
-        let mut lines: Vec<Numbered> = chunks.iter().flat_map(ring::lines).filter(within).collect();
+        let mut lines: Vec<Numbered> = chunks.iter().flat_map(ring::records).filter(within).collect();
         lines.sort_by_key(|line| (line.at(), line.number()));
         if question.order == Order::Newest {
             lines.reverse();
@@ -144,7 +136,7 @@ impl Records for Recent {
                 continue;
             }
             if count >= question.skip as u64 && page.lines.len() < question.limit {
-                page.lines.push(line.line().clone());
+                page.lines.push(line.line());
             }
             count += 1;
         }

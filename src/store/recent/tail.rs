@@ -80,18 +80,21 @@ impl Tail {
         let mut batch = Batch { lost: oldest.saturating_sub(self.seen + 1), ..Batch::default() };
         self.seen += batch.lost;
         let (all, seen) = (is_everything(&self.filter), self.seen);
-        let unseen = chunks.iter().flat_map(ring::lines).skip_while(|line| line.number() <= seen);
-        for line in unseen.take(MOST_LOOKED_AT) {
-            if batch.lines.len() >= most {
-                break;
+        let mut unseen = chunks.iter().flat_map(ring::records).skip_while(|line| line.number() <= seen);
+        for looked_at in 0.. {
+            if batch.lines.len() >= most || looked_at == MOST_LOOKED_AT {
+                batch.more = self.seen < newest;
+                return batch;
             }
+            let Some(line) = unseen.next() else { break };
             self.seen = line.number();
             if all || matches(&self.filter, line.json()) {
-                batch.lines.push(line.line().clone());
+                batch.lines.push(line.line());
                 batch.numbers.push(line.number());
             }
         }
-        batch.more = self.seen < newest;
+        // What comes behind the last record is none.
+        self.seen = newest;
         batch
     }
 

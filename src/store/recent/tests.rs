@@ -6,22 +6,26 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::Level;
-use crate::store::ask::Summaries;
+use crate::store::ask::{Line, Summaries};
 
 const LOGGER: &str = "gatelog.request";
 
 fn line(at: u64, status: u64) -> Line {
-    let json = serde_json::json!({"level": "INFO", "event": "request_completed", "request_id": format!("r{status}"), "status_code": status});
+    let json = serde_json::json!({
+        "timestamp": crate::record::timestamp(at), "level": "INFO", "event": "request_completed", "logger": LOGGER,
+        "request_id": format!("r{status}"), "status_code": status,
+    });
     Line { at, json: json.to_string().into() }
 }
 
 fn recent(lines: usize, bytes: usize) -> Arc<Recent> {
-    Recent::new(Limits { lines, bytes, minutes: 60 })
+    Recent::new(Limits { lines, bytes })
 }
 
 fn append(recent: &Recent, lines: impl IntoIterator<Item = Line>) {
-    recent.append(lines.into_iter().map(|line| (line, None)));
+    for line in lines {
+        recent.keep(format!("{}\n", line.json).as_bytes(), 1);
+    }
 }
 
 fn question(filter: &str) -> Question {
@@ -87,15 +91,15 @@ proptest! {
 
 #[test]
 fn the_oldest_make_room_and_are_counted() {
-    let (by_lines, by_bytes) = (recent(32, 1 << 20), recent(1_000, 2_000));
+    let (by_lines, by_bytes) = (recent(32, 1 << 20), recent(1_000, 5_000));
     for n in 0..100 {
         [&by_lines, &by_bytes].into_iter().for_each(|recent| append(recent, [line(n, 200)]));
-        assert!(by_lines.held().lines <= 32 && by_bytes.held().bytes <= 2_000);
+        assert!(by_lines.held().lines <= 32 && by_bytes.held().bytes <= 5_000);
     }
     for recent in [by_lines, by_bytes] {
         let (held, page) = (recent.held(), recent.search(&question("*"), &|| false).unwrap());
-        assert_eq!(held.lines as u64 + held.evicted, 100);
-        assert_eq!((page.total, moments(&page.lines)), (Total::Exact(held.lines as u64), (90..100).rev().collect()));
+        assert_eq!(held.lines + held.evicted, 100);
+        assert_eq!((page.total, moments(&page.lines)), (Total::Exact(held.lines), (90..100).rev().collect()));
     }
 }
 
@@ -105,7 +109,7 @@ fn who_reads_does_not_change_what_is_kept() {
     append(&recent, (0..10).map(|n| line(n, 200)));
     let held = recent.state().ring.chunks();
     append(&recent, (10..20).map(|n| line(n, 200)));
-    assert_eq!(held.iter().flat_map(ring::lines).count(), 10);
+    assert_eq!(held.iter().flat_map(ring::records).count(), 10);
     assert_eq!(recent.search(&question("*"), &|| false).unwrap().total, Total::Exact(20));
 }
 
@@ -141,10 +145,10 @@ fn a_follower_is_woken_and_gets_only_what_matches() {
     assert_eq!((tail.take(10), tail.wait(Duration::ZERO)), (Batch::default(), false));
     append(&recent, [line(2, 200), line(3, 503)]);
     assert!(tail.wait(Duration::ZERO));
-    assert_eq!((moments(&tail.take(10).lines), woken.load(Atomic::Relaxed)), (vec![3], 1));
+    assert_eq!((moments(&tail.take(10).lines), woken.load(Atomic::Relaxed)), (vec![3], 2));
     drop(tail);
     append(&recent, [line(4, 503)]);
-    assert_eq!(woken.load(Atomic::Relaxed), 1);
+    assert_eq!(woken.load(Atomic::Relaxed), 2);
 }
 
 #[test]
@@ -156,29 +160,39 @@ fn whoever_followed_before_goes_on_where_he_was_or_is_told_what_he_missed() {
     assert_eq!((batch.numbers, batch.lost, batch.more), (vec![8, 9], 0, true));
     assert_eq!((follow(None).take(2), follow(Some(99)).take(2)), (Batch::default(), Batch::default()));
     append(&recent, (11..=100).map(|n| line(n, 200)));
-    let (mut tail, held) = (follow(Some(7)), recent.held().lines as u64);
+    let (mut tail, held) = (follow(Some(7)), recent.held().lines);
     let batch = tail.take(1);
     assert_eq!((batch.lost, batch.numbers, tail.seen()), (93 - held, vec![101 - held], 101 - held));
 }
 
 #[test]
-fn statistics_come_from_the_counts_or_under_a_filter_from_the_lines_that_are_held() {
+fn statistics_are_of_the_lines_that_are_held_and_say_so() {
     let recent = recent(32, 1 << 20);
-    let counted = |at, status| {
-        let noted = Noted { status: Some(status), ..Noted::new(at, Level::Info, LOGGER, "request_completed") };
-        (line(at, u64::from(status)), Some(noted))
-    };
     let statistics = |filter: &str| {
         let range = crate::store::rollup::Range { since: 5, until: 60_000_000 };
         recent.statistics(range, &Expression::parse(filter).unwrap(), &|| false).unwrap()
     };
-    recent.append([counted(1, 500), counted(7, 200), counted(8, 500)]);
-    let some = statistics("status:500");
-    assert_eq!((some.total().requests.count(), some.is_partial()), (1, false), "one of them is older");
-    recent.append((10..110).map(|at| counted(at, 200)));
-    let (all, some) = (statistics("*"), statistics("status:200"));
-    assert_eq!((all.total().requests.count(), all.is_partial()), (103, false), "whole minutes are counted");
-    assert_eq!((some.total().requests.count(), some.is_partial()), (recent.held().lines as u64, true));
+    append(&recent, [line(1, 500), line(7, 200), line(8, 500)]);
+    let (all, some) = (statistics("*"), statistics("status:500"));
+    assert_eq!((all.total().requests.count(), all.is_partial()), (2, false), "one of them is older");
+    assert_eq!((some.total().requests.count(), some.is_partial()), (1, false));
+    append(&recent, (10..110).map(|at| line(at, 200)));
+    let (all, some) = (statistics("*"), statistics("status:500"));
+    assert_eq!((all.total().requests.count(), all.is_partial()), (recent.held().lines, true));
+    assert_eq!((some.total().requests.count(), some.is_partial()), (0, true));
+}
+
+#[test]
+fn what_is_no_record_has_a_number_and_is_passed_over() {
+    let recent = recent(100, 1 << 20);
+    let mut tail = recent.tail(Expression::parse("*").unwrap(), || {}).unwrap();
+    recent.keep(b"none\n\xff\n{\"timestamp\":\"yesterday\"}\n", 3);
+    append(&recent, [line(7, 200)]);
+    let batch = tail.take(10);
+    assert_eq!((moments(&batch.lines), batch.numbers, batch.lost), (vec![7], vec![4], 0));
+    recent.keep(b"none\n", 1);
+    assert_eq!((tail.take(10), tail.wait(Duration::ZERO), tail.seen()), (Batch::default(), false, 5));
+    assert_eq!(recent.search(&question("*"), &|| false).unwrap().total, Total::Exact(1));
 }
 
 #[test]
@@ -189,16 +203,4 @@ fn followers_are_limited() {
     assert_eq!(tails.len(), 64);
     tails.pop();
     assert!(follow().is_some());
-}
-
-#[test]
-fn the_counts_of_the_last_minutes_outlive_the_lines() {
-    let recent = recent(2, 1 << 20);
-    for n in 0..10 {
-        let noted = Noted::new(n, Level::Info, LOGGER, "request_completed");
-        recent.append([(line(n, 200), Some(noted))]);
-    }
-    let range = crate::store::rollup::Range { since: 0, until: 60_000_000 };
-    let statistics = crate::store::statistics::Statistics::of(&recent.window(), range).unwrap();
-    assert_eq!((statistics.total().requests.count(), recent.held().lines), (10, 2));
 }

@@ -5,7 +5,6 @@
 //! writer thread:  record ──> Noted ──> Pending (minutes in memory) ──every few seconds──> RollupFile (minute, hour)
 //! whoever asks:                            └────────── a cheap copy ──────────┐               │ a transaction to read in
 //!                                                                       RollupReader ─────────┘──> statistics
-//! without a store:  record ──> Noted ──> Window (the last minutes in memory) ──> statistics
 //! ```
 //!
 //! # Nothing is counted twice, and nothing is left out
@@ -47,7 +46,6 @@ mod schema;
 mod tally;
 #[cfg(test)]
 mod tests;
-mod window;
 
 pub use bytes::Corrupt;
 pub use error::RollupError;
@@ -62,4 +60,3 @@ pub use periods::{Grain, HOUR, MINUTE, Periods, Piece, Range, Visit};
 pub use reader::{RollupReader, check};
 pub use schema::FILE;
 pub use tally::Tally;
-pub use window::Window;

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::record::{Level, Outcome};
 use crate::store::rollup::sample::sample;
-use crate::store::rollup::{MINUTE, Pending, Window};
+use crate::store::rollup::{MINUTE, Pending};
 
 /// 2026-11-22T10:59:00Z.
 const START: u64 = 1_795_345_140_000_000;
@@ -123,7 +123,7 @@ fn a_chart_has_every_step_and_the_rates_of_what_it_saw() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// From memory, as it is pending or written, whole or in two parts.
+    /// Whole or in two parts.
     #[test]
     fn rollups_tell_what_a_naive_count_tells(
         samples in prop::collection::vec(sample(3 * HOUR), 1..60),
@@ -132,14 +132,13 @@ proptest! {
     ) {
         let range = Range { since: from * MINUTE, until: (from + length) * MINUTE };
         let (mut naive, mut halves) = (Statistics::over(range), [Statistics::over(range), Statistics::over(range)]);
-        let (mut pending, mut window) = (Pending::default(), Window::of(200));
+        let mut pending = Pending::default();
         let [mut all, mut home] = [None, Some("home")].map(|route| Series::over(range, 50, route));
         for (number, sample) in (1..).zip(&samples) {
             let noted = sample.noted();
             naive.note(&noted);
             halves[number as usize % 2].note(&noted);
             pending.note(number, &noted);
-            window.note(&noted);
             all.note(&noted);
             home.note(&noted);
         }
@@ -148,12 +147,11 @@ proptest! {
         prop_assert_eq!(&one, &naive);
         for (route, series) in [(None, all), (Some("home"), home)] {
             let chart = |series: &Series| serde_json::to_string(&series.chart()).unwrap();
-            prop_assert_eq!(chart(&Series::of(&window, range, 50, route).unwrap()), chart(&series));
+            prop_assert_eq!(chart(&Series::of(&pending, range, 50, route).unwrap()), chart(&series));
         }
         let told = |statistics: &Statistics| serde_json::to_string(
             &(statistics.stats(), statistics.errors(), statistics.performance())
         ).unwrap();
-        prop_assert_eq!(told(&Statistics::of(&window, range).unwrap()), told(&naive));
         prop_assert_eq!(told(&Statistics::of(&pending, range).unwrap()), told(&naive));
     }
 

@@ -1,82 +1,29 @@
-//! Lines as they were written, on their way into memory: of each only as much is read as is counted of it.
+//! What a line says, as far as it is asked for: of each only as much is read as is counted of it.
 
 use memchr::memchr2;
 use serde_json::{Map, Value as Json};
 
-use super::Recent;
 use crate::record::{Level, Outcome};
-use crate::store::ask::Line;
 use crate::store::moment::Moments;
-use crate::store::rollup::{Noted, Window, route_label};
+use crate::store::rollup::{Noted, route_label};
 
-/// Lines between two moments at which whoever asks is let in.
-const STRIDE: usize = 128;
-
-/// Whoever feeds it: the only one who does.
-#[derive(Debug)]
-pub struct Feed {
-    moments: Moments,
-    /// Whether what is counted of them is wanted here.
-    counts: bool,
+/// When a line was written; `None` for what is no record.
+pub(super) fn moment(line: &str, moments: &mut Moments) -> Option<u64> {
+    let mut read = Read::default();
+    if read.through(line, Read::is_dated) {
+        return moments.read(read.timestamp).map(|(at, _)| at);
+    }
+    let fields: Map<String, Json> = serde_json::from_str(line).ok()?;
+    Some(moments.read(fields.get("timestamp")?.as_str()?)?.0)
 }
 
-impl Feed {
-    /// `counts`: what happened is counted by minute, too, because nobody else does.
-    pub fn new(counts: bool) -> Feed {
-        Feed { moments: Moments::default(), counts }
-    }
-
-    /// Takes lines, each ended by `\n`, in the order in which they were written. Returns how many of them are no records:
-    /// these are left out. `breathe` is called now and then, while nothing is held up.
-    pub fn take(&mut self, recent: &Recent, lines: &str, breathe: impl Fn()) -> u64 {
-        let mut lines = lines.lines().filter(|line| !line.is_empty()).peekable();
-        let mut refused = 0;
-        while lines.peek().is_some() {
-            let mut state = recent.state();
-            for line in lines.by_ref().take(STRIDE) {
-                let counted = self.counts.then_some(&mut state.window);
-                match self.read(line, counted) {
-                    Some(at) => state.ring.push(Line { at, json: line.into() }),
-                    None => refused += 1,
-                }
-            }
-            state.tails.wake();
-            drop(state);
-            recent.news.notify_all();
-            breathe();
-        }
-        refused
-    }
-
-    /// When a line was written. It is counted on the way.
-    fn read(&mut self, line: &str, window: Option<&mut Window>) -> Option<u64> {
-        let mut read = Read::default();
-        let mut members = Members { line, at: 0 };
-        while read.wants_more(window.is_some()) {
-            match members.next() {
-                Some((name, value)) => read.member(name, value),
-                None if members.is_over() => break,
-                None => return self.read_as_any(line, window),
-            }
-        }
-        if read.odd {
-            return self.read_as_any(line, window);
-        }
-        let (at, _) = self.moments.read(read.timestamp)?;
-        if let Some(window) = window {
-            window.note(&read.noted(at)?);
-        }
-        Some(at)
-    }
-
-    /// The same for a line that is written in another way than ours.
-    fn read_as_any(&mut self, line: &str, window: Option<&mut Window>) -> Option<u64> {
-        let fields: Map<String, Json> = serde_json::from_str(line).ok()?;
-        let (at, _) = self.moments.read(fields.get("timestamp")?.as_str()?)?;
-        if let Some(window) = window {
-            window.note(&Noted::of_json(at, &fields)?);
-        }
-        Some(at)
+/// Shows what is counted of a record of this moment.
+pub(super) fn note(line: &str, at: u64, note: impl FnMut(&Noted<'_>)) {
+    let mut read = Read::default();
+    if read.through(line, Read::is_known) {
+        read.noted(at).iter().for_each(note);
+    } else if let Ok(fields) = serde_json::from_str::<Map<String, Json>>(line) {
+        Noted::of_json(at, &fields).iter().for_each(note);
     }
 }
 
@@ -110,10 +57,25 @@ struct Read<'a> {
 }
 
 impl<'a> Read<'a> {
-    /// Whether another member can matter.
-    fn wants_more(&self, counts: bool) -> bool {
-        let known = if counts { self.begun && !self.looked_into } else { !self.timestamp.is_empty() };
-        !self.odd && !known
+    /// Reads members until it knows enough. `false` where the line is written in another way than ours.
+    fn through(&mut self, line: &'a str, is_enough: fn(&Read<'a>) -> bool) -> bool {
+        let mut members = Members { line, at: 0 };
+        while !self.odd && !is_enough(self) {
+            match members.next() {
+                Some((name, value)) => self.member(name, value),
+                None => return members.is_over(),
+            }
+        }
+        !self.odd
+    }
+
+    fn is_dated(&self) -> bool {
+        !self.timestamp.is_empty()
+    }
+
+    /// Whether no further member can matter.
+    fn is_known(&self) -> bool {
+        self.begun && !self.looked_into
     }
 
     fn member(&mut self, name: &'a [u8], value: Value<'a>) {
@@ -303,21 +265,11 @@ fn micros(seconds: &str) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::record::timestamp;
-    use crate::store::recent::Limits;
-    use crate::store::rollup::{MINUTE, Range};
-    use crate::store::statistics::Statistics;
+    use crate::store::rollup::MINUTE;
     use proptest::prelude::*;
     use serde_json::json;
 
     const NOW: u64 = 1_795_345_356_000_000 / MINUTE * MINUTE;
-
-    fn counted(window: &Window) -> Statistics {
-        Statistics::of(window, Range { since: NOW, until: NOW + 10 * MINUTE }).unwrap()
-    }
-
-    fn recent() -> std::sync::Arc<Recent> {
-        Recent::new(Limits::default())
-    }
 
     fn text() -> impl Strategy<Value = String> {
         prop::sample::select(vec!["a", "/posts/7/", "unknown", "a \"b\"", "ü", "", "back\\slash", "request_completed"])
@@ -365,31 +317,43 @@ mod tests {
         })
     }
 
+    /// What is noted of a line, as text: it lives no longer than what it was read from.
+    fn noted(line: &str) -> Option<String> {
+        let at = moment(line, &mut Moments::default())?;
+        let mut shown = None;
+        note(line, at, |noted| shown = Some(format!("{:?}", as_counted(noted))));
+        shown
+    }
+
+    /// Of what is neither a request nor an error only the head is.
+    fn as_counted<'a>(noted: &Noted<'a>) -> Noted<'a> {
+        match noted.is_request() || noted.is_error() {
+            true => *noted,
+            false => Noted::new(noted.at, noted.level, noted.logger, noted.event),
+        }
+    }
+
     proptest! {
         #[test]
-        fn what_is_read_on_the_way_counts_as_what_is_read_as_a_whole(lines in prop::collection::vec(record(), 0..300)) {
-            let recent = recent();
-            prop_assert_eq!(Feed::new(true).take(&recent, &(lines.join("\n") + "\n"), || ()), 0);
-            let mut naive = Window::of(60);
-            for line in &lines {
-                let fields: Map<String, Json> = serde_json::from_str(line).unwrap();
-                let at = Moments::default().read(fields["timestamp"].as_str().unwrap()).unwrap().0;
-                naive.note(&Noted::of_json(at, &fields).unwrap());
-            }
-            prop_assert_eq!(counted(&recent.window()), counted(&naive));
-            prop_assert_eq!(recent.held().lines, lines.len());
+        fn what_is_read_on_the_way_is_what_is_read_as_a_whole(line in record()) {
+            let fields: Map<String, Json> = serde_json::from_str(&line).unwrap();
+            let at = Moments::default().read(fields["timestamp"].as_str().unwrap()).unwrap().0;
+            let whole = Noted::of_json(at, &fields).map(|whole| format!("{:?}", as_counted(&whole)));
+            prop_assert_eq!(noted(&line), whole);
+        }
+
+        #[test]
+        fn any_text_is_a_record_or_none(line in ".{0,60}") {
+            noted(&line);
         }
     }
 
     #[test]
-    fn what_is_no_record_is_left_out_and_counted() {
-        let record = format!("{{\"level\":\"INFO\",\"timestamp\":\"{}\"}}", timestamp(NOW));
-        let lines =
-            format!("{record}\nnone\n\n{{}}\n[1]\n{{\"timestamp\":\"yesterday\",\"level\":\"INFO\"}}\n{record}\n");
-        for counts in [false, true] {
-            let recent = recent();
-            assert_eq!(Feed::new(counts).take(&recent, &lines, || ()), 4);
-            assert_eq!(recent.held().lines, 2);
+    fn what_has_no_moment_or_no_level_is_no_record() {
+        let dated = format!("{{\"timestamp\":\"{}\"}}", timestamp(NOW));
+        for line in ["none", "", "{}", "[1]", "{\"timestamp\":\"yesterday\",\"level\":\"INFO\"}", &dated] {
+            assert_eq!(noted(line), None, "{line}");
         }
+        assert_eq!(moment(&dated, &mut Moments::default()), Some(NOW));
     }
 }
