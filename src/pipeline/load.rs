@@ -27,6 +27,19 @@ impl Load {
         }
     }
 
+    /// Bytes of the memory that they are in.
+    pub fn memory(&self) -> usize {
+        match self {
+            Load::Own(batch) => batch.bytes.capacity(),
+            Load::Shared(share) => share.shared.memory,
+        }
+    }
+
+    /// Whether keeping them where they are takes little more room than they do.
+    pub fn fills_its_memory(&self) -> bool {
+        self.bytes() >= self.memory() / 2
+    }
+
     /// How many lines there are.
     pub fn lines(&self) -> u64 {
         match self {
@@ -79,6 +92,7 @@ pub struct Share {
 struct Shared {
     lines: RwLock<Lines>,
     bytes: usize,
+    memory: usize,
     count: u64,
     /// Where its memory goes with the last share.
     home: Arc<Spares>,
@@ -94,10 +108,10 @@ struct Lines {
 impl Share {
     /// Makes a batch one that can be shared, by cloning.
     pub(super) fn new(batch: Batch, home: &Arc<Spares>) -> Share {
-        let (bytes, count) = (batch.bytes.len(), batch.lines.len() as u64);
+        let (bytes, memory, count) = (batch.bytes.len(), batch.bytes.capacity(), batch.lines.len() as u64);
         let lost = batch.lost;
         let lines = RwLock::new(Lines { batch, numbered: 0 });
-        Share { shared: Arc::new(Shared { lines, bytes, count, home: Arc::clone(home) }), lost }
+        Share { shared: Arc::new(Shared { lines, bytes, memory, count, home: Arc::clone(home) }), lost }
     }
 
     /// How many lines there are.

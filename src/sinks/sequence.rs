@@ -34,11 +34,8 @@ impl Sequence {
 
     /// Appends the batch's lines to `out`, each with its number.
     pub fn number(&mut self, batch: &Batch, out: &mut Vec<u8>) {
-        let mut start = 0;
-        for &Line { end, seq_at } in &batch.lines {
-            self.line(&batch.bytes[start..end], seq_at.map(|at| (at - start, batch.hole)), out);
-            start = end;
-        }
+        number_from(self.next, batch, out);
+        self.next += batch.lines.len() as u64;
     }
 
     /// Gives each of the batch's lines, with its number in it and beside it.
@@ -115,13 +112,26 @@ impl Sequence {
         self.next -= lines;
     }
 
-    /// `hole` is where the number belongs, and the bytes that stand for it.
     fn line(&mut self, line: &[u8], hole: Option<(usize, usize)>, out: &mut Vec<u8>) {
-        match hole {
-            Some((at, width)) => splice(line, at, width, self.next, out),
-            None => out.extend_from_slice(line),
-        }
+        number_line(self.next, line, hole, out);
         self.next += 1;
+    }
+}
+
+/// Appends the batch's lines to `out`, numbered from `first` on.
+pub fn number_from(first: u64, batch: &Batch, out: &mut Vec<u8>) {
+    let mut start = 0;
+    for (number, &Line { end, seq_at }) in (first..).zip(&batch.lines) {
+        number_line(number, &batch.bytes[start..end], seq_at.map(|at| (at - start, batch.hole)), out);
+        start = end;
+    }
+}
+
+/// `hole` is where the number belongs, and the bytes that stand for it.
+fn number_line(number: u64, line: &[u8], hole: Option<(usize, usize)>, out: &mut Vec<u8>) {
+    match hole {
+        Some((at, width)) => splice(line, at, width, number, out),
+        None => out.extend_from_slice(line),
     }
 }
 

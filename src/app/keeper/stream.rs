@@ -1,8 +1,11 @@
 //! Batches become chunks: lines with their numbers in them, and what is missing of them told.
 
-use crate::pipeline::{Format, Load, Losses, Stamp};
+use std::sync::Arc;
+
+use crate::pipeline::{Format, Load, Losses, Queue, Stamp};
 use crate::sinks::delivery::Gap;
-use crate::sinks::sequence::Sequence;
+use crate::sinks::sequence::{Sequence, number_from};
+use crate::store::recent::Kept;
 
 /// The numbers of a stream.
 #[derive(Debug)]
@@ -26,6 +29,30 @@ pub(super) struct Chunk {
     pub(super) lines: u64,
     /// What they tell is missing: then it is one line.
     pub(super) tells: Option<Gap>,
+}
+
+/// Lines that nobody has looked at yet.
+#[derive(Debug)]
+pub(super) struct Unread {
+    /// The number of the first one.
+    first: u64,
+    load: Option<Load>,
+    /// Where its memory goes in the end.
+    home: Arc<Queue>,
+}
+
+impl Kept for Unread {
+    fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        self.load.iter().for_each(|load| load.show(|batch| number_from(self.first, batch, &mut text)));
+        text
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.load.take().into_iter().for_each(|load| self.home.recycle(load));
+    }
 }
 
 impl Stream {
@@ -60,6 +87,13 @@ impl Stream {
             Load::Shared(share) => share.show(|batch| self.sequence.number(batch, &mut text)),
         }
         Chunk { text, first, lines, tells: None }
+    }
+
+    /// The lines of a batch, which get their numbers when they are looked at.
+    pub(super) fn leave(&mut self, load: Load, home: &Arc<Queue>) -> Unread {
+        let first = self.sequence.next();
+        self.sequence.go_on(first + load.lines());
+        Unread { first, load: Some(load), home: Arc::clone(home) }
     }
 
     /// Keeps the memory of a chunk.

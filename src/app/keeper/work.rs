@@ -89,11 +89,24 @@ impl Work {
     fn accept(&mut self, mut load: Load) {
         self.stream.lose(load.lost());
         self.tell();
+        if self.vault.is_none() && load.fills_its_memory() {
+            return self.leave(load);
+        }
         if load.lines() > 0 {
             let chunk = self.stream.chunk(&mut load);
             self.pass_on(chunk);
         }
         self.queue.recycle(load);
+    }
+
+    /// Lines that go into memory only stay where they are.
+    fn leave(&mut self, load: Load) {
+        let (lines, bytes, memory) = (load.lines(), load.bytes(), load.memory());
+        self.health.count_written(lines, bytes as u64);
+        let unread = self.stream.leave(load, &self.queue);
+        if let Some(recent) = &self.recent {
+            recent.refer_to(Box::new(unread), lines, memory);
+        }
     }
 
     /// Tells what is missing, unless the line would be missing as well.
@@ -283,8 +296,9 @@ mod tests {
     /// From now on the newest segment takes nothing, or takes lines again.
     fn break_it(folder: &Path, broken: bool) {
         let names = crate::disk::paths::names(folder).unwrap();
-        let file =
-            rusqlite::Connection::open(folder.join(names.iter().find(|name| name.ends_with(".hot")).unwrap())).unwrap();
+        // An older one is being sealed.
+        let newest = names.iter().filter(|name| name.ends_with(".hot")).max().unwrap();
+        let file = rusqlite::Connection::open(folder.join(newest)).unwrap();
         let trigger =
             "CREATE TRIGGER IF NOT EXISTS broken BEFORE INSERT ON record BEGIN SELECT raise(FAIL, 'broken'); END";
         file.execute_batch(if broken { trigger } else { "DROP TRIGGER IF EXISTS broken" }).unwrap();

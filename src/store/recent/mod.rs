@@ -6,8 +6,8 @@
 //!                  wakes who follows     cheap copies of pointers: search, statistics, Tail::take
 //! ```
 //!
-//! Keeping a line costs a copy of it and nothing else; it is read when somebody asks, so that a proxy at full speed pays
-//! next to nothing for a view that nobody has open. Statistics are counted from the lines that are held: of a busier hour
+//! Keeping lines costs a copy of them at most, and of large batches not even that ([`Kept`]); they are read when somebody
+//! asks, so that a proxy at full speed pays next to nothing for a view that nobody has open. Statistics are counted from the lines that are held: of a busier hour
 //! than memory holds, they say that they are a part.
 //!
 //! Whoever asks takes pointers to the chunks and lets go of the lock before it looks at a single line; the writer changes
@@ -21,6 +21,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use ring::Kept;
 pub use tail::{Batch, Tail};
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -41,9 +42,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 50,000 lines of at most 64 MB together.
+    /// 50,000 lines in at most 16 MB together.
     fn default() -> Limits {
-        Limits { lines: 50_000, bytes: 64 << 20 }
+        Limits { lines: 50_000, bytes: 16 << 20 }
     }
 }
 
@@ -85,11 +86,21 @@ impl Recent {
     /// Takes lines of the native schema, so many, each ended by `\n`, in the order in which they were written. What of them
     /// is no record is passed over when they are read.
     pub fn keep(&self, lines: &[u8], count: u64) {
-        if count == 0 {
-            return;
+        if count > 0 {
+            self.push(|ring| ring.push(lines, count));
         }
+    }
+
+    /// The same for so many lines, of so many bytes of memory, that stay where they are until somebody looks at them.
+    pub fn refer_to(&self, lines: Box<dyn Kept>, count: u64, bytes: usize) {
+        if count > 0 {
+            self.push(|ring| ring.push_kept(lines, count, bytes));
+        }
+    }
+
+    fn push(&self, push: impl FnOnce(&mut Ring)) {
         let mut state = self.state();
-        state.ring.push(lines, count);
+        push(&mut state.ring);
         state.tails.wake();
         drop(state);
         self.news.notify_all();

@@ -4,6 +4,7 @@
 //! that are mostly gone before anybody asks. A chunk is read when it is first looked at.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::sync::{Arc, OnceLock};
 
 use super::Held;
@@ -11,7 +12,7 @@ use super::line::moment;
 use crate::store::ask::Line;
 use crate::store::moment::Moments;
 
-/// Bytes of a chunk, but for one that a longer line fills alone.
+/// Bytes of a chunk that small batches fill together; a larger batch is one by itself.
 const CHUNK: usize = 64 << 10;
 /// Of a ring, a chunk is at most this part, so that little is thrown away at once.
 const PARTS: usize = 16;
@@ -22,21 +23,39 @@ pub(super) struct Ring {
     most_lines: u64,
     most_bytes: usize,
     chunks: VecDeque<Arc<Chunk>>,
-    /// Memory of a chunk that was evicted.
-    spare: Vec<u8>,
     held: Held,
     /// The number of the newest line; 0 before the first.
     newest: u64,
 }
 
+/// Lines that somebody else keeps, and shows when they are looked at.
+pub trait Kept: Debug + Send + Sync {
+    /// All of them, each ended by `\n`.
+    fn text(&self) -> Vec<u8>;
+}
+
 /// Lines whose numbers follow one another.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Chunk {
     first: u64,
     count: u64,
-    /// Each ended by `\n`.
+    bytes: usize,
+    lines: Lines,
+    records: OnceLock<Records>,
+}
+
+#[derive(Debug)]
+enum Lines {
+    Here(Vec<u8>),
+    Elsewhere(Box<dyn Kept>),
+}
+
+/// What stands in a chunk.
+#[derive(Debug)]
+struct Records {
+    /// The lines, where they were elsewhere.
     text: Vec<u8>,
-    records: OnceLock<Vec<Placed>>,
+    placed: Vec<Placed>,
 }
 
 /// Where a record stands in its chunk.
@@ -61,7 +80,6 @@ impl Ring {
             most_lines: most_lines.max(1) as u64,
             most_bytes,
             chunks: VecDeque::new(),
-            spare: Vec::new(),
             held: Held::default(),
             newest: 0,
         }
@@ -71,33 +89,36 @@ impl Ring {
     pub(super) fn push(&mut self, lines: &[u8], count: u64) {
         let (most, chunk) = ((self.most_lines / PARTS as u64).max(1), CHUNK.min(self.most_bytes / PARTS));
         let has_room =
-            |last: &&mut Chunk| last.count + count <= most && last.text.len().saturating_add(lines.len()) <= chunk;
+            |last: &&mut Chunk| last.count + count <= most && last.bytes.saturating_add(lines.len()) <= chunk;
         // Nobody reads it.
         match self.chunks.back_mut().and_then(Arc::get_mut).filter(has_room) {
-            Some(last) => {
-                last.text.extend_from_slice(lines);
-                last.count += count;
-                last.records.take();
+            Some(Chunk { lines: Lines::Here(text), bytes, count: counted, records, .. }) => {
+                text.extend_from_slice(lines);
+                *bytes += lines.len();
+                *counted += count;
+                records.take();
+                self.note(count, lines.len());
             }
-            None => {
-                let (first, text) = (self.newest + 1, self.memory(lines));
-                self.chunks.push_back(Arc::new(Chunk { first, count, text, records: OnceLock::new() }));
-            }
+            _ => self.push_chunk(Lines::Here(lines.to_vec()), count, lines.len()),
         }
-        self.newest += count;
-        self.held.lines += count;
-        self.held.bytes += lines.len();
-        self.evict();
     }
 
-    /// Lines in memory that was used before, where they fill a good part of it: what is held is counted by its length.
-    fn memory(&mut self, lines: &[u8]) -> Vec<u8> {
-        let mut text = match lines.len() >= self.spare.capacity() / 4 {
-            true => std::mem::take(&mut self.spare),
-            false => Vec::new(),
-        };
-        text.extend_from_slice(lines);
-        text
+    /// Takes so many lines of so many bytes that somebody else keeps.
+    pub(super) fn push_kept(&mut self, lines: Box<dyn Kept>, count: u64, bytes: usize) {
+        self.push_chunk(Lines::Elsewhere(lines), count, bytes);
+    }
+
+    fn push_chunk(&mut self, lines: Lines, count: u64, bytes: usize) {
+        let (first, records) = (self.newest + 1, OnceLock::new());
+        self.chunks.push_back(Arc::new(Chunk { first, count, bytes, lines, records }));
+        self.note(count, bytes);
+    }
+
+    fn note(&mut self, count: u64, bytes: usize) {
+        self.newest += count;
+        self.held.lines += count;
+        self.held.bytes += bytes;
+        self.evict();
     }
 
     /// What is held now.
@@ -127,13 +148,8 @@ impl Ring {
             && let Some(oldest) = self.chunks.pop_front()
         {
             self.held.lines -= oldest.count;
-            self.held.bytes -= oldest.text.len();
+            self.held.bytes -= oldest.bytes;
             self.held.evicted += oldest.count;
-            // Memory that was used before is the warmer, and asks the system for no more.
-            if let Some(chunk) = Arc::into_inner(oldest).filter(|chunk| chunk.text.capacity() <= 2 * CHUNK) {
-                self.spare = chunk.text;
-                self.spare.clear();
-            }
         }
     }
 }
@@ -151,17 +167,36 @@ impl Chunk {
 
     /// Its records. What else stands there has a number, and is none of them.
     fn records(&self) -> &[Placed] {
-        self.records.get_or_init(|| {
-            let (mut moments, mut start) = (Moments::default(), 0);
-            let ends = memchr::memchr_iter(b'\n', &self.text).zip(self.first..);
-            let placed = |(end, number)| {
-                let line = std::mem::replace(&mut start, end + 1)..end;
-                let at = moment(std::str::from_utf8(&self.text[line.clone()]).ok()?, &mut moments)?;
-                Some(Placed { at, number, start: line.start, end: line.end })
-            };
-            ends.filter_map(placed).collect()
+        &self.read().placed
+    }
+
+    fn read(&self) -> &Records {
+        self.records.get_or_init(|| match &self.lines {
+            Lines::Here(text) => Records { placed: place(text, self.first), text: Vec::new() },
+            Lines::Elsewhere(kept) => {
+                let text = kept.text();
+                Records { placed: place(&text, self.first), text }
+            }
         })
     }
+
+    fn text(&self) -> &[u8] {
+        match &self.lines {
+            Lines::Here(text) => text,
+            Lines::Elsewhere(_) => &self.read().text,
+        }
+    }
+}
+
+/// The records of lines that are numbered from `first` on.
+fn place(text: &[u8], first: u64) -> Vec<Placed> {
+    let (mut moments, mut start) = (Moments::default(), 0);
+    let placed = |(end, number)| {
+        let line = std::mem::replace(&mut start, end + 1)..end;
+        let at = moment(std::str::from_utf8(&text[line.clone()]).ok()?, &mut moments)?;
+        Some(Placed { at, number, start: line.start, end: line.end })
+    };
+    memchr::memchr_iter(b'\n', text).zip(first..).filter_map(placed).collect()
 }
 
 /// The records of a chunk.
@@ -185,7 +220,7 @@ impl Numbered {
     pub(super) fn json(&self) -> &str {
         let Placed { start, end, .. } = self.placed();
         // It was text when it was read.
-        std::str::from_utf8(&self.chunk.text[*start..*end]).unwrap_or_default()
+        std::str::from_utf8(&self.chunk.text()[*start..*end]).unwrap_or_default()
     }
 
     pub(super) fn number(&self) -> u64 {

@@ -113,6 +113,32 @@ fn who_reads_does_not_change_what_is_kept() {
     assert_eq!(recent.search(&question("*"), &|| false).unwrap().total, Total::Exact(20));
 }
 
+/// Three lines that are somewhere else.
+#[derive(Debug)]
+struct Elsewhere(Arc<AtomicUsize>);
+
+impl Kept for Elsewhere {
+    fn text(&self) -> Vec<u8> {
+        self.0.fetch_add(1, Atomic::Relaxed);
+        (1..=3).flat_map(|n| format!("{}\n", line(n, 200).json).into_bytes()).collect()
+    }
+}
+
+#[test]
+fn what_is_kept_elsewhere_is_fetched_once_and_only_when_somebody_looks() {
+    let (recent, fetched) = (recent(100, 1 << 20), Arc::new(AtomicUsize::new(0)));
+    recent.refer_to(Box::new(Elsewhere(Arc::clone(&fetched))), 3, 1_000);
+    append(&recent, [line(4, 200)]);
+    assert_eq!(
+        (recent.held(), fetched.load(Atomic::Relaxed)),
+        (Held { lines: 4, bytes: 1_000 + line(4, 200).json.len() + 1, evicted: 0 }, 0)
+    );
+    for _ in 0..2 {
+        assert_eq!(moments(&recent.search(&question("*"), &|| false).unwrap().lines), [4, 3, 2, 1]);
+    }
+    assert_eq!(fetched.load(Atomic::Relaxed), 1);
+}
+
 #[test]
 fn a_question_that_is_given_up_is_partial() {
     let recent = recent(10_000, 1 << 24);
