@@ -11,7 +11,7 @@ const LOCK: &str = "lock";
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -26,7 +26,7 @@ impl Folder {
         std::fs::create_dir_all(path)?;
         let lock = OpenOptions::new().create(true).append(true).open(path.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Folder { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Folder { path: path.to_owned(), lock }),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -102,6 +102,15 @@ impl Folder {
     }
 }
 
+/// The lock belongs to what was opened. Somebody else may hold that for a moment more, so that closing it here gives nothing
+/// back yet: whoever lists the descriptors of this process (`/metrics` does), or a process that is just being started.
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be given back is given back when it is closed.
+        let _ = self.lock.unlock();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +123,16 @@ mod tests {
         assert_eq!(Folder::claim(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(folder);
         assert!(Folder::claim(&path).is_ok());
+    }
+
+    #[test]
+    fn whoever_holds_the_open_lock_for_a_moment_more_keeps_no_folder() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Folder::claim(directory.path()).unwrap();
+        // As a process has it that was just forked.
+        let _held = folder.lock.try_clone().unwrap();
+        drop(folder);
+        assert!(Folder::claim(directory.path()).is_ok());
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) fn remove(folder: &Path, number: u64, form: Form) -> Result<(), Error
 }
 
 /// The file itself goes last: whatever is left of its log would be taken for that of the next file of this name.
-fn clear(path: &Path) -> Result<(), Error> {
+pub(super) fn clear(path: &Path) -> Result<(), Error> {
     for suffix in ["-wal", "-shm", "-journal", ""] {
         let mut name = path.to_owned().into_os_string();
         name.push(suffix);

@@ -15,6 +15,8 @@ pub(super) struct Matching<'a> {
     picked: Vec<Option<Picked>>,
     /// Segments that have failed are left alone.
     broken: Vec<bool>,
+    /// Rows of each segment that make no sense.
+    senseless: Vec<u64>,
 }
 
 /// A line that is meant.
@@ -43,6 +45,7 @@ impl<'a> Matching<'a> {
             segments,
             picked,
             broken: vec![false; segments.len()],
+            senseless: vec![0; segments.len()],
         }
     }
 
@@ -61,6 +64,19 @@ impl<'a> Matching<'a> {
         blocks
     }
 
+    /// A line of this segment that was found makes no sense when it is looked at more closely.
+    pub(super) fn leave_out(&mut self, segment: usize) {
+        self.senseless[segment] += 1;
+    }
+
+    /// How much was left out of which segment.
+    pub(super) fn left_out(&self) -> impl Iterator<Item = String> {
+        let counted = self.segments.iter().zip(&self.senseless).filter(|(_, count)| **count > 0);
+        counted.map(|(segment, count)| {
+            Error::broken(segment.path(), format!("records that make no sense are left out: {count}")).to_string()
+        })
+    }
+
     /// Whether every line of the block is meant.
     pub(super) fn is_whole(&self, block: &Candidate) -> bool {
         let is_any = matches!(self.filter.root(), Node::All(nodes) if nodes.is_empty());
@@ -68,12 +84,13 @@ impl<'a> Matching<'a> {
     }
 
     /// Calls `each` with the lines of a block, the last rows first if `newest`; after each row `goes_on` says whether to.
+    /// `each` says whether the line makes sense, as far as it has looked.
     pub(super) fn block(
         &mut self,
         (at, block): (usize, &Candidate),
         newest: bool,
         troubles: &mut Vec<String>,
-        each: impl FnMut(Match<'_, '_>),
+        each: impl FnMut(Match<'_, '_>) -> bool,
         goes_on: impl FnMut() -> bool,
     ) {
         if !self.broken[at]
@@ -89,7 +106,7 @@ impl<'a> Matching<'a> {
         at: usize,
         block: &Candidate,
         newest: bool,
-        mut each: impl FnMut(Match<'_, '_>),
+        mut each: impl FnMut(Match<'_, '_>) -> bool,
         mut goes_on: impl FnMut() -> bool,
     ) -> Result<(), Error> {
         let (segment, plan, filter) = (&self.segments[at], &self.plan, self.filter);
@@ -97,13 +114,19 @@ impl<'a> Matching<'a> {
             Some(picked) => picked,
             none => none.insert(segment.pick(plan).map_err(|error| segment.error(error))?),
         };
-        let rows = segment.rows(block.id, plan, picked, newest, |row, file, lexicon| {
-            let lines = row.lines(file, lexicon).ok_or_else(|| format!("record {} makes no sense", row.id))?;
-            for line in lines.iter().filter(|line| plan.is_in_time(line.at) && filter.matches(&ByName(*line))) {
-                each(Match { segment: at, number: segment.number, row: row.id, line });
+        let senseless = segment.rows(block.id, plan, picked, newest, |row, file, lexicon| {
+            let lines = row.lines(file, lexicon)?;
+            for line in lines.iter().filter(|line| plan.is_in_time(line.at)) {
+                let is_meant = filter.matches(&ByName(line));
+                let is_sensible = !lexicon.has_failed();
+                let found = Match { segment: at, number: segment.number, row: row.id, line };
+                if !is_sensible || is_meant && !each(found) {
+                    return None;
+                }
             }
-            Ok(goes_on())
-        });
-        rows.map(drop)
+            Some(goes_on())
+        })?;
+        self.senseless[at] += senseless.len() as u64;
+        Ok(())
     }
 }

@@ -47,6 +47,8 @@ mod words;
 mod writer;
 
 #[cfg(test)]
+mod senseless_tests;
+#[cfg(test)]
 mod summary_tests;
 #[cfg(test)]
 mod tests;

@@ -260,30 +260,57 @@ impl Opened {
         Ok((values, places.join(", ")))
     }
 
-    /// Calls `each` with the rows of a block that may be meant, the last ones first if `newest`, until it says no.
+    /// Calls `each` with the rows of a block that may be meant, the last ones first if `newest`, until it says no. It says
+    /// `None` of one that makes no sense. Returns the numbers of those that make none: they are left out, the others are not.
     pub(super) fn rows(
         &self,
         id: i64,
         plan: &Plan,
         picked: &Picked,
         newest: bool,
-        mut each: impl FnMut(&Stored<'_>, &Connection, &Lexicon) -> Result<bool, String>,
-    ) -> Result<bool, Error> {
+        mut each: impl FnMut(&Stored<'_>, &Connection, &Lexicon) -> Option<bool>,
+    ) -> Result<Vec<i64>, Error> {
+        let mut senseless = Vec::new();
+        self.each_row(id, plan, picked, newest, |row| {
+            let goes_on = self.make_out(row, &mut each)?;
+            if goes_on.is_none() {
+                senseless.push(row.get(0).unwrap_or_default());
+            }
+            Ok(goes_on.unwrap_or(true))
+        })?;
+        Ok(senseless)
+    }
+
+    /// What `read` makes of a row; `None` where it makes no sense.
+    fn make_out<T>(
+        &self,
+        row: &rusqlite::Row<'_>,
+        read: impl FnOnce(&Stored<'_>, &Connection, &Lexicon) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let made = Stored::read(row, 0).and_then(|stored| {
+            let made = read(&stored, &self.file, &self.lexicon);
+            self.lexicon.failure().map(|()| made)
+        });
+        made.or_else(|error| if is_of_the_row(&error) { Ok(None) } else { Err(self.error(error)) })
+    }
+
+    fn each_row(
+        &self,
+        id: i64,
+        plan: &Plan,
+        picked: &Picked,
+        newest: bool,
+        mut show: impl FnMut(&rusqlite::Row<'_>) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
         let error = |error| self.error(error);
         let (from, to) = (id << block::BITS, (id + 1) << block::BITS);
-        let mut show = |row: &rusqlite::Row<'_>| {
-            let stored = Stored::read(row, 0).map_err(error)?;
-            let goes_on = each(&stored, &self.file, &self.lexicon);
-            self.lexicon.failure().map_err(error)?;
-            goes_on.map_err(|why| Error::broken(&self.path, why))
-        };
         let is_whole = self.may_hold(id, picked).map_err(error)?;
         let marked = match &picked.marks {
             Some(asked) if is_whole.is_some() => self.marked(id, asked).map_err(error)?,
             _ => None,
         };
         let rows = match (is_whole, &picked.rows, &marked) {
-            (None, ..) => return Ok(true),
+            (None, ..) => return Ok(()),
             (_, _, Some(rows)) => rows.as_slice(),
             (Some(false), Some(rows), None) => {
                 &rows[rows.partition_point(|id| *id < from)..rows.partition_point(|id| *id < to)]
@@ -298,10 +325,10 @@ impl Opened {
             if let Some(row) = found.next().map_err(error)?
                 && !show(row)?
             {
-                return Ok(false);
+                break;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     fn scan(
@@ -311,7 +338,7 @@ impl Opened {
         plan: &Plan,
         newest: bool,
         mut show: impl FnMut(&rusqlite::Row<'_>) -> Result<bool, Error>,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let error = |error| self.error(error);
         let (clauses, values) = self.clauses(from, to, plan).map_err(error)?;
         let order = if newest { "DESC" } else { "ASC" };
@@ -320,10 +347,10 @@ impl Opened {
         let mut rows = select.query(params_from_iter(values)).map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {
             if !show(row)? {
-                return Ok(false);
+                break;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// What the columns say; all values are bound.
@@ -374,20 +401,18 @@ impl Opened {
         })
     }
 
-    /// A row by its number.
+    /// A row by its number; `None` where it makes no sense.
     pub(super) fn row<T>(
         &self,
         id: i64,
-        read: impl FnOnce(&Stored<'_>, &Connection, &Lexicon) -> T,
-    ) -> Result<T, Error> {
+        read: impl FnOnce(&Stored<'_>, &Connection, &Lexicon) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
         let error = |error| self.error(error);
         let mut select =
             self.file.prepare_cached(&format!("SELECT {COLUMNS} FROM record WHERE id = ?1")).map_err(error)?;
         let mut rows = select.query([id]).map_err(error)?;
         let row = rows.next().map_err(error)?.ok_or_else(|| Error::broken(&self.path, "a row is gone"))?;
-        let value = read(&Stored::read(row, 0).map_err(error)?, &self.file, &self.lexicon);
-        self.lexicon.failure().map_err(error)?;
-        Ok(value)
+        self.make_out(row, read)
     }
 
     /// Looks through all of it: the engine's own check, and each row as it was written.
@@ -422,19 +447,15 @@ impl Opened {
 
     fn check_block(&self, block: &Candidate, checked: &mut Checked) -> Result<(), Error> {
         let (mut lines, mut sum, time) = (0, Hasher::new(), block.oldest..=block.newest);
-        self.rows(block.id, &Plan::default(), &Picked::default(), false, |row, file, lexicon| {
+        let senseless = self.rows(block.id, &Plan::default(), &Picked::default(), false, |row, file, lexicon| {
             row.sum(&mut sum);
-            let read = row.lines(file, lexicon).filter(|lines| lines.iter().all(StoredLine::is_known));
-            match read {
-                Some(read) => {
-                    lines += read.len() as u64;
-                    let late = read.iter().any(|line| !time.contains(&line.at));
-                    checked.wrong.extend(late.then(|| format!("record {} is not of its block's time", row.id)));
-                }
-                None => checked.wrong.push(format!("record {} makes no sense", row.id)),
-            }
-            Ok(checked.wrong.len() < MAX_WRONG)
+            let read = row.lines(file, lexicon).filter(|lines| lines.iter().all(StoredLine::is_known))?;
+            lines += read.len() as u64;
+            let late = read.iter().any(|line| !time.contains(&line.at));
+            checked.wrong.extend(late.then(|| format!("record {} is not of its block's time", row.id)));
+            Some(checked.wrong.len() < MAX_WRONG)
         })?;
+        checked.wrong.extend(senseless.iter().take(MAX_WRONG).map(|id| format!("record {id} makes no sense")));
         checked.records += lines;
         let known = self.sum("SELECT sum FROM block WHERE id = ?1", &block.id).map_err(|error| self.error(error))?;
         let wrong = known.is_some_and(|known| known != sum.finalize());
@@ -450,6 +471,11 @@ impl Opened {
     fn sum(&self, sql: &str, of: &dyn ToSql) -> rusqlite::Result<Option<u32>> {
         self.file.query_row(sql, [of], |row| row.get(0)).optional().map(Option::flatten)
     }
+}
+
+/// Whether it is what a row holds that is wrong: the engine itself had nothing to say against it.
+fn is_of_the_row(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_none()
 }
 
 /// What is wrong with a segment.

@@ -221,7 +221,10 @@ impl<'a> Search<'a> {
                 (segment, &block),
                 newest,
                 troubles,
-                |found| ranked.add(&found),
+                |found| {
+                    ranked.add(&found);
+                    true
+                },
                 || {
                     seen += 1;
                     *stopped |= seen.is_multiple_of(STRIDE) && stop();
@@ -239,11 +242,12 @@ impl<'a> Search<'a> {
         for found in found.iter().skip(self.question.skip).take(self.question.limit) {
             let read = self.matching.segments[found.segment].row(found.row, |row, file, lexicon| {
                 let lines = row.lines(file, lexicon)?;
-                let line = lines.iter().find(|line| line.number == found.number)?;
+                let line = lines.iter().find(|line| line.number == found.number && line.is_known())?;
                 Some(Line { at: line.at, json: line.json() })
             });
             match read {
-                Ok(line) => page.lines.extend(line),
+                Ok(Some(line)) => page.lines.push(line),
+                Ok(None) => self.matching.leave_out(found.segment),
                 Err(error) => self.troubles.push(error.to_string()),
             }
         }
@@ -253,6 +257,7 @@ impl<'a> Search<'a> {
             count => Total::Exact(count),
         };
         page.troubles = self.troubles;
+        page.troubles.extend(self.matching.left_out());
         page
     }
 }

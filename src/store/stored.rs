@@ -94,6 +94,11 @@ impl Lexicon {
         found.map_err(|error| self.failed.replace(Some(error))).ok()
     }
 
+    /// Whether something that was looked up was not there, and [`Lexicon::failure`] has yet to say so.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.borrow().is_some()
+    }
+
     /// Whether all that was looked up since this was asked last was there.
     ///
     /// # Errors

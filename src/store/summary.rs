@@ -93,6 +93,7 @@ fn scan(
             if let Some(noted) = found.line.facts().noted() {
                 statistics.note(&noted);
             }
+            true
         };
         matching.block((*segment, block), true, troubles, note, || {
             seen += 1;
@@ -100,6 +101,7 @@ fn scan(
             !stopped
         });
     }
+    troubles.extend(matching.left_out());
     if stopped {
         statistics.set_partial();
     }

@@ -159,3 +159,50 @@ fn run(care: &Care, woken: &Receiver<(u64, u64)>, shared: &Shared) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::record::timestamp;
+    use crate::store::Writer;
+
+    const NOW: u64 = 1_795_345_356_000_000;
+    const HOUR: u64 = 3_600_000_000;
+
+    fn segments(folder: &Path) -> usize {
+        file::list(folder).unwrap().len()
+    }
+
+    /// One segment with a record, and the one that is written to.
+    fn idle_store(folder: &Path) -> Writer {
+        let age = Some(Duration::from_secs(2 * 3600));
+        let mut writer = Writer::open(Settings { age, ..Settings::new(folder) }).unwrap();
+        writer.ingest(format!("{{\"timestamp\":\"{}\"}}\n", timestamp(NOW)).as_bytes(), NOW).unwrap();
+        writer.roll(NOW).unwrap();
+        writer.take_care(NOW).unwrap();
+        writer.start_upkeep().unwrap();
+        assert_eq!(segments(folder), 2);
+        writer
+    }
+
+    #[test]
+    fn what_is_too_old_goes_though_nothing_more_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = idle_store(folder.path());
+        writer.tick(NOW + 3 * HOUR).unwrap();
+        // What it was sent to do before it ends, it does.
+        drop(writer);
+        assert_eq!(segments(folder.path()), 1);
+    }
+
+    #[test]
+    fn what_is_not_too_old_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = idle_store(folder.path());
+        writer.tick(NOW + HOUR).unwrap();
+        drop(writer);
+        assert_eq!(segments(folder.path()), 2);
+    }
+}

@@ -16,6 +16,8 @@ use super::upkeep::{Care, Upkeep};
 use crate::disk::{Folder, paths};
 use crate::time::micros;
 
+/// Microseconds between two looks for what is too old, where no segment comes to its end meanwhile.
+const LOOK_AFTER: u64 = 600_000_000;
 /// Lines that are looked at before it is asked whether the batch is full.
 const STRIDE: usize = 256;
 
@@ -34,6 +36,8 @@ pub struct Writer {
     counting: Counting,
     written: Written,
     upkeep: Option<Upkeep>,
+    /// When it was last sent to look, in microseconds since the Unix epoch.
+    looked: u64,
     troubles: Vec<String>,
     /// The time as it was told last, in microseconds since the Unix epoch.
     now: u64,
@@ -95,6 +99,7 @@ impl Writer {
             counting,
             written: Written::default(),
             upkeep: None,
+            looked: 0,
             troubles: look_over(&settings.path)?,
             now: 0,
             settings,
@@ -145,6 +150,9 @@ impl Writer {
     pub fn tick(&mut self, now: u64) -> Result<Written, Lost> {
         self.now = now;
         let ticked = self.tick_batch(now).and_then(|()| self.tick_segment(now));
+        if now.abs_diff(self.looked) >= LOOK_AFTER {
+            self.look_after(now);
+        }
         self.counting.tick(now);
         ticked.map(|()| self.written).map_err(|source| self.give_up(source, 0))
     }
@@ -247,8 +255,16 @@ impl Writer {
         // What is sealed is not looked through for what is not counted, but after a crash.
         self.counting.save(now);
         self.hot = Some((next, Hot::open(&self.settings.path, next)?));
-        self.upkeep.iter().for_each(|upkeep| upkeep.look_after(next, now));
+        self.look_after(now);
         Ok(())
+    }
+
+    /// Has full segments sealed, and old ones removed.
+    fn look_after(&mut self, now: u64) {
+        if let (Some(upkeep), Some((number, _))) = (&self.upkeep, &self.hot) {
+            upkeep.look_after(*number, now);
+            self.looked = now;
+        }
     }
 
     /// Opens the segment to write to, if it is not open.

@@ -136,7 +136,7 @@ impl Check<'_> {
 /// Whether a file of this name belongs to a store.
 fn is_ours(name: &str) -> bool {
     let base = ["-wal", "-shm", "-journal"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
-    name == "lock" || base == rollup::FILE || file::parse(base).is_some()
+    name == "lock" || base == rollup::FILE || base == rollup::PART || file::parse(base).is_some()
 }
 
 fn fault(error: &Error) -> Fault {

@@ -67,6 +67,7 @@ pub fn export(
     let exported = Exported { troubles, ..Exported::default() };
     let mut sweep = Sweep { matching, waiting: BinaryHeap::new(), bytes: 0, exported };
     sweep.all(stop, each)?;
+    sweep.exported.troubles.extend(sweep.matching.left_out());
     Ok(sweep.exported)
 }
 
@@ -110,11 +111,13 @@ impl Sweep<'_> {
         let Sweep { matching, waiting, bytes, exported } = self;
         let each = |found: Match<'_, '_>| {
             let Match { segment, number, row, line } = found;
-            if row <= last {
+            let (is_old, is_known) = (row <= last, line.is_known());
+            if is_old && is_known {
                 let json = (*bytes < MAX_WAITING).then(|| line.json());
                 *bytes += json.as_ref().map_or(0, |json| json.len());
                 waiting.push(Reverse(Waiting { rank: [line.at, number, line.number], segment, row, json }));
             }
+            is_known
         };
         matching.block(block, false, &mut exported.troubles, each, || true);
     }
@@ -139,9 +142,11 @@ impl Sweep<'_> {
             let lines = row.lines(file, lexicon)?;
             lines.iter().find(|line| line.number == waiting.rank[2]).map(|line| line.json())
         });
-        read.unwrap_or_else(|error| {
-            self.exported.troubles.push(error.to_string());
-            None
-        })
+        match read {
+            Ok(None) => self.matching.leave_out(waiting.segment),
+            Ok(json) => return json,
+            Err(error) => self.exported.troubles.push(error.to_string()),
+        }
+        None
     }
 }

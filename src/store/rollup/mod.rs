@@ -2,9 +2,9 @@
 //! that 24 hours are shown in milliseconds whatever the traffic was, long after the records themselves are gone.
 //!
 //! ```text
-//! writer thread:  record ──> Noted ──> Pending (minutes in memory) ──every few seconds──> RollupFile (minute, hour)
-//! whoever asks:                            └────────── a cheap copy ──────────┐               │ a transaction to read in
-//!                                                                       RollupReader ─────────┘──> statistics
+//! writer thread:  record ──> Tally (of the batch) ──commit──> Pending (of minutes) ──> RollupFile (minute, hour)
+//! whoever asks:                                                  └─ a cheap copy ──┐        │ a transaction to read in
+//!                                                                            RollupReader ──┘──> statistics
 //! ```
 //!
 //! # Nothing is counted twice, and nothing is left out
@@ -12,9 +12,10 @@
 //! Records are numbered by the store in the order in which they come; a number is never given again. The file holds, in the
 //! same transaction as the counts, the number of the last record that they include. So its writer
 //!
-//! 1. commits records to their segment, and then notes each with its number ([`Pending::note`]);
-//! 2. saves what is pending every few seconds, when it is full ([`Pending::is_full`]), and at its end
-//!    ([`RollupFile::save`]), after the records of it are committed, never before;
+//! 1. counts records as they come ([`Tally`]), and adds that, with the number of the last of them, once they are committed to
+//!    their segment ([`Pending::add`]);
+//! 2. saves what is pending once a minute, sooner where many records come or many minutes are touched
+//!    ([`Pending::is_full`]), before it begins another segment, and at its end ([`RollupFile::save`]);
 //! 3. when it opens the store, notes the records behind [`Pending::through`], which it finds in its segments: those are
 //!    what a crash kept from being saved. One that is in the file already is passed over.
 //!
@@ -59,4 +60,5 @@ pub use period::{Codes, Encoded, Parts, Period, Requests, Wanted};
 pub use periods::{Grain, HOUR, MINUTE, Periods, Piece, Range, Visit};
 pub use reader::{RollupReader, check};
 pub use schema::FILE;
+pub(in crate::store) use schema::PART;
 pub use tally::Tally;

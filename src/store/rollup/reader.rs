@@ -14,7 +14,7 @@ use super::schema::{self, FILE};
 use super::tally::Tally;
 use crate::disk::paths;
 
-/// How often to look again when the writer has saved between two looks; it does so every few seconds.
+/// How often to look again when the writer has saved between two looks; it does so once a minute.
 const LOOKS: usize = 5;
 
 /// One moment of the rollups: what the file holds, and what was pending then. It is read in one transaction, so that

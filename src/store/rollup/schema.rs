@@ -10,6 +10,7 @@
 //! Each of the three parts ends with the CRC-32 of what is before it, because SQLite does not see a flipped bit. They are
 //! in the order of how often they are read: a long row lies in a chain of pages, of which only the beginning is read then.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,9 +19,14 @@ use rusqlite::{Connection, OpenFlags, Row};
 use super::error::RollupError;
 use super::period::{Encoded, Parts, Period, Wanted};
 use super::{Corrupt, Grain};
+use crate::disk::paths;
+use crate::store::error::Error;
+use crate::store::file;
 
 /// Its name in the folder of the store.
 pub const FILE: &str = "rollup.db";
+/// While it is being made.
+pub(in crate::store) const PART: &str = "rollup.part";
 
 /// "glru".
 const APPLICATION: i64 = 0x676c_7275;
@@ -38,7 +44,12 @@ const TABLES: &str = "
 
 /// Opens the file to write to it; makes it where there is none.
 pub(super) fn open(path: &Path) -> Result<Connection, RollupError> {
-    let connection = Connection::open(path).and_then(prepared).map_err(|error| RollupError::of(path, &error))?;
+    if paths::look(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        make(path)?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).and_then(prepared);
+    let connection = connection.map_err(|error| RollupError::of(path, &error))?;
     verify(&connection, path)?;
     Ok(connection)
 }
@@ -56,20 +67,32 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, RollupError> {
     Ok(connection)
 }
 
-fn prepared(mut connection: Connection) -> rusqlite::Result<Connection> {
+fn prepared(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // What the last moments before a loss of power have added is counted again from the records themselves.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if tables == 0 {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-        transaction.commit()?;
-    }
     Ok(connection)
+}
+
+/// Makes a file that counts nothing under another name, so that whoever reads the store finds it whole or not at all,
+/// whenever its writer dies.
+fn make(path: &Path) -> Result<(), RollupError> {
+    let part = path.with_file_name(PART);
+    let refused = |error: Error| RollupError::Refused { path: part.clone(), why: error.to_string() };
+    file::clear(&part).map_err(refused)?;
+    Connection::open(&part).and_then(fill).map_err(|error| RollupError::of(&part, &error))?;
+    file::publish(&part, path).map_err(refused)
+}
+
+fn fill(connection: Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;
+        BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; {TABLES} COMMIT;"
+    ))?;
+    // Takes what is in the log into the file. Closing would do so too, and not tell of failures.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    connection.close().map_err(|(_, error)| error)
 }
 
 fn verify(connection: &Connection, path: &Path) -> Result<(), RollupError> {

@@ -254,3 +254,16 @@ fn where_there_are_none_a_reader_says_so() {
     assert!(!error.is_of_the_file(), "{error}");
     assert!(!folder.path().join(FILE).exists());
 }
+
+/// What a crash has left of a file that was being made is in nobody's way.
+#[test]
+fn a_file_is_there_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(schema::PART), "half of it").unwrap();
+    assert!(!RollupReader::exists(folder.path()));
+    let (mut file, pending) = open(folder.path());
+    note(&pending, 0, &[]);
+    file.save(&pending).unwrap();
+    assert_eq!(check(folder.path()).unwrap(), Some(Vec::new()));
+    assert!(!folder.path().join(schema::PART).exists());
+}
