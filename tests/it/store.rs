@@ -330,6 +330,9 @@ fn what_a_store_cannot_take_in_time_is_dropped_counted_and_told_and_no_request_w
         |samples: &Samples| samples.value("gatelog_log_records_written_total", &[("output", "store")]) > 0.0;
     Samples::once(proxy.admin(), "the store in the hands of the next process", is_stored);
     let counted = counted();
+    let held =
+        Samples::once(proxy.admin(), "what it holds", |samples| samples.value("gatelog_store_records", &[]) > 0.0);
+    assert!(held.value("gatelog_store_segments", &[]) >= 1.0 && held.value("gatelog_store_bytes", &[]) > 0.0);
     assert!(Command::new("sh").args(["-c", &format!("kill -TERM {heir}")]).status().unwrap().success());
     proxy.wait();
     let kept = stored(dir.path());
