@@ -2,6 +2,7 @@
 //!
 //! - `cargo bench --bench store -- [RECORDS]`: a store of so many records of one day (`traffic`; half a million unless said
 //!   otherwise) in a temporary folder, and all questions to it.
+//!   Then the statistics of the day again, while the store is open to be written to.
 //! - `… -- make FOLDER RECORDS`: the store, and beside it the same lines as `log.json`.
 //! - `… -- ask FOLDER [NUMBER]`: all questions to that store, or one of them: a line each, with tabs: number, name,
 //!   milliseconds of the first time and the median of nine, how many were found, and what was asked.
@@ -34,7 +35,18 @@ fn main() {
             let folder = tempfile::tempdir().unwrap();
             fill(folder.path(), records, false);
             ask(folder.path(), None);
+            summarise(&folder.path().join("store"));
         }
+    }
+}
+
+/// The same day as a dashboard asks for it: of a store that is written to, from within its process and from another one.
+fn summarise(store: &Path) {
+    let writer = Writer::open(Settings::new(store)).unwrap();
+    let day = Ask::Day(Expression::parse("").unwrap());
+    for (name, reader) in [("within the process", Reader::beside(&writer)), ("from another", Reader::new(store))] {
+        let (times, found) = measured(&reader, &day);
+        println!("-\t{name:34}\t{:9.2}\t{:9.2}\t{found}", times.0, times.1);
     }
 }
 
@@ -88,7 +100,8 @@ fn fill(folder: &Path, records: u64, logged: bool) {
 /// What is asked: a page of records, or what a day was like.
 enum Ask {
     Page(Question),
-    Day,
+    /// Without a filter from what was counted beforehand, under one by looking at each record.
+    Day(Expression),
 }
 
 fn questions(reader: &Reader) -> Vec<(&'static str, String, Ask)> {
@@ -114,7 +127,10 @@ fn questions(reader: &Reader) -> Vec<(&'static str, String, Ask)> {
     let pages =
         asked.map(|(name, filter, since, limit)| (name, filter.to_owned(), Ask::Page(question(filter, since, limit))));
     let mut all = Vec::from(pages);
-    all.insert(5, ("24 h of statistics, slowest 20", String::new(), Ask::Day));
+    let day = |filter: &str| Ask::Day(Expression::parse(filter).unwrap());
+    all.insert(5, ("24 h of statistics, slowest 20", String::new(), day("")));
+    let failed = "status>=500";
+    all.push(("24 h of statistics of all 5xx", failed.to_owned(), day(failed)));
     all
 }
 
@@ -127,18 +143,22 @@ fn ask(folder: &Path, one: Option<usize>) {
     {
         // What was opened before is no help to the first time.
         let reader = Reader::new(&folder);
-        let mut found = String::new();
-        let mut times: Vec<f64> = (0..9)
-            .map(|_| {
-                let before = Instant::now();
-                found = answer(&reader, ask);
-                before.elapsed().as_secs_f64() * 1e3
-            })
-            .collect();
-        let first = times[0];
-        times.sort_by(f64::total_cmp);
-        println!("{number}\t{name:34}\t{first:9.2}\t{:9.2}\t{found}\t{filter}", times[4]);
+        let (times, found) = measured(&reader, ask);
+        println!("{number}\t{name:34}\t{:9.2}\t{:9.2}\t{found}\t{filter}", times.0, times.1);
     }
+}
+
+/// Milliseconds of the first time and the median of nine, and what was found.
+fn measured(reader: &Reader, ask: &Ask) -> ((f64, f64), String) {
+    let mut found = String::new();
+    let mut times = [0.0; 9].map(|_: f64| {
+        let before = Instant::now();
+        found = answer(reader, ask);
+        before.elapsed().as_secs_f64() * 1e3
+    });
+    let first = times[0];
+    times.sort_by(f64::total_cmp);
+    ((first, times[4]), found)
 }
 
 fn answer(reader: &Reader, ask: &Ask) -> String {
@@ -151,9 +171,9 @@ fn answer(reader: &Reader, ask: &Ask) -> String {
                 Total::AtLeast(total) => format!("{total}+"),
             }
         }
-        Ask::Day => {
+        Ask::Day(filter) => {
             let range = Range::last(DAY, START + DAY);
-            let statistics = reader.statistics(range, &Expression::parse("").unwrap(), &|| false).unwrap();
+            let statistics = reader.statistics(range, filter, &|| false).unwrap();
             let (performance, stats) = (statistics.performance(), statistics.stats());
             assert!(statistics.troubles().is_empty() && !performance.slow_requests.is_empty());
             stats.total_records.to_string()

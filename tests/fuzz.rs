@@ -41,13 +41,14 @@ fn the_corpus_keeps_every_promise() {
 /// A target, and what it says of its bytes: how far they came.
 type Target = (&'static str, fn(&[u8]) -> usize);
 
-const TARGETS: [Target; 8] = [
+const TARGETS: [Target; 9] = [
     ("announced", |data| usize::from(fuzz::announced::run(data))),
     ("head", fuzz::head::run),
     ("response", |data| usize::from(fuzz::response::run(data))),
     ("config", |data| usize::from(fuzz::config::run(data))),
     ("filter", |data| usize::from(fuzz::filter::run(data))),
     ("lines", fuzz::lines::run),
+    ("row", fuzz::row::run),
     ("redact", |data| usize::from(fuzz::redact::run(data))),
     ("spool", fuzz::spool::run),
 ];

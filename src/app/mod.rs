@@ -174,6 +174,7 @@ impl App {
             cores: lines,
             stages,
             keeper: control.keeper(),
+            store: config.store.as_ref().map(|store| store.path.as_path()),
         };
         let (admin, reloads) = operate::start(socket, view).map_err(StartError::System)?;
         Ok(App { cores, ended, stage, control, admin, reloads, estate, watched })

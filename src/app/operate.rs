@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -15,8 +16,8 @@ use crate::metrics::Collect;
 use crate::pipeline::Announcer;
 use crate::pipeline::announce::PROXY_LOGGER;
 use crate::record::{Body, Event, Head, Level, Record, Rejected, Value};
-use crate::store::Archive;
 use crate::store::recent::{Limits, Recent};
+use crate::store::{Archive, Gauge};
 use crate::time;
 use crate::upstream::Clusters;
 
@@ -86,6 +87,8 @@ pub(super) struct View<'a> {
     pub(super) stages: watch::Receiver<Stage>,
     /// What is searched and followed.
     pub(super) keeper: Option<&'a Keeper>,
+    /// The folder of the store.
+    pub(super) store: Option<&'a Path>,
 }
 
 /// Serves the socket, and gives the end where reloads are asked for.
@@ -99,7 +102,7 @@ pub(super) fn start(
     let Socket::Open(socket) = socket else { return Ok((None, None)) };
     let (reloads, asked) = mpsc::channel(RELOADS);
     let process = Process { started: time::wall_now(), workers: view.cores.len() };
-    let collectors: Vec<Arc<dyn Collect>> = vec![
+    let mut collectors: Vec<Arc<dyn Collect>> = vec![
         Arc::new(process),
         Arc::new(Connections(Arc::clone(view.crowd))),
         Arc::new(Certificates(view.tls)),
@@ -107,6 +110,7 @@ pub(super) fn start(
         Arc::new(view.upstreams.clone()),
         Arc::clone(view.control) as Arc<dyn Collect>,
     ];
+    collectors.extend(view.store.map(|folder| Arc::new(Gauge::new(folder)) as Arc<dyn Collect>));
     let upstreams = view.upstreams.clone();
     let recent = view.keeper.and_then(Keeper::recent).cloned().unwrap_or_else(|| Recent::new(Limits::default()));
     let archive = view.keeper.and_then(Keeper::archive).unwrap_or_else(|| Arc::clone(&recent) as Arc<dyn Archive>);

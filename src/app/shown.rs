@@ -9,6 +9,7 @@ use crate::listen::Crowd;
 use crate::metrics::{Collect, Exposition, Kind};
 use crate::net::server_tls::InForce;
 use crate::pipeline::{Reason, Report};
+use crate::store::Gauge;
 
 use super::Control;
 use super::listeners::SpokenTls;
@@ -106,6 +107,16 @@ impl Collect for Certificates {
                 family.seconds(&[("certificate", &file.to_string_lossy())], not_after);
             }
         }
+    }
+}
+
+/// What the store holds; nothing where it cannot be looked at.
+impl Collect for Gauge {
+    fn collect(&self, exposition: &mut Exposition) {
+        let Ok(held) = self.look() else { return };
+        exposition.single("gatelog_store_records", Kind::Gauge, "Records in the store.", held.records);
+        exposition.single("gatelog_store_segments", Kind::Gauge, "Segments of the store.", held.segments);
+        exposition.single("gatelog_store_bytes", Kind::Gauge, "Bytes of the store's files.", held.bytes);
     }
 }
 

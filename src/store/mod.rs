@@ -23,6 +23,8 @@ mod encode;
 mod error;
 mod facts;
 mod file;
+mod fuzz;
+mod held;
 mod hot;
 mod json;
 mod line;
@@ -55,6 +57,8 @@ mod tests;
 
 pub use ask::{Archive, AskError, Line, Order, Page, Question, Records, Stop, Summaries, Total};
 pub use error::Error;
+pub use fuzz::fuzz;
+pub use held::{Gauge, Held};
 pub use reader::Reader;
 pub use settings::Settings;
 pub use writer::{Lost, Writer, Written};

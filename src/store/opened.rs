@@ -101,6 +101,11 @@ impl Opened {
         self.file.query_row("SELECT coalesce(max(id), 0) FROM record", [], |row| row.get(0))
     }
 
+    /// How many lines are in it.
+    pub(super) fn lines(&self) -> rusqlite::Result<u64> {
+        self.file.query_row("SELECT coalesce(sum(lines), 0) FROM block", [], |row| row.get(0))
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crc32fast::Hasher;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
@@ -354,7 +355,7 @@ impl<'r> StoredLine<'r> {
         })
     }
 
-    /// Whether the dictionary knows all words that it uses, and all shapes.
+    /// Whether the dictionary knows all words that it uses, and all shapes; and what is kept as it stood is JSON.
     pub(super) fn is_known(&self) -> bool {
         self.pieces.iter().all(|piece| self.source.knows(*piece))
     }
@@ -475,6 +476,7 @@ impl<'r> Source<'r> {
     fn knows(&self, piece: Piece<'_>) -> bool {
         match piece {
             Piece::Word(number) => self.word(number).is_some(),
+            Piece::Raw(json) => serde_json::from_str::<IgnoredAny>(json).is_ok(),
             Piece::Object(shape, values) => {
                 let mut pieces = Pieces::new(values);
                 let known = |_: &(Slot, String)| pieces.next(&|_| None).is_some_and(|piece| self.knows(piece));

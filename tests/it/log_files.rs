@@ -1,9 +1,10 @@
 //! Log files of the real process: rotated under load, moved by others, torn by `kill -9`, on a disk that is full.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::support::{Client, PARALLEL, Setup, TestProxy, Upstream, get, in_parallel, request, until, verified};
+use crate::support::{
+    Client, PARALLEL, Setup, SmallDisk, TestProxy, Upstream, get, in_parallel, request, until, verified,
+};
 
 /// A proxy whose log goes to stdout and, with these keys more, to a file.
 fn proxy(upstream: &Upstream, path: &Path, keys: &str) -> TestProxy {
@@ -115,33 +116,15 @@ fn a_line_that_a_kill_left_torn_is_ended_and_what_follows_is_whole() {
     }
 }
 
-/// A disk of so many bytes, where this machine lets one be made.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount(size: &str) -> Option<SmallDisk> {
-        let dir = tempfile::tempdir().unwrap();
-        let options = format!("size={size},mode=777");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(dir.path()).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(SmallDisk(dir))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn a_full_disk_is_told_of_and_once_there_is_room_the_loss_is_in_the_log_and_no_line_is_torn() {
     // Without the right to mount, `/dev/full` in the test of several outputs has to do.
     let Some(disk) = SmallDisk::mount("4m") else { return };
     let upstream = Upstream::ok();
-    let ballast = disk.0.path().join("ballast");
+    let ballast = disk.path().join("ballast");
     // Without it there is room for all lines: those that wait in the queue are written then.
     std::fs::write(&ballast, vec![0; (4 << 20) - (124 << 10)]).unwrap();
-    let path = disk.0.path().join("all.jsonl");
+    let path = disk.path().join("all.jsonl");
     let proxy = proxy(&upstream, &path, "");
     load(&proxy, "full", 100);
     let log = proxy.wait_for("the failure", |log| log.0.iter().any(|record| !record.text("output").is_empty()));

@@ -9,7 +9,10 @@ use gatelog::filter::Expression;
 use gatelog::store::{Order, Question, Reader, Records, Settings, Writer};
 
 use crate::support::log::{Log, Record};
-use crate::support::{Client, DEADLINE, PARALLEL, Setup, TestProxy, Upstream, get, in_parallel, request, until};
+use crate::support::metrics::Samples;
+use crate::support::{
+    Client, DEADLINE, PARALLEL, Setup, SmallDisk, TestProxy, Upstream, get, in_parallel, request, until,
+};
 
 /// Answers as the path says.
 fn app() -> Upstream {
@@ -257,4 +260,84 @@ fn a_store_that_cannot_be_written_loses_records_and_tells_it_while_the_log_has_t
     assert_eq!(kept.0.len() as u64 + lost - kept.count("log_loss") as u64, log.0.len() as u64);
     assert_eq!(kept.events("log_loss")[0].text("reason"), "write_failed");
     assert_eq!(log.count("log_loss"), 0, "the log has them all");
+}
+
+#[test]
+fn a_full_disk_stops_the_storing_and_once_there_is_room_the_store_goes_on_and_tells_what_it_lacks() {
+    // Without the right to mount, the tests behind a disk of their own in `tests/store` have to do.
+    let Some(disk) = SmallDisk::mount("4m") else { return };
+    let (upstream, folder, ballast) = (app(), disk.path().join("store"), disk.path().join("ballast"));
+    let proxy = setup(&upstream, &folder).start();
+    get(proxy.addr(), "/page", "before").ok();
+    until("the first records", || stored(&folder).count("request_completed") == 1);
+    // All the room that is left.
+    assert!(std::fs::write(&ballast, vec![0; 4 << 20]).is_err());
+    let fails = |log: &Log| log.0.iter().any(|record| record.text("output") == "store");
+    let mut during = 0;
+    eventually("the failure", || {
+        get(proxy.addr(), "/page", &format!("during-{during}")).ok();
+        during += 1;
+        fails(&proxy.log())
+    });
+    std::fs::remove_file(&ballast).unwrap();
+    let mut after = 0;
+    eventually("a record after it", || {
+        get(proxy.addr(), "/page", &format!("after-{after}")).ok();
+        after += 1;
+        stored(&folder).0.iter().any(|record| record.text("request_id").starts_with("after-"))
+    });
+    let (log, kept) = (proxy.stop(), stored(&folder));
+    let lost = told_as_lost(&kept);
+    assert_eq!(kept.0.len() as u64 + lost - kept.count("log_loss") as u64, log.0.len() as u64);
+    assert_eq!(log.count("log_loss"), 0, "the log has them all");
+    assert_eq!(log.count("request_completed"), 1 + during + after, "no request was touched");
+    let reasons = kept.events("log_loss").into_iter().map(|record| record.text("reason").to_owned());
+    assert!(reasons.collect::<Vec<_>>().iter().all(|reason| reason == "disk_full"));
+    assert!(lost > 0, "what was on its way when the disk was full is lost");
+}
+
+/// Two of its records are 30 KB, so that a few thousand requests are more than may wait.
+const LONG: usize = 15_000;
+const MUCH: usize = 5_000;
+
+#[test]
+fn what_a_store_cannot_take_in_time_is_dropped_counted_and_told_and_no_request_waits() {
+    let (upstream, dir) = (app(), tempfile::tempdir().unwrap());
+    let quiet = "[[log.output]]\ntype = \"stdout\"\nfilter = \"logger:gatelog.proxy\"\n";
+    let setup = setup(&upstream, dir.path()).top("shutdown_grace", "\"60s\"").routes(quiet).admin();
+    let proxy = setup.start();
+    // A process that has a request left keeps the store, and what the next one has to store waits.
+    let mut hanging = Client::connect(proxy.addr());
+    hanging.send(request("GET", "/hang", "hanging", "", ""));
+    until("a request that runs", || upstream.accepted() == 1);
+    let heir = hand_over(&proxy);
+    let path = format!("/page?q={}", "x".repeat(LONG));
+    in_parallel(PARALLEL, |index| {
+        let mut client = Client::connect(proxy.addr());
+        for at in 0..MUCH / PARALLEL {
+            let answer = client.exchange(request("GET", &path, &format!("{index}-{at}"), "", "")).ok();
+            if answer.header("connection") == Some("close") {
+                client = Client::connect(proxy.addr());
+            }
+        }
+    });
+    let dropped = [("output", "store"), ("reason", "queue_full")];
+    let counted = || Samples::of(proxy.admin()).value("gatelog_log_records_dropped_total", &dropped) as u64;
+    assert!(counted() > 0);
+    hanging.reset();
+    // From then on what comes is stored.
+    let is_stored =
+        |samples: &Samples| samples.value("gatelog_log_records_written_total", &[("output", "store")]) > 0.0;
+    Samples::once(proxy.admin(), "the store in the hands of the next process", is_stored);
+    let counted = counted();
+    let held =
+        Samples::once(proxy.admin(), "what it holds", |samples| samples.value("gatelog_store_records", &[]) > 0.0);
+    assert!(held.value("gatelog_store_segments", &[]) >= 1.0 && held.value("gatelog_store_bytes", &[]) > 0.0);
+    assert!(Command::new("sh").args(["-c", &format!("kill -TERM {heir}")]).status().unwrap().success());
+    proxy.wait();
+    let kept = stored(dir.path());
+    let losses = kept.events("log_loss");
+    assert!(losses.iter().all(|loss| loss.text("reason") == "queue_full"), "{losses:?}");
+    assert_eq!(losses.iter().map(|loss| loss.number("count")).sum::<u64>(), counted);
+    assert_eq!(told_as_lost(&kept), counted);
 }

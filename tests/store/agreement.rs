@@ -3,18 +3,22 @@
 //!
 //! `GATELOG_CASES` says how many questions are asked; each goes to every place.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use gatelog::filter::Expression;
+use gatelog::search::files::LogFiles;
 use gatelog::store::recent::{Limits, Recent};
 use gatelog::store::{Question, Reader, Records, Settings, Writer};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::naive::{Naive, everything};
+use crate::naive::{Naive, Record, everything};
 use crate::questions::question;
 use crate::records::{IDS, NOW, lines};
 
@@ -68,6 +72,38 @@ fn store(folder: &Path, lines: &[String], steps: &[(usize, Step)]) -> Writer {
     writer
 }
 
+/// The lines that may stand in a log of a proxy: there is much else in files, so that there a record must say what it is.
+fn of_a_log(lines: &[String]) -> Vec<String> {
+    let says_what_it_is = |line: &&String| {
+        Record::read(line).is_some_and(|record| record.map.get("event").is_some_and(|event| event.is_string()))
+    };
+    lines.iter().filter(says_what_it_is).cloned().collect()
+}
+
+/// The same lines as logs of a proxy: three, one after the other, plain, gzip and zstd, in blocks of some lines that two
+/// threads look through.
+fn log_files(folder: &Path, lines: &[String]) -> LogFiles {
+    let third = lines.len().div_ceil(3).max(1);
+    let mut paths = Vec::new();
+    for (number, some) in lines.chunks(third).enumerate() {
+        let text: String = some.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+        let (name, bytes) = match number {
+            0 => ("app.log.1", text.into_bytes()),
+            1 => ("app.log.2.gz", gzip(text.as_bytes())),
+            _ => ("app.log.zst", zstd::encode_all(text.as_bytes(), 1).unwrap()),
+        };
+        paths.push(folder.join(name));
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+    LogFiles::open(&paths).unwrap().paced(2, 700)
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// The lines in memory, as the store's thread hands them on.
 fn recent(naive: &Naive) -> Arc<Recent> {
     let recent = Recent::new(Limits::default());
@@ -118,6 +154,8 @@ fn every_place_gives_the_rows_of_a_naive_look() {
         drop(writer);
         ask(&reader, "sealed store", &naive, &questions)?;
         ask(&*recent(&naive), "memory", &naive, &questions)?;
+        let (logs, lines) = (tempfile::tempdir().unwrap(), of_a_log(&lines));
+        ask(&log_files(logs.path(), &lines), "log files", &Naive::of(&lines), &questions)?;
         Ok(())
     });
     outcome.unwrap();

@@ -11,4 +11,5 @@ pub mod naive;
 pub mod redact;
 pub mod response;
 pub mod routes;
+pub mod row;
 pub mod spool;

@@ -14,6 +14,7 @@ pub(crate) mod misbehave;
 pub(crate) mod otlp;
 pub(crate) mod proxy;
 pub(crate) mod recorder;
+pub(crate) mod small_disk;
 pub(crate) mod syslog;
 pub(crate) mod tls;
 pub(crate) mod upstream;
@@ -29,6 +30,7 @@ pub(crate) use frames::Frames;
 pub(crate) use log::Log;
 pub(crate) use proxy::{Setup, TestProxy};
 pub(crate) use recorder::Recorder;
+pub(crate) use small_disk::SmallDisk;
 pub(crate) use upstream::{Conn, Upstream};
 pub(crate) use wire::Ended;
 
