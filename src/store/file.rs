@@ -14,8 +14,11 @@ use crate::disk::paths;
 
 /// What says of an SQLite file that it is ours: `gate`.
 const APPLICATION: i64 = 0x6761_7465;
-/// The format that is written, and the latest that is read.
-pub(super) const VERSION: i64 = 1;
+/// The format that is written, and the latest that is read. In the first one, what is sealed has its texts indexed by the
+/// engine ([`super::opened`] asks either index).
+pub(super) const VERSION: i64 = 2;
+/// The first format whose sealed segments have [postings](super::postings).
+pub(super) const WITH_POSTINGS: i64 = 2;
 
 /// What a file of a segment is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,9 +140,9 @@ const SUMS: &str = "
 CREATE TABLE sum (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 ";
 
-/// Texts of rows by the row's number, and words of the dictionary by their number below zero.
+/// Rows by the trigrams of their texts.
 const SEARCH: &str = "
-CREATE VIRTUAL TABLE search USING fts5 (text, content='', detail=none, columnsize=0, tokenize='trigram');
+CREATE TABLE posting (id INTEGER PRIMARY KEY, rows BLOB NOT NULL);
 ";
 
 /// How long one process waits for another one that is about to recover a file.
@@ -211,6 +214,11 @@ pub(super) fn indexes() -> impl Iterator<Item = &'static str> {
 
 /// Opens a segment to read it.
 pub(super) fn open_to_read(path: &Path, form: Form) -> Result<Connection, Error> {
+    open_known(path, form).map(|(file, _)| file)
+}
+
+/// The same, with the version of its format.
+pub(super) fn open_known(path: &Path, form: Form) -> Result<(Connection, i64), Error> {
     // SQLite would say nothing but that it cannot.
     paths::look(path).map_err(Error::disk(path))?;
     let file = match form {
@@ -219,8 +227,8 @@ pub(super) fn open_to_read(path: &Path, form: Form) -> Result<Connection, Error>
         Form::Hot | Form::Part => connect(path, "mode=ro").or_else(|_| connect(path, "immutable=1")),
     };
     let file = file?;
-    recognise(&file, path)?;
-    Ok(file)
+    let version = recognise(&file, path)?;
+    Ok((file, version))
 }
 
 /// Whether nobody has put anything into a file yet.
@@ -246,12 +254,12 @@ fn connect(path: &Path, how: &str) -> Result<Connection, Error> {
     Ok(file)
 }
 
-/// Whether a file is one of ours, of a version that is known.
-fn recognise(file: &Connection, path: &Path) -> Result<(), Error> {
+/// The version of a file, if it is one of ours, and of a version that is known.
+fn recognise(file: &Connection, path: &Path) -> Result<i64, Error> {
     let number = |name: &str| file.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let shown = || path.display().to_string();
     match (number("application_id"), number("user_version")) {
-        (Ok(APPLICATION), Ok(VERSION)) => Ok(()),
+        (Ok(APPLICATION), Ok(version @ 1..=VERSION)) => Ok(version),
         (Ok(APPLICATION), Ok(version)) if version > VERSION => {
             Err(Error::Newer { path: shown(), version, known: VERSION })
         }
@@ -288,8 +296,10 @@ mod tests {
         let path = folder.path().join("00000001.hot #?%");
         drop(open_hot(&path).unwrap());
         open_to_read(&path, Form::Hot).unwrap();
-        Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
-        assert!(matches!(open_to_read(&path, Form::Hot), Err(Error::Newer { version: 2, .. })));
+        Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
+        assert!(matches!(open_to_read(&path, Form::Hot), Err(Error::Newer { version: 3, known: 2, .. })));
+        Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
+        assert_eq!(open_known(&path, Form::Hot).unwrap().1, 1);
         Connection::open(&path).unwrap().execute_batch("PRAGMA application_id = 1").unwrap();
         assert!(matches!(open_to_read(&path, Form::Hot), Err(Error::Foreign { .. })));
         std::fs::write(&path, "no database, but long enough for one".repeat(1000)).unwrap();

@@ -46,7 +46,7 @@ pub fn fuzz(data: &[u8], filter: &Expression) -> Vec<Box<str>> {
 fn told(line: &StoredLine<'_>, filter: &Expression) -> Option<Box<str>> {
     filter.matches(&ByName(line));
     line.mark(&mut Block::default());
-    line.loose_text("path", |_| ());
+    line.texts("path", |_| ());
     line.facts().noted()?;
     line.is_known().then(|| line.json())
 }

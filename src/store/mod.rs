@@ -9,7 +9,8 @@
 //! A line is kept as its shape (which members, in which order: [`shape`]) and its values, the ones that come again by their
 //! numbers in a dictionary ([`words`], [`value`]), so that what comes out is what went in. What a started record has in
 //! common with the completed one of the same batch is kept once ([`encode`], [`pending`]). Nothing is indexed while it is
-//! hot but what is rare; a block of 4096 rows knows which words and texts are in it ([`block`]).
+//! hot but what is rare; a block of 4096 rows knows which words and texts are in it ([`block`]). Sealed, it has an index of
+//! users, of requests, and of the trigrams of texts ([`postings`]).
 //!
 //! A question is answered by the filter's own expression on every line that may be meant; the plan ([`plan`]) only leaves out
 //! what cannot be. All values reach the engine bound.
@@ -33,6 +34,7 @@ mod moment;
 mod opened;
 mod pending;
 mod plan;
+mod postings;
 mod reader;
 pub mod recent;
 pub mod rollup;
@@ -43,6 +45,7 @@ mod signature;
 pub mod statistics;
 mod stored;
 mod summary;
+mod trigrams;
 mod upkeep;
 mod value;
 mod words;

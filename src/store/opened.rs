@@ -13,8 +13,10 @@ use super::encode::{ODD_REQUEST, odd, request_hash};
 use super::error::Error;
 use super::file::{self, Form};
 use super::plan::{self, Plan};
+use super::postings;
 use super::signature::{self, Asked, Named, SLICE};
 use super::stored::{self, COLUMNS, Lexicon, Stored, StoredLine};
+use crate::filter::Pattern;
 
 /// Rows that are looked at one by one; where there are more of them, whole blocks are.
 const MAX_PICKED: usize = 100_000;
@@ -29,6 +31,7 @@ const MAX_WORDS: usize = 64;
 pub(super) struct Opened {
     pub(super) number: u64,
     pub(super) form: Form,
+    version: i64,
     path: PathBuf,
     file: Connection,
     lexicon: Lexicon,
@@ -64,9 +67,9 @@ impl Opened {
         if form == Form::Hot && file::is_empty(&path)? {
             return Ok(None);
         }
-        let file = file::open_to_read(&path, form)?;
+        let (file, version) = file::open_known(&path, form)?;
         file.set_prepared_statement_cache_capacity(32);
-        Ok(Some(Opened { number, form, path, file, lexicon: Lexicon::default() }))
+        Ok(Some(Opened { number, form, version, path, file, lexicon: Lexicon::default() }))
     }
 
     /// The same for one that may be sealed between being listed and being opened; one may be removed as well, which is no
@@ -154,7 +157,10 @@ impl Opened {
                 let (values, places) = self.user(user, 1)?;
                 self.ids(&format!("SELECT id FROM record INDEXED BY by_user WHERE user IN ({places})"), &values)?
             }
-            Plan { words: Some(pattern), .. } if is_sealed => self.search(pattern, &mut picked.words)?,
+            Plan { words: Some(pattern), .. } if is_sealed && self.version < file::WITH_POSTINGS => {
+                self.search(pattern, &mut picked.words)?
+            }
+            Plan { words: Some(pattern), .. } if is_sealed => self.with_texts(pattern)?,
             Plan { status: Some((least, _)), .. } if *least >= 500 => {
                 let sql = "SELECT id FROM record INDEXED BY failed WHERE status >= 500 AND status >= ?1";
                 self.ids(sql, &[Sql::Integer(*least)])?
@@ -227,13 +233,19 @@ impl Opened {
         Ok((ids.len() <= MAX_PICKED).then_some(ids))
     }
 
-    /// Rows with the trigrams of a pattern; `words` are those of the dictionary that it is in.
+    /// Rows with the trigrams of a pattern.
+    fn with_texts(&self, pattern: &Pattern) -> rusqlite::Result<Option<Vec<i64>>> {
+        let trigrams = plan::trigrams(pattern);
+        if trigrams.is_empty() { Ok(None) } else { postings::find(&self.file, &trigrams, MAX_PICKED) }
+    }
+
+    /// The same of the first format; `words` are those of the dictionary that the pattern is in.
     fn search(
         &self,
-        pattern: &crate::filter::Pattern,
+        pattern: &Pattern,
         words: &mut BTreeSet<u32>,
     ) -> rusqlite::Result<Option<Vec<i64>>> {
-        let Some(query) = plan::trigrams(pattern) else { return Ok(None) };
+        let Some(query) = plan::of_engine(pattern) else { return Ok(None) };
         let Some(ids) = self.ids("SELECT rowid FROM search WHERE search MATCH ?1", &[Sql::Text(query)])? else {
             return Ok(None);
         };
@@ -440,8 +452,8 @@ impl Opened {
             self.check_block(&block, &mut checked)?;
         }
         if self.form == Form::Sealed {
-            for (name, of) in stored::SUMMED {
-                let known = self.sum("SELECT value FROM sum WHERE name = ?1", &name).map_err(error)?;
+            for (name, of, _) in stored::SUMMED.iter().filter(|(_, _, since)| *since <= self.version) {
+                let known = self.sum("SELECT value FROM sum WHERE name = ?1", name).map_err(error)?;
                 let wrong = known != Some(stored::sum(&self.file, of).map_err(error)?);
                 checked.wrong.extend(wrong.then(|| format!("{name}: not as it was written")));
             }

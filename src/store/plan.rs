@@ -1,6 +1,7 @@
 //! What of a question the files can answer themselves. It only leaves out rows that cannot be meant: whatever is left is
 //! looked at with the expression itself.
 
+use super::trigrams;
 use crate::filter::{Comparison, Condition, Expression, Name, Node, Number, Pattern};
 use crate::record::Level;
 
@@ -115,8 +116,17 @@ fn is_from_below(comparison: Comparison) -> bool {
 /// Trigrams that are asked for: more of them leave out hardly more rows.
 const MAX_TRIGRAMS: usize = 32;
 
-/// What is asked of a search index for a pattern; `None` where it is too short for one.
-pub(super) fn trigrams(pattern: &Pattern) -> Option<String> {
+/// The trigrams that a text with a pattern has; none where it is too short for any.
+pub(super) fn trigrams(pattern: &Pattern) -> Vec<u16> {
+    let mut found: Vec<u16> = pattern.pieces().iter().flat_map(|piece| trigrams::of(piece)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.truncate(MAX_TRIGRAMS);
+    found
+}
+
+/// What the engine's own index is asked for a pattern; `None` where it is too short for it.
+pub(super) fn of_engine(pattern: &Pattern) -> Option<String> {
     let mut found: Vec<String> = Vec::new();
     for piece in pattern.pieces() {
         let letters: Vec<char> = piece.chars().collect();
@@ -157,7 +167,7 @@ mod tests {
 
     #[test]
     fn quotes_in_words_stay_within_their_trigrams() {
-        let words = |filter: &str| trigrams(plan(filter).words.as_ref().unwrap());
+        let words = |filter: &str| of_engine(plan(filter).words.as_ref().unwrap());
         assert_eq!(words("abcd"), Some("\"abc\" AND \"bcd\"".to_owned()));
         assert_eq!(words("a\\\"b*xy"), Some("\"a\"\"b\"".to_owned()));
         assert_eq!(words("ab"), None);

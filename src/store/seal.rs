@@ -12,7 +12,8 @@ use super::encode::SEARCHED;
 use super::error::Error;
 use super::file::{self, Form};
 use super::hot::put_block;
-use super::stored::{self, COLUMNS, Lexicon, Stored, StoredLine};
+use super::postings::Postings;
+use super::stored::{self, COLUMNS, Lexicon, Stored, StoredLine, Text};
 
 /// Rows between two looks at whether to go on: those of a block.
 const SLICE: usize = 1 << block::BITS;
@@ -52,14 +53,12 @@ struct Copy<'a> {
 impl Copy<'_> {
     fn all(&self, stop: &dyn Fn() -> bool) -> Result<bool, Error> {
         let engine = Error::engine(self.path);
-        // Fewer and longer runs of the search index: there is memory for one segment at a time.
-        self.to
-            .execute_batch("BEGIN; INSERT INTO search (search, rank) VALUES ('hashsize', 16777216)")
-            .map_err(&engine)?;
+        self.to.execute_batch("BEGIN").map_err(&engine)?;
         self.names().map_err(&engine)?;
         if !self.rows(stop)? {
             return Ok(false);
         }
+        self.sums().map_err(&engine)?;
         for index in file::indexes() {
             if stop() {
                 return Ok(false);
@@ -76,9 +75,7 @@ impl Copy<'_> {
         let mut to = self.to.prepare("INSERT INTO word (id, text) VALUES (?1, ?2)")?;
         let mut words = from.query([])?;
         while let Some(word) = words.next()? {
-            let (id, text): (i64, String) = (word.get(0)?, word.get(1)?);
-            to.execute(params![id, text])?;
-            self.find(-id, &text)?;
+            to.execute(params![same(word.get_ref(0)?), same(word.get_ref(1)?)])?;
         }
         let mut from = self.from.prepare("SELECT id, members FROM shape ORDER BY id")?;
         let mut to = self.to.prepare("INSERT INTO shape (id, members) VALUES (?1, ?2)")?;
@@ -86,7 +83,11 @@ impl Copy<'_> {
         while let Some(shape) = shapes.next()? {
             to.execute(params![same(shape.get_ref(0)?), same(shape.get_ref(1)?)])?;
         }
-        for (name, of) in stored::SUMMED {
+        Ok(())
+    }
+
+    fn sums(&self) -> rusqlite::Result<()> {
+        for (name, of, _) in stored::SUMMED {
             let sum = stored::sum(self.to, of)?;
             self.to.execute("INSERT INTO sum (name, value) VALUES (?1, ?2)", params![name, sum])?;
         }
@@ -96,13 +97,15 @@ impl Copy<'_> {
     fn rows(&self, stop: &dyn Fn() -> bool) -> Result<bool, Error> {
         let mut order = self.order().map_err(Error::engine(self.path))?;
         order.sort_unstable();
-        let lexicon = Lexicon::default();
+        let (lexicon, mut postings) = (Lexicon::default(), Postings::default());
         for (slice, ids) in order.chunks(SLICE).enumerate() {
             if stop() {
                 return Ok(false);
             }
-            self.block(slice * SLICE, ids, &lexicon)?;
+            self.block(slice * SLICE, ids, &lexicon, &mut postings)?;
+            postings.relieve(self.to).map_err(Error::engine(self.path))?;
         }
+        postings.write(self.to).map_err(Error::engine(self.path))?;
         Ok(true)
     }
 
@@ -113,7 +116,13 @@ impl Copy<'_> {
         rows.collect()
     }
 
-    fn block(&self, first: usize, ids: &[(u64, u32)], lexicon: &Lexicon) -> Result<(), Error> {
+    fn block(
+        &self,
+        first: usize,
+        ids: &[(u64, u32)],
+        lexicon: &Lexicon,
+        postings: &mut Postings,
+    ) -> Result<(), Error> {
         let engine = Error::engine(self.path);
         let sql = format!("SELECT {COLUMNS}, request FROM record WHERE id = ?1");
         let mut select = self.from.prepare_cached(&sql).map_err(&engine)?;
@@ -127,7 +136,7 @@ impl Copy<'_> {
             let lines = stored.lines(self.from, lexicon);
             stored.sum(&mut sum);
             lines.iter().flatten().for_each(|line| line.mark(&mut block));
-            self.find_lines(id, lines.as_deref().unwrap_or_default()).map_err(&engine)?;
+            lines.iter().flatten().for_each(|line| post(id as usize % SLICE, line, postings));
             lexicon.failure().map_err(&engine)?;
             lines.ok_or_else(|| self.broken(*from))?;
             let Stored { number, at, level, status, duration, user, shape, own, beside, .. } = stored;
@@ -136,28 +145,23 @@ impl Copy<'_> {
             let values = params![id, number, at, level, status, duration, user, request, shape, own, beside];
             insert.execute(values).map_err(&engine)?;
         }
+        postings.end_block((first >> block::BITS) as u64, |word| lexicon.word(self.from, word));
+        // A word that nobody knows is in a row that makes no sense, which is for those who read it to tell.
+        let _told = lexicon.failure();
         put_block(self.to, (first >> block::BITS) as u64, &block, Some(sum.finalize())).map_err(engine)
     }
 
     fn broken(&self, id: u32) -> Error {
         Error::broken(self.path, format!("record {id} makes no sense"))
     }
+}
 
-    /// Puts texts of a row into the search index that are not in the dictionary.
-    fn find_lines(&self, id: i64, lines: &[StoredLine<'_>]) -> rusqlite::Result<()> {
-        let mut text = String::new();
-        for (line, name) in lines.iter().flat_map(|line| SEARCHED.map(|name| (line, name))) {
-            line.loose_text(name, |found| {
-                text.push_str(found);
-                text.push('\n');
-            });
-        }
-        if text.is_empty() { Ok(()) } else { self.find(id, &text) }
-    }
-
-    fn find(&self, id: i64, text: &str) -> rusqlite::Result<()> {
-        let mut insert = self.to.prepare_cached("INSERT INTO search (rowid, text) VALUES (?1, ?2)")?;
-        // The tokenizer takes a zero for the end.
-        insert.execute(params![id, text.replace('\0', " ")]).map(drop)
+/// Puts the texts of a row into the search index.
+fn post(row: usize, line: &StoredLine<'_>, postings: &mut Postings) {
+    for name in SEARCHED {
+        line.texts(name, |text| match text {
+            Text::Word(word) => postings.word(row, word),
+            Text::Own(text) => postings.text(row, text),
+        });
     }
 }

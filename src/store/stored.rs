@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use super::block::Block;
 use super::encode::EVERYTHING;
 use super::facts::{self, Fact, Facts, Places};
+use super::file;
 use super::json::{self, Kind};
 use super::shape::{self, Slot};
 use super::value::{Piece, Pieces};
@@ -170,9 +171,12 @@ impl<'r> Stored<'r> {
     }
 }
 
-/// What a sealed file has a sum of beside its blocks, and the question for its rows.
-pub(super) const SUMMED: [(&str, &str); 2] =
-    [("word", "SELECT id, text FROM word ORDER BY id"), ("shape", "SELECT id, members FROM shape ORDER BY id")];
+/// What a sealed file has a sum of beside its blocks, the question for its rows, and the first version that has it.
+pub(super) const SUMMED: [(&str, &str, i64); 3] = [
+    ("word", "SELECT id, text FROM word ORDER BY id", 1),
+    ("shape", "SELECT id, members FROM shape ORDER BY id", 1),
+    ("posting", "SELECT id, rows FROM posting ORDER BY id", file::WITH_POSTINGS),
+];
 
 /// The sum of all rows of two columns.
 pub(super) fn sum(file: &Connection, of: &str) -> rusqlite::Result<u32> {
@@ -216,6 +220,15 @@ pub(super) struct StoredLine<'r> {
     source: Source<'r>,
     names: Names,
     pieces: SmallVec<[Piece<'r>; 64]>,
+}
+
+/// A text of a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Text<'t> {
+    /// By its number in the dictionary.
+    Word(u32),
+    /// As it stands in the row.
+    Own(&'t str),
 }
 
 #[derive(Debug)]
@@ -360,10 +373,10 @@ impl<'r> StoredLine<'r> {
         self.pieces.iter().all(|piece| self.source.knows(*piece))
     }
 
-    /// Calls `each` with the texts of a member that stand in the row itself and not in the dictionary.
-    pub(super) fn loose_text(&self, name: &str, mut each: impl FnMut(&str)) {
+    /// Calls `each` with the texts of a member.
+    pub(super) fn texts(&self, name: &str, mut each: impl FnMut(Text<'_>)) {
         if let Some(piece) = self.piece(name) {
-            self.source.loose_text(piece, &mut each);
+            self.source.texts(piece, &mut each);
         }
     }
 }
@@ -486,19 +499,20 @@ impl<'r> Source<'r> {
         }
     }
 
-    fn loose_text(&self, piece: Piece<'_>, each: &mut impl FnMut(&str)) {
+    fn texts(&self, piece: Piece<'_>, each: &mut impl FnMut(Text<'_>)) {
         match piece {
-            Piece::Text(text) => each(text),
-            Piece::Raw(json) => each(&texts_of(json)),
+            Piece::Word(number) => each(Text::Word(number)),
+            Piece::Text(text) => each(Text::Own(text)),
+            Piece::Raw(json) => each(Text::Own(&texts_of(json))),
             Piece::Hex(_) | Piece::Uuid(_) => {
                 let mut text = Vec::new();
                 identifier(piece, &mut text);
-                each(&String::from_utf8_lossy(&text));
+                each(Text::Own(&String::from_utf8_lossy(&text)));
             }
             Piece::Object(shape, values) => {
                 let mut pieces = Pieces::new(values);
                 for _ in self.shape(shape).iter().flat_map(|shape| shape.iter()) {
-                    self.loose_text(pieces.next(&|_| None).unwrap_or(Piece::Null), each);
+                    self.texts(pieces.next(&|_| None).unwrap_or(Piece::Null), each);
                 }
             }
             _ => {}

@@ -291,7 +291,8 @@ impl<'a> Pieces<'a> {
         std::str::from_utf8(self.take(length)?).ok()
     }
 
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+    /// So many bytes as they stand.
+    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         Some(taken)
