@@ -58,13 +58,17 @@ fn cpu() -> f64 {
     ticks * 10_000.0
 }
 
+/// Microseconds of the day between two looks for what is to be sealed or removed.
+const LOOK_AFTER: u64 = 600_000_000;
+
 /// Ingest in real batches; what it costs to make the lines is measured apart and left out.
 fn fill(folder: &Path, records: u64, logged: bool) {
+    std::fs::create_dir_all(folder).unwrap();
     let store = folder.join("store");
     let mut log = logged.then(|| File::create(folder.join("log.json")).unwrap());
     let mut writer = Writer::open(Settings::new(store.clone())).unwrap();
     let mut traffic = Traffic::new(records);
-    let (mut made, mut stored, mut sealed, mut bytes, mut durable) = (0.0, 0.0, 0.0, 0, 0);
+    let (mut made, mut stored, mut sealed, mut bytes, mut durable, mut looked) = (0.0, 0.0, 0.0, 0, 0, 0);
     let mut lines = String::new();
     loop {
         let before = cpu();
@@ -75,7 +79,11 @@ fn fill(folder: &Path, records: u64, logged: bool) {
         let generated = cpu();
         durable = writer.ingest(lines.as_bytes(), now).unwrap().durable;
         let ingested = cpu();
-        writer.take_care(now).unwrap();
+        // As the thread for it does while records come.
+        if now >= looked + LOOK_AFTER {
+            looked = now;
+            writer.take_care(now).unwrap();
+        }
         made += generated - before;
         stored += ingested - generated;
         sealed += cpu() - ingested;

@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::opened::{Candidate, Opened, Picked};
 use super::plan::Plan;
-use super::stored::StoredLine;
+use super::stored_line::StoredLine;
 use crate::filter::{ByName, Expression, Node};
 
 /// A filter and a stretch of time, looked for in segments.
@@ -115,10 +115,12 @@ impl<'a> Matching<'a> {
             none => none.insert(segment.pick(plan).map_err(|error| segment.error(error))?),
         };
         let senseless = segment.rows(block.id, plan, picked, newest, |row, file, lexicon| {
-            let lines = row.lines(file, lexicon)?;
+            let (lines, mut is_sound) = (row.unproven(file, lexicon)?, None);
             for line in lines.iter().filter(|line| plan.is_in_time(line.at)) {
                 let is_meant = filter.matches(&ByName(line));
-                let is_sensible = !lexicon.has_failed();
+                // What is not meant is passed over as it is.
+                let mut look = || *is_sound.get_or_insert_with(|| lines.iter().all(StoredLine::is_sound));
+                let is_sensible = !lexicon.has_failed() && (!is_meant || look());
                 let found = Match { segment: at, number: segment.number, row: row.id, line };
                 if !is_sensible || is_meant && !each(found) {
                     return None;

@@ -12,10 +12,12 @@ use super::block;
 use super::encode::{ODD_REQUEST, odd, request_hash};
 use super::error::Error;
 use super::file::{self, Form};
+use super::lexicon::Lexicon;
 use super::plan::{self, Plan};
 use super::postings;
 use super::signature::{self, Asked, Named, SLICE};
-use super::stored::{self, COLUMNS, Lexicon, Stored, StoredLine};
+use super::stored::{self, COLUMNS, Stored};
+use super::stored_line::StoredLine;
 use crate::filter::Pattern;
 
 /// Rows that are looked at one by one; where there are more of them, whole blocks are.
@@ -240,11 +242,7 @@ impl Opened {
     }
 
     /// The same of the first format; `words` are those of the dictionary that the pattern is in.
-    fn search(
-        &self,
-        pattern: &Pattern,
-        words: &mut BTreeSet<u32>,
-    ) -> rusqlite::Result<Option<Vec<i64>>> {
+    fn search(&self, pattern: &Pattern, words: &mut BTreeSet<u32>) -> rusqlite::Result<Option<Vec<i64>>> {
         let Some(query) = plan::of_engine(pattern) else { return Ok(None) };
         let Some(ids) = self.ids("SELECT rowid FROM search WHERE search MATCH ?1", &[Sql::Text(query)])? else {
             return Ok(None);

@@ -8,12 +8,14 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params};
 
 use super::block::{self, Block};
-use super::encode::SEARCHED;
 use super::error::Error;
 use super::file::{self, Form};
 use super::hot::put_block;
+use super::lexicon::Lexicon;
 use super::postings::Postings;
-use super::stored::{self, COLUMNS, Lexicon, Stored, StoredLine, Text};
+use super::source::Text;
+use super::stored::{self, COLUMNS, Stored};
+use super::stored_line::StoredLine;
 
 /// Rows between two looks at whether to go on: those of a block.
 const SLICE: usize = 1 << block::BITS;
@@ -116,13 +118,7 @@ impl Copy<'_> {
         rows.collect()
     }
 
-    fn block(
-        &self,
-        first: usize,
-        ids: &[(u64, u32)],
-        lexicon: &Lexicon,
-        postings: &mut Postings,
-    ) -> Result<(), Error> {
+    fn block(&self, first: usize, ids: &[(u64, u32)], lexicon: &Lexicon, postings: &mut Postings) -> Result<(), Error> {
         let engine = Error::engine(self.path);
         let sql = format!("SELECT {COLUMNS}, request FROM record WHERE id = ?1");
         let mut select = self.from.prepare_cached(&sql).map_err(&engine)?;
@@ -158,10 +154,8 @@ impl Copy<'_> {
 
 /// Puts the texts of a row into the search index.
 fn post(row: usize, line: &StoredLine<'_>, postings: &mut Postings) {
-    for name in SEARCHED {
-        line.texts(name, |text| match text {
-            Text::Word(word) => postings.word(row, word),
-            Text::Own(text) => postings.text(row, text),
-        });
-    }
+    line.searched(|text| match text {
+        Text::Word(word) => postings.word(row, word),
+        Text::Own(text) => postings.text(row, text),
+    });
 }

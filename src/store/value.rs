@@ -291,6 +291,11 @@ impl<'a> Pieces<'a> {
         std::str::from_utf8(self.take(length)?).ok()
     }
 
+    /// What is not read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// So many bytes as they stand.
     pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length)?;
