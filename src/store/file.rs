@@ -17,7 +17,7 @@ const APPLICATION: i64 = 0x6761_7465;
 /// The format that is written, and the latest that is read. In the first one, what is sealed has its texts indexed by the
 /// engine ([`super::opened`] asks either index).
 pub(super) const VERSION: i64 = 2;
-/// The first format whose sealed segments have [postings](super::postings).
+/// The first format whose sealed segments have [postings](super::postings), and say which lines are of a row's user.
 pub(super) const WITH_POSTINGS: i64 = 2;
 
 /// What a file of a segment is.
@@ -113,7 +113,7 @@ CREATE TABLE shape (id INTEGER PRIMARY KEY, members BLOB NOT NULL);
 CREATE TABLE block (id INTEGER PRIMARY KEY, lines INTEGER NOT NULL, oldest INTEGER NOT NULL, newest INTEGER NOT NULL,
     words BLOB NOT NULL, digest BLOB NOT NULL, sum INTEGER);
 CREATE TABLE record (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL, level, status, duration, user,
-    request INTEGER, shape INTEGER NOT NULL, own BLOB NOT NULL, beside BLOB);
+    request INTEGER, shape INTEGER NOT NULL, own BLOB NOT NULL, beside BLOB, both INTEGER);
 ";
 
 /// Few rows are in these: they cost next to nothing while rows come.
@@ -129,9 +129,10 @@ const SLICES: &str = "
 CREATE TABLE slice (id INTEGER PRIMARY KEY, rows BLOB NOT NULL);
 ";
 
-/// What a sealed file has beside them.
+/// What a sealed file has beside them. `both` is whether the line beside that of the row is of its user, too: so rows of a
+/// user are counted without being read.
 const FULL: &str = "
-CREATE INDEX by_user ON record (user) WHERE user IS NOT NULL;
+CREATE INDEX by_user ON record (user, both) WHERE user IS NOT NULL;
 CREATE INDEX by_request ON record (request) WHERE request IS NOT NULL;
 ";
 
@@ -199,17 +200,13 @@ pub(super) fn make_sealed(path: &Path) -> Result<Connection, Error> {
     let pragmas = "PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
         PRAGMA cache_size = -16384; PRAGMA temp_store = FILE;";
     let stamp = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
-    file.execute_batch(&format!("{pragmas} {stamp} {TABLES} {SUMS} {SEARCH}")).map_err(&engine)?;
+    file.execute_batch(&format!("{pragmas} {stamp} {TABLES} {PARTIAL} {SUMS} {SEARCH}")).map_err(&engine)?;
     Ok(file)
 }
 
-/// The indexes of a sealed segment, each a step of its own.
+/// The indexes of a sealed segment that wait for its rows, each a step of its own.
 pub(super) fn indexes() -> impl Iterator<Item = &'static str> {
-    [PARTIAL, FULL]
-        .into_iter()
-        .flat_map(|batch| batch.split_inclusive(';'))
-        .map(str::trim)
-        .filter(|step| !step.is_empty())
+    FULL.split_inclusive(';').map(str::trim).filter(|step| !step.is_empty())
 }
 
 /// Opens a segment to read it.

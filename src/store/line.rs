@@ -36,14 +36,14 @@ impl Code {
 /// Takes lines apart, one after the other, in memory that it keeps.
 #[derive(Debug)]
 pub(super) struct Reader {
-    names: Vec<&'static str>,
+    names: Names,
     members: Vec<Member>,
     normal: String,
 }
 
 impl Default for Reader {
     fn default() -> Reader {
-        Reader { names: names(), members: Vec::new(), normal: String::new() }
+        Reader { names: Names::default(), members: Vec::new(), normal: String::new() }
     }
 }
 
@@ -67,7 +67,7 @@ impl Reader {
 
     /// The place of a field in the contract.
     pub(super) fn code(&self, name: &str) -> Code {
-        let at = self.names.iter().position(|known| *known == name);
+        let at = self.names.all.iter().position(|known| *known == name);
         at.and_then(|at| u8::try_from(at).ok()).map_or(Code::OTHER, Code)
     }
 
@@ -75,10 +75,10 @@ impl Reader {
     fn scan(&mut self, text: &str) -> Option<bool> {
         let Reader { names, members, .. } = self;
         members.clear();
-        let (mut expected, mut plain) = (0, true);
+        let (mut last, mut plain) = (Code::OTHER, true);
         let mut seen = 0_u128;
         json::members(text, |span| {
-            let code = find(names, &mut expected, &text[span.name.clone()]);
+            let code = names.find(&mut last, &text[span.name.clone()]);
             plain &= !span.escaped;
             if code == Code::OTHER {
                 plain &= members
@@ -99,16 +99,35 @@ impl Reader {
 /// Beyond it, looking for names that are there twice is left to a map.
 const MAX_MEMBERS: usize = 200;
 
-/// Fields mostly stand in the order of the contract.
-fn find(names: &[&str], expected: &mut usize, name: &str) -> Code {
-    let ahead = names.iter().enumerate().skip(*expected);
-    let found = ahead.chain(names.iter().enumerate().take(*expected)).find(|(_, known)| **known == name);
-    match found {
-        Some((at, _)) => {
-            *expected = at + 1;
-            Code(at as u8)
+/// The names of the contract, and which came behind which the last time.
+#[derive(Debug)]
+struct Names {
+    all: Vec<&'static str>,
+    next: [u8; 256],
+}
+
+impl Default for Names {
+    fn default() -> Names {
+        Names { all: names(), next: [u8::MAX; 256] }
+    }
+}
+
+impl Names {
+    /// Fields mostly stand as in the line before, else in the order of the contract. `last` is the one before this in its line.
+    fn find(&mut self, last: &mut Code, name: &str) -> Code {
+        let guess = self.next[usize::from(last.0)];
+        if self.all.get(usize::from(guess)).is_some_and(|known| *known == name) {
+            *last = Code(guess);
+            return *last;
         }
-        None => Code::OTHER,
+        let expected = self.all.get(usize::from(last.0)).map_or(0, |_| usize::from(last.0) + 1);
+        let ahead = self.all.iter().enumerate().skip(expected);
+        let found = ahead.chain(self.all.iter().enumerate().take(expected)).find(|(_, known)| **known == name);
+        // There are no more than 128.
+        let Some(code) = found.map(|(at, _)| Code(at as u8)) else { return Code::OTHER };
+        self.next[usize::from(last.0)] = code.0;
+        *last = code;
+        code
     }
 }
 

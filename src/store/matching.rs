@@ -77,10 +77,27 @@ impl<'a> Matching<'a> {
         })
     }
 
-    /// Whether every line of the block is meant.
-    pub(super) fn is_whole(&self, block: &Candidate) -> bool {
-        let is_any = matches!(self.filter.root(), Node::All(nodes) if nodes.is_empty());
-        is_any && self.plan.is_in_time(block.oldest) && self.plan.is_in_time(block.newest)
+    /// How many lines of a block are meant, where that is known without looking at them.
+    pub(super) fn count(&mut self, at: usize, block: &Candidate) -> Option<u64> {
+        if !self.plan.is_in_time(block.oldest) || !self.plan.is_in_time(block.newest) || self.broken[at] {
+            return None;
+        }
+        if matches!(self.filter.root(), Node::All(nodes) if nodes.is_empty()) {
+            return Some(block.lines);
+        }
+        // Where it fails, it fails again for whoever looks at the lines, and is told.
+        self.plan.only_user.as_ref()?;
+        self.pick(at).ok()?;
+        self.segments[at].count(block.id, self.picked[at].as_ref()?)
+    }
+
+    /// Looks up which rows of a segment may be meant, once.
+    fn pick(&mut self, at: usize) -> Result<(), Error> {
+        let segment = &self.segments[at];
+        if self.picked[at].is_none() {
+            self.picked[at] = Some(segment.pick(&self.plan).map_err(|error| segment.error(error))?);
+        }
+        Ok(())
     }
 
     /// Calls `each` with the lines of a block, the last rows first if `newest`; after each row `goes_on` says whether to.
@@ -109,11 +126,9 @@ impl<'a> Matching<'a> {
         mut each: impl FnMut(Match<'_, '_>) -> bool,
         mut goes_on: impl FnMut() -> bool,
     ) -> Result<(), Error> {
+        self.pick(at)?;
         let (segment, plan, filter) = (&self.segments[at], &self.plan, self.filter);
-        let picked = match &mut self.picked[at] {
-            Some(picked) => picked,
-            none => none.insert(segment.pick(plan).map_err(|error| segment.error(error))?),
-        };
+        let Some(picked) = &self.picked[at] else { return Ok(()) };
         let senseless = segment.rows(block.id, plan, picked, newest, |row, file, lexicon| {
             let (lines, mut is_sound) = (row.unproven(file, lexicon)?, None);
             for line in lines.iter().filter(|line| plan.is_in_time(line.at)) {

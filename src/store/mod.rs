@@ -36,6 +36,7 @@ mod opened;
 mod pending;
 mod plan;
 mod postings;
+mod quick;
 mod reader;
 pub mod recent;
 pub mod rollup;

@@ -23,6 +23,8 @@ use crate::filter::Pattern;
 /// Rows that are looked at one by one; where there are more of them, whole blocks are.
 const MAX_PICKED: usize = 100_000;
 
+/// Rows of a block that are looked at whatever is known of the block.
+const MAX_FEW: usize = 8;
 /// Rows of a block that are looked at one by one.
 const MAX_MARKED: u32 = 1024;
 /// Words of the dictionary that may each be meant.
@@ -54,6 +56,8 @@ pub(super) struct Candidate {
 pub(super) struct Picked {
     /// These alone, in the order of their numbers; `None`: any of them.
     rows: Option<Vec<i64>>,
+    /// How many lines of each of these rows are meant, where that is known of all of them without reading them.
+    lines: Option<Vec<u64>>,
     /// And all rows of blocks with one of these words.
     words: BTreeSet<u32>,
     /// For each text that must be there: the words that it may be, and where else it may stand.
@@ -155,6 +159,13 @@ impl Opened {
                 let values = [Sql::Integer(request_hash(id)), Sql::Integer(ODD_REQUEST)];
                 self.ids("SELECT id FROM record INDEXED BY by_request WHERE request IN (?1, ?2)", &values)?
             }
+            Plan { only_user: Some(pattern), user: Some(user), .. }
+                if is_sealed && self.version >= file::WITH_POSTINGS =>
+            {
+                let (rows, lines) = self.of_user(user, pattern)?;
+                picked.lines = lines;
+                Some(rows)
+            }
             Plan { user: Some(user), .. } if is_sealed => {
                 let (values, places) = self.user(user, 1)?;
                 self.ids(&format!("SELECT id FROM record INDEXED BY by_user WHERE user IN ({places})"), &values)?
@@ -178,6 +189,38 @@ impl Opened {
             _ => None,
         };
         Ok(picked)
+    }
+
+    /// The rows that may be of a user, and how many lines of each are; `None` where that takes reading them.
+    fn of_user(&self, user: &str, pattern: &Pattern) -> rusqlite::Result<(Vec<i64>, Option<Vec<u64>>)> {
+        let mut select = self.file.prepare_cached("SELECT id, both FROM record INDEXED BY by_user WHERE user = ?1")?;
+        let (mut found, mut is_known) = (Vec::new(), true);
+        for value in self.user(user, 1)?.0 {
+            let is_meant = match &value {
+                Sql::Text(text) => pattern.matches(text.as_bytes()),
+                Sql::Integer(number) => u32::try_from(*number)
+                    .ok()
+                    .and_then(|number| self.lexicon.word(&self.file, number))
+                    .is_some_and(|word| pattern.matches(word.as_bytes())),
+                _ => false,
+            };
+            let before = found.len();
+            let rows = select.query_map([&value], |row| {
+                Ok((row.get(0)?, u64::from(is_meant) * (1 + u64::from(row.get::<_, bool>(1)?))))
+            })?;
+            found.extend(rows.collect::<rusqlite::Result<Vec<(i64, u64)>>>()?);
+            // What is no text has to be looked at.
+            is_known &= !matches!(value, Sql::Blob(_)) || found.len() == before;
+        }
+        found.sort_unstable();
+        let (rows, lines) = found.into_iter().unzip();
+        Ok((rows, is_known.then_some(lines)))
+    }
+
+    /// How many lines of a block are meant, where that is known.
+    pub(super) fn count(&self, block: i64, picked: &Picked) -> Option<u64> {
+        let (rows, lines) = (picked.rows.as_ref()?, picked.lines.as_ref()?);
+        Some(lines[within(rows, block)].iter().sum())
     }
 
     /// Marks of one of which all rows that are meant have all.
@@ -319,7 +362,12 @@ impl Opened {
     ) -> Result<(), Error> {
         let error = |error| self.error(error);
         let (from, to) = (id << block::BITS, (id + 1) << block::BITS);
-        let is_whole = self.may_hold(id, picked).map_err(error)?;
+        let few = picked.rows.as_ref().map(|rows| within(rows, id)).filter(|rows| rows.len() <= MAX_FEW);
+        let is_whole = match few {
+            // To look at these is no more than to look whether to.
+            Some(_) if picked.words.is_empty() => Some(false),
+            _ => self.may_hold(id, picked).map_err(error)?,
+        };
         let marked = match &picked.marks {
             Some(asked) if is_whole.is_some() => self.marked(id, asked).map_err(error)?,
             _ => None,
@@ -327,9 +375,7 @@ impl Opened {
         let rows = match (is_whole, &picked.rows, &marked) {
             (None, ..) => return Ok(()),
             (_, _, Some(rows)) => rows.as_slice(),
-            (Some(false), Some(rows), None) => {
-                &rows[rows.partition_point(|id| *id < from)..rows.partition_point(|id| *id < to)]
-            }
+            (Some(false), Some(rows), None) => &rows[within(rows, id)],
             _ => return self.scan(from, to, plan, newest, show),
         };
         let mut select =
@@ -486,6 +532,12 @@ impl Opened {
     fn sum(&self, sql: &str, of: &dyn ToSql) -> rusqlite::Result<Option<u32>> {
         self.file.query_row(sql, [of], |row| row.get(0)).optional().map(Option::flatten)
     }
+}
+
+/// Which of some rows are those of a block.
+fn within(rows: &[i64], block: i64) -> std::ops::Range<usize> {
+    let behind = |block: i64| rows.partition_point(|id| *id < block << block::BITS);
+    behind(block)..behind(block + 1)
 }
 
 /// Whether it is what a row holds that is wrong: the engine itself had nothing to say against it.

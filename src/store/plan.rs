@@ -20,6 +20,8 @@ pub(super) struct Plan {
     pub(super) level: Option<i64>,
     pub(super) user: Option<String>,
     pub(super) request: Option<String>,
+    /// Nothing else is asked than whose a record is.
+    pub(super) only_user: Option<Pattern>,
     /// Words to be found in one of the texts that are searched.
     pub(super) words: Option<Pattern>,
     /// One of these members is this text, but for the case of its letters.
@@ -29,9 +31,13 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(filter: &Expression, since: Option<u64>, until: Option<u64>) -> Plan {
         let mut plan = Plan { since: since.unwrap_or_default(), until, ..Plan::default() };
-        match filter.root() {
-            Node::All(nodes) => nodes.iter().for_each(|node| plan.add(node)),
-            node => plan.add(node),
+        let nodes = match filter.root() {
+            Node::All(nodes) => nodes.as_slice(),
+            node => std::slice::from_ref(node),
+        };
+        nodes.iter().for_each(|node| plan.add(node));
+        if let ([Node::Field(_, Condition::Text(pattern))], Some(_)) = (nodes, &plan.user) {
+            plan.only_user = Some(pattern.clone());
         }
         plan
     }
@@ -153,6 +159,8 @@ mod tests {
         assert_eq!((found.user.as_deref(), found.since, found.until), (Some("42"), 5, None));
         assert_eq!(found.texts[1], (vec!["view_name".to_owned(), "route".to_owned()], "shop".to_owned()));
         assert_eq!(plan("status:4xx").status, Some((400, 499)));
+        assert!(plan("user:42").only_user.is_some() && found.only_user.is_none());
+        assert!(plan("user:4*").only_user.is_none() && plan("-user:42").only_user.is_none());
         assert!(plan("timestamp<2026-11-22").until.is_some());
     }
 

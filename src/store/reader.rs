@@ -211,9 +211,9 @@ impl<'a> Search<'a> {
             if *stopped || is_behind && ranked.count > question.count_to {
                 break;
             }
-            // Where every record is meant, those of a block need not be looked at to be counted.
-            if is_behind && matching.is_whole(&block) {
-                ranked.count += block.lines;
+            // Where it is known how many are meant, they need not be looked at to be counted.
+            if is_behind && let Some(count) = matching.count(segment, &block) {
+                ranked.count += count;
                 continue;
             }
             let newest = question.order == Order::Newest;

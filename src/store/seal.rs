@@ -122,7 +122,7 @@ impl Copy<'_> {
         let engine = Error::engine(self.path);
         let sql = format!("SELECT {COLUMNS}, request FROM record WHERE id = ?1");
         let mut select = self.from.prepare_cached(&sql).map_err(&engine)?;
-        let sql = "INSERT INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        let sql = "INSERT INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let mut insert = self.to.prepare_cached(sql).map_err(&engine)?;
         let (mut block, mut sum) = (Block::default(), Hasher::new());
         for (id, (_, from)) in (first as i64..).zip(ids) {
@@ -134,11 +134,12 @@ impl Copy<'_> {
             lines.iter().flatten().for_each(|line| line.mark(&mut block));
             lines.iter().flatten().for_each(|line| post(id as usize % SLICE, line, postings));
             lexicon.failure().map_err(&engine)?;
-            lines.ok_or_else(|| self.broken(*from))?;
+            let lines = lines.ok_or_else(|| self.broken(*from))?;
+            let both = lines.split_last().is_some_and(|(main, beside)| beside.iter().any(|line| line.is_of_user(main)));
             let Stored { number, at, level, status, duration, user, shape, own, beside, .. } = stored;
             let request = same(row.get_ref(10).map_err(&engine)?);
             let [level, status, duration, user] = [level, status, duration, user].map(same);
-            let values = params![id, number, at, level, status, duration, user, request, shape, own, beside];
+            let values = params![id, number, at, level, status, duration, user, request, shape, own, beside, both];
             insert.execute(values).map_err(&engine)?;
         }
         postings.end_block((first >> block::BITS) as u64, |word| lexicon.word(self.from, word));

@@ -86,22 +86,27 @@ const MAX_SHAPE: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
     numbers: HashMap<Box<[u8]>, u32>,
-    last: (Vec<u8>, u32),
+    /// The latest ones first: those of a request and of the objects within come again with the next.
+    latest: Vec<(Box<[u8]>, u32)>,
 }
+
+/// So many of the latest shapes are looked through before any other.
+const LATEST: usize = 8;
 
 impl Shapes {
     /// The number of a shape, and whether it was given just now; `None` where there are too many.
     pub(super) fn number(&mut self, shape: &Shape) -> Option<(u32, bool)> {
-        if self.last.0 == shape.bytes && self.last.1 != 0 {
-            return Some((self.last.1, false));
+        if let Some(at) = self.latest.iter().position(|(bytes, _)| **bytes == *shape.bytes) {
+            self.latest[..=at].rotate_right(1);
+            return Some((self.latest[0].1, false));
         }
         let (number, fresh) = match self.numbers.get(shape.as_bytes()) {
             Some(number) => (*number, false),
             None if self.numbers.len() >= MAX_SHAPES || shape.bytes.len() > MAX_SHAPE => return None,
             None => (self.insert(shape.as_bytes())?, true),
         };
-        self.last.0.clone_from(&shape.bytes);
-        self.last.1 = number;
+        self.latest.truncate(LATEST - 1);
+        self.latest.insert(0, (shape.as_bytes().into(), number));
         Some((number, fresh))
     }
 

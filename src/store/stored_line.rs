@@ -19,6 +19,9 @@ use super::value::{Piece, Pieces};
 use crate::filter::{Member as Shown, Members};
 use crate::record::Level;
 
+/// Whose a line is.
+const USER: &str = "user_id";
+
 /// A line.
 #[derive(Debug)]
 pub(super) struct StoredLine<'r> {
@@ -201,6 +204,12 @@ impl<'r> StoredLine<'r> {
             Form::Read(members) => members.get(at).map(|(name, _)| &**name),
         };
         name.unwrap_or_default()
+    }
+
+    /// Whether both are of the same user.
+    pub(super) fn is_of_user(&self, other: &StoredLine<'_>) -> bool {
+        let user = self.piece(USER);
+        user.is_some() && user == other.piece(USER)
     }
 
     /// As JSON in the native schema, its members in the order in which they came.

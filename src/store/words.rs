@@ -3,8 +3,9 @@
 //! A text gets a number when it is seen for the second time, so that what never comes again takes no room in it.
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+
+use super::quick::Quick;
 
 /// Texts in the dictionary of a file.
 const MAX_WORDS: usize = 1 << 16;
@@ -18,10 +19,10 @@ const SEEN: usize = 1 << 16;
 /// Texts and their numbers.
 #[derive(Debug)]
 pub(super) struct Words {
-    numbers: HashMap<Box<str>, u32>,
+    numbers: HashMap<Box<str>, u32, Quick>,
     bytes: usize,
     seen: Box<[u32]>,
-    hasher: RandomState,
+    hasher: Quick,
     /// The next number.
     next: u32,
     /// Numbers given since the last [`Words::fresh`].
@@ -31,10 +32,10 @@ pub(super) struct Words {
 impl Default for Words {
     fn default() -> Words {
         Words {
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             bytes: 0,
             seen: vec![0; SEEN].into(),
-            hasher: RandomState::new(),
+            hasher: Quick::default(),
             next: 1,
             fresh: Vec::new(),
         }

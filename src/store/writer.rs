@@ -125,7 +125,7 @@ impl Writer {
     /// What was taken since the last commit is lost.
     pub fn ingest(&mut self, lines: &[u8], now: u64) -> Result<Written, Lost> {
         self.now = now;
-        let mut lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).peekable();
+        let mut lines = split(lines).filter(|line| !line.is_empty()).peekable();
         while lines.peek().is_some() {
             if self.batch.lines == 0 {
                 self.batch.since = now;
@@ -320,6 +320,13 @@ impl Writer {
         self.written.lost += lines;
         Lost { lines, source }
     }
+}
+
+/// What stands before, between and behind the ends of lines.
+fn split(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
+    ends.map(move |end| &text[std::mem::replace(&mut start, end + 1)..end])
 }
 
 /// Sets aside the segments that cannot be read at all, and tells of them; those of a newer version stay for it.
