@@ -34,17 +34,11 @@ impl Code {
 }
 
 /// Takes lines apart, one after the other, in memory that it keeps.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Reader {
     names: Names,
     members: Vec<Member>,
     normal: String,
-}
-
-impl Default for Reader {
-    fn default() -> Reader {
-        Reader { names: Names::default(), members: Vec::new(), normal: String::new() }
-    }
 }
 
 impl Reader {

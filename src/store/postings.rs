@@ -306,7 +306,7 @@ mod tests {
             let found = find(&file, &asked(&wanted), 100_000).unwrap().unwrap();
             prop_assert!(found.is_sorted());
             let has = |row: usize| rows.get(&row).is_some_and(|(text, _)| asked(&wanted).iter().all(|it| asked(text).contains(it)))
-                || many && row % (1 << block::BITS) % 3 == 0 && row % (1 << block::BITS) < 1800;
+                || many && (row % (1 << block::BITS)).is_multiple_of(3) && row % (1 << block::BITS) < 1800;
             for row in (0..3 << block::BITS).filter(|row| has(*row)) {
                 prop_assert!(found.binary_search(&(row as i64)).is_ok());
             }
