@@ -131,6 +131,7 @@ mod care;
 mod verify;
 
 /// How many connections and requests a client may have, and how slow it may be.
+mod last_hour;
 mod limits;
 
 /// Bytes that no honest client sends, table by table.
