@@ -6,7 +6,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
 
+use crate::support::DEADLINE;
 use crate::support::command::{Kept, LOG, Started, command, gatelog, said};
 
 fn append(path: &Path, lines: &[&str]) {
@@ -192,6 +194,12 @@ fn left_alone(admin: &Admin, before: impl FnOnce(TcpStream) -> Option<TcpStream>
     output.read_line(&mut String::new()).unwrap();
     let live = before(live);
     drop(output);
+    let until = Instant::now() + DEADLINE;
+    while child.try_wait().unwrap().is_none() && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    // One that goes on is no good, and its code tells so.
+    child.kill().unwrap();
     let output = child.wait_with_output().unwrap();
     drop(live);
     output
