@@ -180,3 +180,36 @@ fn where_no_proxy_runs_the_newest_of_its_store_are_shown() {
     let nowhere = gatelog(&["tail", "--admin", &closed.to_string()]);
     assert_eq!((nowhere.status.code(), nowhere.stdout.len()), (Some(1), 0));
 }
+
+/// One that follows, whose newest record was read, and nothing is read any more.
+fn left_alone(admin: &Admin, before: impl FnOnce(TcpStream) -> Option<TcpStream>) -> std::process::Output {
+    let mut command =
+        command(&["tail", "event:request_completed", "--follow", "--admin", &admin.address.to_string(), "-n", "2"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let (_, live) = admin.events(LIVE);
+    admin.answer(NEWEST, "200 OK", &page(&[LOG[1]]));
+    output.read_line(&mut String::new()).unwrap();
+    let live = before(live);
+    drop(output);
+    let output = child.wait_with_output().unwrap();
+    drop(live);
+    output
+}
+
+#[test]
+fn whoever_has_seen_enough_of_a_proxy_that_says_nothing_ends_it() {
+    let output = left_alone(&Admin::start(), Some);
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{output:?}");
+}
+
+#[test]
+fn whoever_has_seen_enough_waits_for_no_proxy_that_has_gone() {
+    let admin = Admin::start();
+    let output = left_alone(&admin, |live| {
+        drop(live);
+        // It is asked again then, and its answer does not come.
+        None
+    });
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
