@@ -30,7 +30,8 @@ pub type RouteName = Box<dyn Fn(u32) -> Option<Arc<str>> + Send + Sync>;
 /// The newest minutes.
 pub struct Window {
     name: RouteName,
-    open: BTreeMap<u64, Minute>,
+    /// In the order of time: nearly all records are of the last one.
+    open: Vec<(u64, Minute)>,
     written: BTreeMap<u64, Arc<Encoded>>,
     /// Bytes of what is written, and how many there may be.
     bytes: usize,
@@ -50,14 +51,7 @@ pub struct Snapshot {
 impl Window {
     /// None yet. `name` is asked when a minute is over.
     pub fn new(name: RouteName) -> Window {
-        Window {
-            name,
-            open: BTreeMap::new(),
-            written: BTreeMap::new(),
-            bytes: 0,
-            most_bytes: MOST_BYTES,
-            whole_from: 0,
-        }
+        Window { name, open: Vec::new(), written: BTreeMap::new(), bytes: 0, most_bytes: MOST_BYTES, whole_from: 0 }
     }
 
     /// Counts a record. Returns whether more of it is wanted than its gist tells ([`Window::show`]).
@@ -80,8 +74,9 @@ impl Window {
     pub fn snapshot(&self, range: Range) -> Snapshot {
         let Range { since, until } = range.widened(MINUTE);
         let minutes = since / MINUTE..(until / MINUTE).max(since / MINUTE);
-        let counted = self.open.range(minutes.clone()).map(|(at, minute)| (*at, self.period(minute)));
-        let written = self.written.range(minutes).map(|(at, written)| (*at, Arc::clone(written)));
+        let open = self.open.iter().filter(|(at, _)| minutes.contains(at));
+        let counted = open.map(|(at, minute)| (*at, self.period(minute)));
+        let written = self.written.range(minutes.clone()).map(|(at, written)| (*at, Arc::clone(written)));
         Snapshot {
             counted: counted.collect(),
             written: written.collect(),
@@ -93,34 +88,36 @@ impl Window {
     #[inline]
     fn minute(&mut self, at: u64) -> Option<&mut Minute> {
         let minute = at / MINUTE;
-        if !self.open.contains_key(&minute) {
-            self.begin(minute)?;
-        }
-        self.open.get_mut(&minute)
+        let place = match self.open.iter().rposition(|(at, _)| *at == minute) {
+            Some(place) => place,
+            None => self.begin(minute)?,
+        };
+        self.open.get_mut(place).map(|(_, minute)| minute)
     }
 
     #[cold]
-    fn begin(&mut self, minute: u64) -> Option<()> {
-        let is_newest = self.open.last_key_value().is_none_or(|(newest, _)| minute > *newest);
+    fn begin(&mut self, minute: u64) -> Option<usize> {
+        let is_newest = self.open.last().is_none_or(|(newest, _)| minute > *newest);
         if is_newest || self.open.len() >= OPEN {
             self.write();
         }
         let is_new = !self.written.contains_key(&minute);
-        let oldest = self.written.keys().chain(self.open.keys()).min();
+        let oldest = self.oldest();
         if is_new && self.kept() >= MOST_MINUTES {
-            if oldest.is_some_and(|oldest| minute < *oldest) {
+            if oldest.is_some_and(|oldest| minute < oldest) {
                 self.whole_from = self.whole_from.max(minute + 1);
                 return None;
             }
             self.forget();
         }
-        self.open.insert(minute, Minute::default());
-        Some(())
+        let place = self.open.partition_point(|(at, _)| *at < minute);
+        self.open.insert(place, (minute, Minute::default()));
+        Some(place)
     }
 
     /// How many minutes there are.
     fn kept(&self) -> usize {
-        self.written.len() + self.open.keys().filter(|minute| !self.written.contains_key(minute)).count()
+        self.written.len() + self.open.iter().filter(|(at, _)| !self.written.contains_key(at)).count()
     }
 
     /// Writes the minutes that are being counted: what comes late is added to what was written.
@@ -143,12 +140,15 @@ impl Window {
 
     /// Makes room: the oldest minute goes.
     fn forget(&mut self) {
-        let written = self.written.first_key_value().map(|(at, _)| *at);
-        let open = self.open.first_key_value().map(|(at, _)| *at);
-        let Some(oldest) = written.into_iter().chain(open).min() else { return };
+        let Some(oldest) = self.oldest() else { return };
         self.bytes -= self.written.remove(&oldest).map_or(0, |written| written.len());
-        self.open.remove(&oldest);
+        self.open.retain(|(at, _)| *at != oldest);
         self.whole_from = self.whole_from.max(oldest + 1);
+    }
+
+    fn oldest(&self) -> Option<u64> {
+        let written = self.written.first_key_value().map(|(at, _)| *at);
+        written.into_iter().chain(self.open.first().map(|(at, _)| *at)).min()
     }
 
     fn period(&self, minute: &Minute) -> Period {
