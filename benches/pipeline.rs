@@ -49,8 +49,8 @@ fn pair(intake: &Intake, ports: &[Port], fragment: &mut Fragment, facts: &Facts<
     };
     intake.fragment(facts, fragment);
     let show = |with: &mut dyn FnMut(&Facts<'_>)| with(facts);
-    intake.request(&head(Event::RequestStarted), fragment, None, &show);
-    intake.request(&head(Event::RequestCompleted), fragment, Some(progress), &show);
+    intake.request(&head(Event::RequestStarted), fragment, None, 0, &show);
+    intake.request(&head(Event::RequestCompleted), fragment, Some(progress), 0, &show);
     for port in ports {
         while let Some(batch) = port.queue.pop() {
             port.queue.recycle(batch);

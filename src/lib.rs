@@ -31,7 +31,8 @@
 //! 5. [`record`] is what is written, and [`filter`] the one language that says which records are meant; [`pipeline`] asks
 //!    each output's level and filter, encodes once for each format, and takes it from the core without waiting; [`sinks`]
 //!    write it, each at its own pace ([`sinks::writer`], [`sinks::file`]). What is to be asked for later takes the same way:
-//!    one more thread has the newest records in memory, and writes all of them to the [`store`] ([`app::keeper`]).
+//!    one more thread has the newest records in memory, and writes all of them to the [`store`] ([`app::keeper`]); where there
+//!    is no store, it counts the last hour from what comes with the lines ([`record::gist`]).
 //!
 //! On SIGHUP the configuration is read again ([`app::reload`]). What can change without a restart is one value that every
 //! core takes between two of its records, when it is woken for it: a new [`proxy::Proxy`] takes the place of the one before

@@ -61,7 +61,7 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     names = lambda known: lambda text: [pick(name, known) for name in text.split(",")]
-    parser.add_argument("--gatelog", default=str(TREE / "target/release/gatelog"), help="the binary (%(default)s)")
+    parser.add_argument("--gatelog", default=str(TREE / "target/dist/gatelog"), help="the binary (%(default)s)")
     parser.add_argument("--scenario", type=names(SCENARIOS), default=list(SCENARIOS), help=",".join(SCENARIOS))
     parser.add_argument("--proxies", type=names(PROXIES), default=list(PROXIES), help=",".join(PROXIES))
     parser.add_argument("--runs", type=int, default=5, help="measured runs of each proxy in each scenario (%(default)s)")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What further outputs cost a request: processor time of gatelog's whole process, with one JSON file and with more.
 
-    cargo build --profile dist
+    dist/build
     benches/compare/outputs.py --gatelog target/dist/gatelog --runs 9
 
 The cases of CASES run in turn, forth and back, as in compare.py. The processor's own counters are asked with perf where
@@ -114,7 +114,7 @@ def main():
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gatelog", nargs="+", default=[str(TREE / "target/release/gatelog")], help="binaries (%(default)s)")
+    parser.add_argument("--gatelog", nargs="+", default=[str(TREE / "target/dist/gatelog")], help="binaries (%(default)s)")
     parser.add_argument("--cases", type=lambda text: text.split(","), default=list(CASES), help=",".join(CASES))
     parser.add_argument("--runs", type=int, default=5, help="measured runs of each case (%(default)s)")
     parser.add_argument("--seconds", type=int, default=2, help="length of a run (%(default)s)")

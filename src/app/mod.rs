@@ -336,7 +336,8 @@ fn start_outputs(
     let stamp = Stamp { instance: instance(), record: config.record.clone() };
     let neighbour = if beside.handed { Neighbour::present() } else { Neighbour::default() };
     // What keeps it from being opened is known before anything is written.
-    let keeper = Keeper::start(config.store.as_ref(), beside.admin, &stamp, neighbour.clone())?;
+    let traffic = &served.0.exchange.traffic;
+    let keeper = Keeper::start(config.store.as_ref(), beside.admin, &stamp, neighbour.clone(), traffic)?;
     let outputs = Outputs::start(&settled(config), &stamp, neighbour)?;
     Ok(Control::new(config.clone(), (outputs, keeper), stamp, access, served))
 }

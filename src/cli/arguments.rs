@@ -52,6 +52,14 @@ pub enum Command {
     },
     /// Check a log: every request that started has ended, and no record is missing
     Verify(super::verify::Arguments),
+    /// Write what a shell needs to complete commands and options, for it to read
+    Completions {
+        /// Which shell
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page: `gatelog man | man -l -`
+    Man,
 }
 
 /// Where the configuration is.

@@ -81,6 +81,15 @@ impl Interrupts {
         self.is_any()
     }
 
+    /// The same; returns at once, with `true`, when nobody is at the other end of `out`, a pipe, any more.
+    pub fn rest_unless_closed(&self, long: Duration, out: &impl AsFd) -> bool {
+        // That it is closed is told without being asked for.
+        let mut fds = [PollFd::new(out, PollFlags::empty()), PollFd::new(&self.first, PollFlags::IN)];
+        // As above.
+        let _ = poll(&mut fds, Timespec::try_from(long).ok().as_ref());
+        fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+    }
+
     /// Whoever waits for a pipe that says nothing asks twice.
     fn is_urgent(&self) -> bool {
         self.count.load(Ordering::Relaxed) > 1

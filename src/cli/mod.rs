@@ -2,8 +2,11 @@
 
 pub mod arguments;
 pub mod asking;
+pub mod audience;
 pub mod check;
+pub mod completions;
 pub mod demo;
+pub mod manual;
 pub mod place;
 pub mod routes;
 pub mod run;
@@ -56,6 +59,8 @@ pub fn main() -> anyhow::Result<ExitCode> {
             let report = verify::verify(&arguments.files, arguments.options, &mut io::stdout().lock());
             report.map(|report| ExitCode::from(report.exit_code())).context("the log cannot be verified")
         }
+        Command::Completions { shell } => show(&completions::script(shell)),
+        Command::Man => show(manual::page()?.as_bytes()),
     }
 }
 
@@ -100,6 +105,13 @@ fn closed_output(error: io::Error) -> anyhow::Result<ExitCode> {
 /// Writes it all at once.
 fn write_whole(text: &str, out: &mut impl Write) -> io::Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+/// Writes it to stdout.
+fn show(text: &[u8]) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text).and_then(|()| out.flush());
+    written.map(|()| ExitCode::SUCCESS).or_else(closed_output)
 }
 
 /// Wrong usage: said on stderr, exit code 2.

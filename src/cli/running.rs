@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use super::asking::Interrupts;
+use super::audience::Audience;
 use super::place::{NoPlace, configuration};
 use crate::config::Environment;
 
@@ -199,6 +200,12 @@ impl Running {
         }
     }
 
+    /// A pipe of which the end is waited for.
+    fn closing(&self, end: &impl AsFd) -> Result<pipe::Receiver, NoAnswer> {
+        let end = end.as_fd().try_clone_to_owned().and_then(pipe::Receiver::from_owned_fd);
+        end.map_err(|error| self.broken(error))
+    }
+
     fn broken(&self, why: impl ToString) -> NoAnswer {
         NoAnswer::Broken { address: self.address, why: why.to_string() }
     }
@@ -231,6 +238,17 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// What comes next of events.
+#[derive(Debug)]
+pub enum Next {
+    /// These.
+    Events(Vec<Event>),
+    /// Nothing: they are over, or there was a Ctrl-C.
+    Over,
+    /// Nobody reads any more what is made of them.
+    Unread,
+}
+
 /// Events as they come.
 #[derive(Debug)]
 pub struct Events<'r> {
@@ -240,22 +258,23 @@ pub struct Events<'r> {
 }
 
 impl Events<'_> {
-    /// The next ones; `None` at the end, and at Ctrl-C.
+    /// The next ones, unless nobody is there any more to read them.
     ///
     /// # Errors
     /// When the connection breaks.
-    pub fn next(&mut self, interrupts: &Interrupts) -> Result<Option<Vec<Event>>, NoAnswer> {
+    pub fn next(&mut self, interrupts: &Interrupts, audience: &Audience) -> Result<Next, NoAnswer> {
         let Events { running, body, reading } = self;
         running.runtime.block_on(async {
-            let end = interrupts.as_fd().try_clone_to_owned().and_then(pipe::Receiver::from_owned_fd);
-            let end = end.map_err(|error| running.broken(error))?;
+            let end = running.closing(interrupts)?;
+            let left = running.closing(audience)?;
             let frame = tokio::select! {
-                _ = end.readable() => return Ok(None),
+                _ = end.readable() => return Ok(Next::Over),
+                _ = left.readable() => return Ok(Next::Unread),
                 frame = body.frame() => frame,
             };
-            let Some(frame) = frame else { return Ok(None) };
+            let Some(frame) = frame else { return Ok(Next::Over) };
             let data = frame.map_err(|error| running.broken(error))?.into_data().unwrap_or_default();
-            reading.take(&data).ok_or_else(|| running.broken("an event is too long")).map(Some)
+            reading.take(&data).ok_or_else(|| running.broken("an event is too long")).map(Next::Events)
         })
     }
 

@@ -14,8 +14,9 @@ use serde_json::value::RawValue;
 
 use super::arguments::{Format, TailArguments};
 use super::asking::{INTERRUPTED, Interrupts};
+use super::audience::Audience;
 use super::place::{NoPlace, folder};
-use super::running::{Events, NoAnswer, Running};
+use super::running::{Events, Next, NoAnswer, Running};
 use super::shown::{filter, format, line, screen};
 use super::{complain, misused};
 use crate::config::Environment;
@@ -161,21 +162,23 @@ impl<W: Write> Tail<'_, W> {
         let newest = newest(running, &query, self.arguments.limit)?;
         self.printer.print(&newest)?;
         let Some(mut events) = events else { return Ok(ExitCode::SUCCESS) };
+        let audience = Audience::of(&io::stdout())?;
         let mut shown: HashSet<Box<str>> = newest.into_iter().map(|record| record.json).collect();
         loop {
-            match events.next(&self.interrupts) {
+            match events.next(&self.interrupts, &audience) {
                 _ if self.interrupts.is_any() => return Ok(ExitCode::from(INTERRUPTED)),
-                Ok(Some(told)) => {
+                Ok(Next::Events(told)) => {
                     for event in told {
                         self.show(&event.kind, &event.data, &mut shown)?;
                     }
                 }
-                Ok(None) | Err(NoAnswer::Broken { .. }) => {
+                Ok(Next::Unread) => return Ok(ExitCode::SUCCESS),
+                Ok(Next::Over) | Err(NoAnswer::Broken { .. }) => {
                     let last = events.last().map(str::to_owned);
-                    let Some(again) = self.wait_for(running, &target, last.as_deref())? else {
-                        return Ok(ExitCode::from(INTERRUPTED));
-                    };
-                    events = again;
+                    match self.wait_for(running, &target, last.as_deref())? {
+                        Return::Came(again) => events = again,
+                        Return::GivenUp(code) => return Ok(code),
+                    }
                 }
                 Err(other) => return Err(other.into()),
             }
@@ -196,23 +199,29 @@ impl<W: Write> Tail<'_, W> {
         }
     }
 
-    /// The events of a proxy that was started again; `None` at Ctrl-C.
-    fn wait_for<'r>(
-        &self,
-        running: &'r Running,
-        target: &str,
-        last: Option<&str>,
-    ) -> Result<Option<Events<'r>>, NoAnswer> {
+    /// Waits for a proxy that is started again, for as long as somebody reads what it would tell.
+    fn wait_for<'r>(&self, running: &'r Running, target: &str, last: Option<&str>) -> Result<Return<'r>, NoAnswer> {
         complain(&[format!("gatelog: the proxy at {} has gone; waiting for it", running.address())]);
-        while !self.interrupts.rest(RETURN) {
+        loop {
+            if self.interrupts.rest_unless_closed(RETURN, &io::stdout()) {
+                return Ok(Return::GivenUp(ExitCode::SUCCESS));
+            }
+            if self.interrupts.is_any() {
+                return Ok(Return::GivenUp(ExitCode::from(INTERRUPTED)));
+            }
             match running.events(target, last) {
-                Ok(events) => return Ok(Some(events)),
+                Ok(events) => return Ok(Return::Came(events)),
                 Err(NoAnswer::Absent { .. } | NoAnswer::Broken { .. }) => {}
                 Err(refused) => return Err(refused),
             }
         }
-        Ok(None)
     }
+}
+
+/// What became of a proxy that had gone.
+enum Return<'r> {
+    Came(Events<'r>),
+    GivenUp(ExitCode),
 }
 
 /// Why there is nothing more to show.

@@ -522,7 +522,8 @@ impl Ledger {
 
     fn offer(&self, head: &Head<'_>, progress: Option<&Progress<'_>>) {
         if !self.silent {
-            self.core.desk.intake.request(head, &self.fragment, progress, &|with| self.facts.show(with));
+            let route = self.core.meter.place(self.facts.route().map(|route| route.index));
+            self.core.desk.intake.request(head, &self.fragment, progress, route, &|with| self.facts.show(with));
         }
     }
 }

@@ -52,7 +52,7 @@ use http::request::Parts;
 use crate::net::Peer;
 use crate::pipeline::Intake;
 use crate::record::redact::Policy;
-use crate::record::{Body, Event, Head, Level, Record, Rejected};
+use crate::record::{Body, Event, Gist, Head, Level, Record, Rejected};
 use crate::routes::{Route, SampleRule, StartMode, Table};
 use crate::time::Clock;
 
@@ -67,7 +67,7 @@ use sample::Hold;
 use traffic::Meter;
 
 /// The logger of records about requests.
-const LOGGER: &str = "gatelog.request";
+const LOGGER: &str = Gist::LOGGER;
 /// The logger of what was refused before it was a request.
 pub const SECURITY_LOGGER: &str = "gatelog.security";
 /// Everything that runs is looked through at most so many times in one `log.progress`.

@@ -119,6 +119,11 @@ impl Traffic {
         self.books().in_flight()
     }
 
+    /// The name of routes that has this place: for as long as the process lives, whatever tables come.
+    pub fn name(&self, place: u32) -> Option<Arc<str>> {
+        self.books().names.get(place as usize).cloned()
+    }
+
     /// Counters for one core, for the routes of this table. Names that were there before go on with their counts.
     pub fn enter(self: &Arc<Self>, table: &Table) -> Meter {
         let mut books = self.books();
@@ -210,15 +215,19 @@ impl Meter {
 
     /// A request is over.
     pub fn end(&self, ended: &Ended<'_>) {
-        let place = ended.route.and_then(|route| self.of_route.get(route)).copied().unwrap_or_default();
         self.block.ended.add(1);
         // There is one for each name, and the first is for whatever else.
-        let Some(route) = self.block.routes.get(place) else { return };
+        let Some(route) = self.block.routes.get(self.place(ended.route) as usize) else { return };
         let cells = route.methods[method(ended.method)].get_or_init(Box::default);
         cells.0[cell(ended.status, ended.outcome)].add(1);
         route.durations.observe(ended.duration);
         route.request_bytes.add(ended.request_bytes);
         route.response_bytes.add(ended.response_bytes);
+    }
+
+    /// The place of the name ([`Traffic::name`]) of the route that has this place in the table.
+    pub(super) fn place(&self, route: Option<usize>) -> u32 {
+        route.and_then(|route| self.of_route.get(route)).copied().unwrap_or_default() as u32
     }
 
     /// Something was no request, for this reason.

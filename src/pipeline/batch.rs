@@ -5,6 +5,7 @@ use std::ops::Range;
 use crossbeam_queue::ArrayQueue;
 
 use super::{Losses, Written};
+use crate::record::Gist;
 
 /// Emptied buffers that are kept.
 const MAX_SPARE: usize = 4;
@@ -31,17 +32,24 @@ pub struct Line {
     pub end: usize,
     /// Where its number belongs; `None` where the format shows none.
     pub seq_at: Option<usize>,
+    /// What is counted of it, where that is known and somebody counts ([`Port::gists`](super::Port::gists)).
+    pub gist: Option<Gist>,
 }
 
 impl Batch {
     /// Adds the line that has just been written to the end of `bytes`, if one was.
     pub fn close_line(&mut self, written: Written) {
+        self.close_counted(written, None);
+    }
+
+    /// The same with what is counted of it.
+    pub(super) fn close_counted(&mut self, written: Written, gist: Option<Gist>) {
         let seq_at = match written {
             Written::None => return,
             Written::Plain => None,
             Written::Numbered(at) => Some(at),
         };
-        self.lines.push(Line { end: self.bytes.len(), seq_at });
+        self.lines.push(Line { end: self.bytes.len(), seq_at, gist });
     }
 
     /// Adds the lines of another batch that stand in these of its bytes.
@@ -54,7 +62,7 @@ impl Batch {
             if seq_at.is_none() {
                 self.bytes.extend_from_slice(bytes);
             }
-            self.lines.push(Line { end: self.bytes.len(), seq_at });
+            self.lines.push(Line { end: self.bytes.len(), seq_at, gist: line.gist });
             start = line.end;
         }
     }

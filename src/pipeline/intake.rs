@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::record::json::Fragment;
-use crate::record::{Body, Facts, Head, Level, Progress, Record};
+use crate::record::{Body, Facts, Gist, Head, Level, Progress, Record};
 use crate::time;
 
 use super::lane::Lane;
@@ -21,6 +21,8 @@ pub struct Intake {
     levels: RefCell<Levels>,
     /// Below it no output takes anything.
     lowest: Cell<Level>,
+    /// Whether somebody counts what the records say.
+    gists: Cell<bool>,
     lanes: RefCell<Vec<Lane>>,
     /// Lanes to outputs that are no more, whose last lines found the queue full, and since when.
     leaving: RefCell<Vec<(Lane, Instant)>>,
@@ -35,6 +37,7 @@ impl Intake {
         Intake {
             levels: RefCell::new(routing.levels.clone()),
             lowest: Cell::new(routing.lowest()),
+            gists: Cell::new(routing.wants_gists()),
             lanes: RefCell::new(lanes),
             leaving: RefCell::default(),
             stamp: RefCell::new(routing.stamp.clone()),
@@ -63,6 +66,7 @@ impl Intake {
         self.stamp.replace(routing.stamp.clone());
         self.levels.replace(routing.levels.clone());
         self.lowest.set(routing.lowest());
+        self.gists.set(routing.wants_gists());
         let since = time::monotonic();
         let left = before.into_iter().filter_map(|mut lane| (!lane.hand_over_last()).then_some((lane, since)));
         self.leaving.borrow_mut().extend(left);
@@ -84,8 +88,17 @@ impl Intake {
     }
 
     /// Offers a record about a request whose [`Intake::fragment`] was made from the same facts.
-    /// `show` gives the facts themselves, to filters, and to layouts that make no use of the fragment.
-    pub fn request(&self, head: &Head<'_>, fragment: &Fragment, progress: Option<&Progress<'_>>, show: &Show<'_>) {
+    /// `show` gives the facts themselves, to filters, and to layouts that make no use of the fragment; `route` is the place
+    /// of its route's name among all that are counted ([`Gist::route`]).
+    pub fn request(
+        &self,
+        head: &Head<'_>,
+        fragment: &Fragment,
+        progress: Option<&Progress<'_>>,
+        route: u32,
+        show: &Show<'_>,
+    ) {
+        let gist = if self.gists.get() { Gist::of(head, progress, route) } else { None };
         let accepts = |gate: &Gate| {
             gate.accepts_head(head, |filter| {
                 let mut matches = false;
@@ -95,7 +108,7 @@ impl Intake {
                 matches
             })
         };
-        self.offer(head, accepts, |layout, out| match layout {
+        self.offer(head, gist, accepts, |layout, out| match layout {
             // It is empty where no output had a use for it when the request began.
             Layout::Json(encoder) if !fragment.is_empty() => {
                 Written::Numbered(encoder.request(head, fragment, progress, out))
@@ -112,7 +125,7 @@ impl Intake {
 
     /// Offers any record.
     pub fn record(&self, record: &Record<'_>) {
-        self.offer(&record.head, |gate| gate.accepts(record), |layout, out| layout.record(record, out));
+        self.offer(&record.head, None, |gate| gate.accepts(record), |layout, out| layout.record(record, out));
     }
 
     /// Waits until there is something to [`Intake::flush`].
@@ -165,6 +178,7 @@ impl Intake {
     fn offer(
         &self,
         head: &Head<'_>,
+        gist: Option<Gist>,
         accepts: impl Fn(&Gate) -> bool,
         encode: impl Fn(&mut Layout, &mut Vec<u8>) -> Written,
     ) {
@@ -178,7 +192,7 @@ impl Intake {
                 lane.pass_by(earlier);
             } else if lane.refuses() {
                 lane.drop_line(head.event);
-            } else if lane.take(earlier, &encode) {
+            } else if lane.take(earlier, gist, &encode) {
                 self.filled.notify_one();
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::record::Event;
+use crate::record::{Event, Gist};
 use crate::time;
 
 use super::{Batch, Layout, Load, Losses, Port, Share, Stamp, WhenFull, Written};
@@ -63,7 +63,12 @@ impl Lane {
 
     /// Takes this round's record: as another lane of the same format has it already, else encoded here. Returns whether
     /// it is the first line of a batch.
-    pub(super) fn take(&mut self, earlier: &[Lane], encode: impl FnOnce(&mut Layout, &mut Vec<u8>) -> Written) -> bool {
+    pub(super) fn take(
+        &mut self,
+        earlier: &[Lane],
+        gist: Option<Gist>,
+        encode: impl FnOnce(&mut Layout, &mut Vec<u8>) -> Written,
+    ) -> bool {
         if self.goes_on_following(earlier) {
             return false;
         }
@@ -83,7 +88,7 @@ impl Lane {
             }
             None => {
                 let written = encode(&mut self.layout, &mut self.batch.bytes);
-                self.batch.close_line(written);
+                self.batch.close_counted(written, gist);
             }
         }
         lines == 0 && !self.batch.lines.is_empty()
@@ -242,7 +247,7 @@ mod tests {
     }
 
     fn take(lane: &mut Lane) -> bool {
-        lane.take(&[], |_, out| {
+        lane.take(&[], None, |_, out| {
             out.extend_from_slice(b"line\n");
             Written::Plain
         })
@@ -297,7 +302,7 @@ mod tests {
             out.push(b'\n');
             Written::Plain
         };
-        assert!(lane.take(&lanes, written));
+        assert!(lane.take(&lanes, None, written));
         assert_eq!(lane.batch.bytes, b"\n");
     }
 }

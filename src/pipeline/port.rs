@@ -19,6 +19,8 @@ pub struct Port {
     pub format: Format,
     /// Which records are for it.
     pub gate: Gate,
+    /// Whether its lines come with what is counted of them ([`Line::gist`](super::batch::Line::gist)).
+    pub gists: bool,
     /// Where batches go.
     pub queue: Arc<Queue>,
     /// How it fares.
@@ -66,7 +68,20 @@ impl Port {
     pub fn counting(settings: &OutputSettings, format: Format, health: Arc<Health>) -> Port {
         let queue = Arc::new(Queue::new(settings, Arc::clone(&health)));
         let _open = Arc::new(Open(Arc::clone(&queue)));
-        Port { name: settings.name.as_str().into(), format, gate: Gate::new(settings), queue, health, _open }
+        Port {
+            name: settings.name.as_str().into(),
+            format,
+            gate: Gate::new(settings),
+            gists: false,
+            queue,
+            health,
+            _open,
+        }
+    }
+
+    /// The same way, for lines that come with what is counted of them.
+    pub fn with_gists(self) -> Port {
+        Port { gists: true, ..self }
     }
 
     /// The same way, for lines that are laid out otherwise from now on.

@@ -21,4 +21,9 @@ impl Routing {
     pub fn lowest(&self) -> Level {
         lowest_level(&self.ports)
     }
+
+    /// Whether any output counts what records say.
+    pub fn wants_gists(&self) -> bool {
+        self.ports.iter().any(|port| port.gists)
+    }
 }

@@ -80,7 +80,7 @@ mod tests {
             } else if lane.refuses() {
                 lane.drop_line(Event::RequestCompleted);
             } else {
-                lane.take(earlier, |_, out| {
+                lane.take(earlier, None, |_, out| {
                     out.extend_from_slice(line.as_bytes());
                     Written::Plain
                 });

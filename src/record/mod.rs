@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod event;
+pub mod gist;
 pub mod schema;
 pub mod fields;
 pub mod redact;
@@ -20,6 +21,7 @@ pub mod syslog;
 
 pub use args::{Arg, Value};
 pub use event::{Closer, Event, Level, Outcome, Phase};
+pub use gist::Gist;
 pub use schema::Schema;
 pub use settings::{RedactSettings, Settings};
 

@@ -42,7 +42,7 @@ impl Sequence {
     pub fn each(&mut self, batch: &Batch, mut take: impl FnMut(u64, &[u8])) {
         let mut start = 0;
         let mut numbered = std::mem::take(&mut self.line);
-        for &Line { end, seq_at } in &batch.lines {
+        for &Line { end, seq_at, .. } in &batch.lines {
             numbered.clear();
             self.line(&batch.bytes[start..end], seq_at.map(|at| (at - start, batch.hole)), &mut numbered);
             take(self.next - 1, &numbered);
@@ -121,14 +121,14 @@ impl Sequence {
 /// Appends the batch's lines to `out`, numbered from `first` on.
 pub fn number_from(first: u64, batch: &Batch, out: &mut Vec<u8>) {
     let mut start = 0;
-    for (number, &Line { end, seq_at }) in (first..).zip(&batch.lines) {
+    for (number, &Line { end, seq_at, .. }) in (first..).zip(&batch.lines) {
         number_line(number, &batch.bytes[start..end], seq_at.map(|at| (at - start, batch.hole)), out);
         start = end;
     }
 }
 
-/// `hole` is where the number belongs, and the bytes that stand for it.
-fn number_line(number: u64, line: &[u8], hole: Option<(usize, usize)>, out: &mut Vec<u8>) {
+/// Appends a line with its number. `hole` is where the number belongs, and the bytes that stand for it.
+pub fn number_line(number: u64, line: &[u8], hole: Option<(usize, usize)>, out: &mut Vec<u8>) {
     match hole {
         Some((at, width)) => splice(line, at, width, number, out),
         None => out.extend_from_slice(line),

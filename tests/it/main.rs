@@ -106,6 +106,9 @@ mod descriptors;
 /// The store: what is in it after all, what is lost on the way, who may write to it.
 mod store;
 
+/// Statistics of the last hour without a store.
+mod last_hour;
+
 /// The admin listener: access, limits, what runs, reloads.
 mod admin;
 
@@ -120,6 +123,9 @@ mod search;
 
 /// `gatelog tail`: of a log, of a proxy, of a store.
 mod tail;
+
+/// `gatelog completions` and `gatelog man`.
+mod manual;
 
 /// `gatelog top`: one frame, and a terminal that is given back.
 mod top;

@@ -6,7 +6,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
 
+use crate::support::DEADLINE;
 use crate::support::command::{Kept, LOG, Started, command, gatelog, said};
 
 fn append(path: &Path, lines: &[&str]) {
@@ -179,4 +181,43 @@ fn where_no_proxy_runs_the_newest_of_its_store_are_shown() {
     assert_eq!(followed.status.code(), Some(1), "nothing will come");
     let nowhere = gatelog(&["tail", "--admin", &closed.to_string()]);
     assert_eq!((nowhere.status.code(), nowhere.stdout.len()), (Some(1), 0));
+}
+
+/// One that follows, whose newest record was read, and nothing is read any more.
+fn left_alone(admin: &Admin, before: impl FnOnce(TcpStream) -> Option<TcpStream>) -> std::process::Output {
+    let mut command =
+        command(&["tail", "event:request_completed", "--follow", "--admin", &admin.address.to_string(), "-n", "2"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let (_, live) = admin.events(LIVE);
+    admin.answer(NEWEST, "200 OK", &page(&[LOG[1]]));
+    output.read_line(&mut String::new()).unwrap();
+    let live = before(live);
+    drop(output);
+    let until = Instant::now() + DEADLINE;
+    while child.try_wait().unwrap().is_none() && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    // One that goes on is no good, and its code tells so.
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(live);
+    output
+}
+
+#[test]
+fn whoever_has_seen_enough_of_a_proxy_that_says_nothing_ends_it() {
+    let output = left_alone(&Admin::start(), Some);
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{output:?}");
+}
+
+#[test]
+fn whoever_has_seen_enough_waits_for_no_proxy_that_has_gone() {
+    let admin = Admin::start();
+    let output = left_alone(&admin, |live| {
+        drop(live);
+        // It is asked again then, and its answer does not come.
+        None
+    });
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
 }

@@ -45,7 +45,8 @@ fn damage() -> impl Strategy<Value = Damage> {
         2 => any::<Index>().prop_map(Damage::Cut),
         2 => (any::<Index>(), any::<Index>()).prop_map(|(one, other)| Damage::Page(one, other)),
         1 => any::<Index>().prop_map(Damage::Zeros),
-        1 => vec(any::<u8>(), 0..200).prop_map(Damage::Foreign),
+        // Not to nothing: an empty file is a segment that was just begun.
+        1 => vec(any::<u8>(), 1..200).prop_map(Damage::Foreign),
         1 => any::<u8>().prop_map(Damage::Version),
     ]
 }
@@ -59,7 +60,7 @@ impl Damage {
                 bytes[at] = *byte;
             }),
             Damage::Header(page, at, byte) => bytes[page.index(pages) * PAGE + usize::from(*at)] = *byte,
-            Damage::Cut(at) => bytes.truncate(at.index(bytes.len())),
+            Damage::Cut(at) => bytes.truncate(1 + at.index(bytes.len() - 1)),
             Damage::Page(one, other) => {
                 let from = one.index(pages) * PAGE;
                 bytes.copy_within(from..from + PAGE, other.index(pages) * PAGE);

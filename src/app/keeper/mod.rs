@@ -9,9 +9,13 @@
 //! store does, the newest records are in memory at once; what cannot be stored yet waits, up to a limit, and what is lost
 //! is counted and told in its own stream ([`vault`]).
 //!
+//! Where there is no store, the last hour is counted as its lines come by ([`count`]): memory holds the lines of seconds only
+//! where there are many, and statistics are of all of them.
+//!
 //! Where there is neither a store nor an admin listener that anybody could ask, there is none of this.
 
 mod breath;
+mod count;
 mod stream;
 mod vault;
 mod work;
@@ -21,10 +25,12 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::StartError;
+use crate::exchange::Traffic;
 use crate::pipeline::{Format, OutputSettings, Port, RESERVED, Stamp};
 use crate::record::{self, Schema};
 use crate::sinks::Neighbour;
 use crate::store::recent::{Limits, Recent};
+use crate::store::rollup::RouteName;
 use crate::store::{self, Archive, Reader};
 use vault::Vault;
 use work::{Shared, Work};
@@ -44,7 +50,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Opens the store, where one is configured, and starts the thread. `is_asked`: somebody may want to see the newest
-    /// records. A store that the `neighbour` writes to is waited for.
+    /// records. A store that the `neighbour` writes to is waited for. `traffic` knows the names of routes.
     ///
     /// # Errors
     /// A store that cannot be opened; no thread.
@@ -53,6 +59,7 @@ impl Keeper {
         is_asked: bool,
         stamp: &Stamp,
         neighbour: Neighbour,
+        traffic: &Arc<Traffic>,
     ) -> Result<Option<Keeper>, StartError> {
         if store.is_none() && !is_asked {
             return Ok(None);
@@ -61,7 +68,11 @@ impl Keeper {
         let name = if store.is_some() { stored } else { recent };
         let settings = OutputSettings { name: name.to_owned(), queue: QUEUE, ..OutputSettings::default() };
         let port = Port::new(&settings, format(&stamp.record));
-        let recent = is_asked.then(|| Recent::new(Limits::default()));
+        // A store has its rollups.
+        let (port, recent) = match store {
+            Some(_) => (port, is_asked.then(|| Recent::new(Limits::default()))),
+            None => (port.with_gists(), Some(Recent::counting(Limits::default(), names(traffic)))),
+        };
         let vault = store.map(|settings| Vault::open(settings, &port, neighbour)).transpose()?;
         let store = vault.as_ref().map(|vault| Arc::new(vault.reader()));
         let shared = Arc::new(Shared::default());
@@ -100,6 +111,12 @@ impl Keeper {
         self.port.queue.end();
         super::wait(|| self.thread.is_finished(), until);
     }
+}
+
+/// The names of routes by their places.
+fn names(traffic: &Arc<Traffic>) -> RouteName {
+    let traffic = Arc::clone(traffic);
+    Box::new(move |place| traffic.name(place))
 }
 
 /// The native schema, as an output of JSON lines has it, too, unless these are to be in another one.

@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::count;
 use super::stream::{Chunk, Stream};
 use super::vault::Vault;
+use crate::pipeline::batch::Line;
 use crate::pipeline::{Health, Load, Port, Queue, Stamp};
 use crate::store::recent::Recent;
 
@@ -89,6 +91,7 @@ impl Work {
     fn accept(&mut self, mut load: Load) {
         self.stream.lose(load.lost());
         self.tell();
+        self.recent.iter().for_each(|recent| count::load(recent, &load));
         if self.vault.is_none() && load.fills_its_memory() {
             return self.leave(load);
         }
@@ -101,7 +104,8 @@ impl Work {
 
     /// Lines that go into memory only stay where they are.
     fn leave(&mut self, load: Load) {
-        let (lines, bytes, memory) = (load.lines(), load.bytes(), load.memory());
+        let (lines, bytes) = (load.lines(), load.bytes());
+        let memory = load.memory() + lines as usize * size_of::<Line>();
         self.health.count_written(lines, bytes as u64);
         let unread = self.stream.leave(load, &self.queue);
         if let Some(recent) = &self.recent {
@@ -112,7 +116,14 @@ impl Work {
     /// Tells what is missing, unless the line would be missing as well.
     fn tell(&mut self) {
         if self.vault.as_ref().is_none_or(Vault::is_well) {
-            self.stream.told().into_iter().for_each(|chunk| self.pass_on(chunk));
+            self.pass_on_told();
+        }
+    }
+
+    fn pass_on_told(&mut self) {
+        for chunk in self.stream.told() {
+            self.recent.iter().for_each(|recent| count::told(recent, &chunk));
+            self.pass_on(chunk);
         }
     }
 
@@ -150,7 +161,7 @@ impl Work {
         if self.vault.as_ref().is_some_and(Vault::is_open) {
             // A word that is lost has one more try.
             for _ in 0..2 {
-                self.stream.told().into_iter().for_each(|chunk| self.pass_on(chunk));
+                self.pass_on_told();
                 self.store_all();
             }
         }

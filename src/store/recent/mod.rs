@@ -7,20 +7,23 @@
 //! ```
 //!
 //! Keeping lines costs a copy of them at most, and of large batches not even that ([`Kept`]); they are read when somebody
-//! asks, so that a proxy at full speed pays next to nothing for a view that nobody has open. Statistics are counted from the lines that are held: of a busier hour
-//! than memory holds, they say that they are a part.
+//! asks, so that a proxy at full speed pays next to nothing for a view that nobody has open. Statistics under a filter are
+//! counted from the lines that are held: of a busier time than memory holds, they say that they are a part. Without a filter
+//! they are of all records of the last hour, where somebody counts those as they come ([`Pulse`]).
 //!
 //! Whoever asks takes pointers to the chunks and lets go of the lock before it looks at a single line; the writer changes
 //! the last chunk only while nobody has a pointer to it, and else begins another. So neither waits for the other longer than
 //! it takes to copy some pointers.
 
 mod line;
+mod pulse;
 mod ring;
 mod summaries;
 mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use pulse::Pulse;
 pub use ring::Kept;
 pub use tail::{Batch, Tail};
 
@@ -30,6 +33,7 @@ use serde_json::{Map, Value as Json};
 
 use super::ask::{AskError, Order, Page, Question, Records, Stop, Total};
 use crate::filter::{Expression, Node};
+use crate::store::rollup::RouteName;
 use ring::{Numbered, Ring};
 
 /// How much is kept.
@@ -65,6 +69,8 @@ pub struct Recent {
     state: Mutex<State>,
     /// Told when there are new lines.
     news: Condvar,
+    /// The last hour, where it is counted.
+    pulse: Option<Mutex<Pulse>>,
 }
 
 #[derive(Debug)]
@@ -79,8 +85,25 @@ const BREATH: usize = 256;
 impl Recent {
     /// None yet.
     pub fn new(limits: Limits) -> Arc<Recent> {
+        Recent::of(limits, None)
+    }
+
+    /// The same for whoever counts records as they come ([`Recent::count`]); `name` gives the names of routes.
+    pub fn counting(limits: Limits, name: RouteName) -> Arc<Recent> {
+        Recent::of(limits, Some(Mutex::new(Pulse::new(name))))
+    }
+
+    fn of(limits: Limits, pulse: Option<Mutex<Pulse>>) -> Arc<Recent> {
         let state = State { ring: Ring::of(limits.lines, limits.bytes), tails: tail::Wakers::default() };
-        Arc::new(Recent { state: Mutex::new(state), news: Condvar::new() })
+        Arc::new(Recent { state: Mutex::new(state), news: Condvar::new(), pulse })
+    }
+
+    /// Has records counted, all of those that are kept, where that is wanted.
+    pub fn count(&self, count: impl FnOnce(&mut Pulse)) {
+        if let Some(pulse) = &self.pulse {
+            // Each record is counted by itself: what a panic leaves is whole.
+            count(&mut pulse.lock().unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// Takes lines of the native schema, so many, each ended by `\n`, in the order in which they were written. What of them

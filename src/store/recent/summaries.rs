@@ -1,18 +1,23 @@
-//! What the last minutes were like: counted from those records that are still held.
+//! What the last hour was like, as it was counted; under a filter, from those records that are still held.
+
+use std::sync::PoisonError;
 
 use super::{BREATH, Numbered, Recent, is_everything, line, matches, ring};
 use crate::filter::Expression;
 use crate::store::ask::{AskError, Order, Question, Stop, Summaries};
-use crate::store::rollup::Range;
+use crate::store::rollup::{Range, Snapshot};
 use crate::store::statistics::Statistics;
 
 impl Summaries for Recent {
     /// What has been evicted is not in it, and that is said.
     fn statistics(&self, range: Range, filter: &Expression, stop: Stop<'_>) -> Result<Statistics, AskError> {
+        let all = is_everything(filter);
+        if let Some(snapshot) = self.snapshot(range).filter(|_| all) {
+            return Ok(counted(&snapshot, range));
+        }
         let mut statistics = Statistics::over(range);
         let (since, until, order) = (Some(range.since), Some(range.until), Order::Oldest);
         let question = Question { filter: filter.clone(), since, until, order, skip: 0, limit: 0, count_to: 0 };
-        let all = is_everything(filter);
         for (at, record) in self.candidates(&question).iter().enumerate() {
             if at % BREATH == 0 && stop() {
                 statistics.set_partial();
@@ -29,7 +34,22 @@ impl Summaries for Recent {
     }
 }
 
+/// A snapshot that cannot be read is none: it was made from what this program has counted.
+fn counted(snapshot: &Snapshot, range: Range) -> Statistics {
+    let mut statistics = Statistics::of(snapshot, range).unwrap_or_else(|_| Statistics::over(range));
+    if snapshot.is_partial() {
+        statistics.set_partial();
+    }
+    statistics
+}
+
 impl Recent {
+    /// What was counted of a range, where it was counted.
+    fn snapshot(&self, range: Range) -> Option<Snapshot> {
+        let pulse = self.pulse.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(pulse.snapshot(range))
+    }
+
     /// When the oldest chunk began.
     fn oldest(&self) -> Option<u64> {
         let chunk = self.state().ring.after(0).into_iter().next();

@@ -25,6 +25,11 @@
 //! A record that comes late, or is imported, goes to the minute that it belongs to, however old: what is pending is added
 //! to what the file has. Another process that reads a store while it is written does the third step for itself.
 //!
+//! # Where there is no file
+//!
+//! The last hour is counted in memory ([`Window`]), from what comes with the lines and not from the lines
+//! ([`Gist`](crate::record::Gist)).
+//!
 //! # What is bounded
 //!
 //! Names in a period ([`Names`]), minutes that are pending ([`Pending::is_full`]), texts of what is shown one by one
@@ -34,6 +39,7 @@ mod bytes;
 mod error;
 mod file;
 mod histogram;
+mod minute;
 mod names;
 mod notable;
 mod noted;
@@ -47,6 +53,7 @@ mod schema;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use bytes::Corrupt;
 pub use error::RollupError;
@@ -62,3 +69,4 @@ pub use reader::{RollupReader, check};
 pub use schema::FILE;
 pub(in crate::store) use schema::PART;
 pub use tally::Tally;
+pub use window::{RouteName, Snapshot, Window};

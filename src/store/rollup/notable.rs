@@ -58,11 +58,17 @@ impl Notable {
         self.errors.iter()
     }
 
+    /// Whether a request that took so many microseconds is one to be kept.
+    #[inline]
+    pub(super) fn takes_request(&self, duration: u64) -> bool {
+        let least = self.slowest.back().filter(|_| self.slowest.len() == SLOWEST);
+        least.is_none_or(|least| Some(duration) >= least.duration)
+    }
+
     /// Keeps a record if it is one to be kept.
     #[inline]
     pub(super) fn note(&mut self, noted: &Noted<'_>) {
-        let least = self.slowest.back().filter(|_| self.slowest.len() == SLOWEST);
-        if noted.is_request() && least.is_none_or(|least| noted.duration >= least.duration) {
+        if noted.is_request() && self.takes_request(noted.duration.unwrap_or_default()) {
             keep(&mut self.slowest, SLOWEST, slower, Mention::of(noted));
         }
         let oldest = self.errors.back().filter(|_| self.errors.len() == ERRORS);

@@ -8,7 +8,7 @@ use super::histogram::Histogram;
 use super::names::{Names, Sum};
 use super::notable::Notable;
 use super::noted::Noted;
-use crate::record::{Level, Outcome};
+use crate::record::{Gist, Level, Outcome};
 
 /// Names that a period tells apart; beyond, they are counted together.
 const ROUTES: usize = 512;
@@ -255,14 +255,31 @@ impl Requests {
 
     #[inline]
     fn note(&mut self, noted: &Noted<'_>) {
-        self.durations.note(noted.duration.unwrap_or_default());
-        self.statuses.count(noted.status.unwrap_or_default().min(LAST_STATUS), 1);
-        if let Some(outcome) = noted.outcome {
+        self.count_one(noted.duration.unwrap_or_default(), noted.status.unwrap_or_default(), noted.outcome, noted.slow);
+        self.add_bytes(noted.request_bytes, noted.response_bytes);
+    }
+
+    /// Counts one of which there is a gist.
+    #[inline]
+    pub(super) fn count_gist(&mut self, gist: &Gist) {
+        self.count_one(gist.duration, gist.status, gist.outcome, gist.slow);
+        self.add_bytes(gist.request_bytes, gist.response_bytes);
+    }
+
+    #[inline]
+    fn count_one(&mut self, duration: u64, status: u16, outcome: Option<Outcome>, slow: bool) {
+        self.durations.note(duration);
+        self.statuses.count(status.min(LAST_STATUS), 1);
+        if let Some(outcome) = outcome {
             self.outcomes.count(outcome as u16, 1);
         }
-        self.slow += u64::from(noted.slow);
-        self.request_bytes = self.request_bytes.saturating_add(noted.request_bytes);
-        self.response_bytes = self.response_bytes.saturating_add(noted.response_bytes);
+        self.slow += u64::from(slow);
+    }
+
+    #[inline]
+    fn add_bytes(&mut self, request: u64, response: u64) {
+        self.request_bytes = self.request_bytes.saturating_add(request);
+        self.response_bytes = self.response_bytes.saturating_add(response);
     }
 }
 

@@ -85,7 +85,7 @@ pub struct Scope {
     pub since: String,
     /// The first moment after it.
     pub until: String,
-    /// Whether there may be more than was counted: the question took too long.
+    /// Whether there may be more than was counted: the question took too long, or records of the time are gone.
     pub partial: bool,
     /// What could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
