@@ -38,7 +38,7 @@ impl Trip<'_> {
     pub(super) async fn run(
         &self,
         head: &mut Parts,
-        body: Option<SharedBody>,
+        body: Option<&SharedBody>,
     ) -> Result<(ResponseHead, ResponseBody), Failure> {
         let lease = match self.upstream.choose(|balance| self.key(balance, &head.headers)) {
             Ok(lease) => lease,
@@ -46,7 +46,7 @@ impl Trip<'_> {
             Err(nobody) => return Err(nobody.into()),
         };
         let server = Rc::clone(lease.server());
-        match self.visit(lease, head, body.as_ref()).await {
+        match self.visit(lease, head, body).await {
             Err(SendError::Upstream(error)) => {
                 // Rare, and as large as a first attempt: boxed, so that every request's future need not hold it.
                 Box::pin(self.go_on(server, error, head, body)).await
@@ -156,19 +156,19 @@ impl Trip<'_> {
         server: Rc<Server>,
         error: UpstreamError,
         head: &mut Parts,
-        body: Option<SharedBody>,
+        body: Option<&SharedBody>,
     ) -> Result<(ResponseHead, ResponseBody), Failure> {
         let mut tried = Tried::new();
         let (mut server, mut error) = (server, error);
         loop {
             tried.push(server);
             let more = (tried.len() as u32) < self.upstream.retries().attempts;
-            if !more || !self.may_repeat(&error, &head.method, body.as_ref()) {
+            if !more || !self.may_repeat(&error, &head.method, body) {
                 return Err(Failure::Upstream(error));
             }
             let Some(lease) = self.next(&head.headers, &tried).await else { return Err(Failure::Upstream(error)) };
             server = Rc::clone(lease.server());
-            match self.visit(lease, head, body.as_ref()).await {
+            match self.visit(lease, head, body).await {
                 Err(SendError::Upstream(next)) => error = next,
                 result => return result.map_err(Failure::from),
             }

@@ -33,6 +33,14 @@ pub struct RequestBody {
     patience: Patience,
     /// Something of it is gone.
     touched: bool,
+    end: Option<End>,
+}
+
+/// How a request's body ended, for its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    Broken,
 }
 
 impl RequestBody {
@@ -47,7 +55,7 @@ impl RequestBody {
             is_too_slow: false,
             deadline: Deadline::default(),
         };
-        RequestBody { incoming, exchange, size: 0, wire, limit: limits.body_bytes, patience, touched: false }
+        RequestBody { incoming, exchange, size: 0, wire, limit: limits.body_bytes, patience, touched: false, end: None }
     }
 
     /// For attempts to share: the one that takes the first piece of it is the last.
@@ -58,6 +66,21 @@ impl RequestBody {
     /// Whether something of it is gone.
     pub fn is_touched(&self) -> bool {
         self.touched
+    }
+
+    /// Its end was read.
+    pub fn is_whole(&self) -> bool {
+        self.end == Some(End::Whole) || self.incoming.is_end_stream()
+    }
+
+    /// It went wrong: nothing more can be read of it.
+    pub fn is_broken(&self) -> bool {
+        self.end == Some(End::Broken)
+    }
+
+    /// What is still to come at least, in bytes.
+    pub fn remaining(&self) -> u64 {
+        self.incoming.size_hint().lower()
     }
 
     fn count(&mut self, length: usize) -> Result<(), BodyError> {
@@ -76,6 +99,18 @@ impl http_body::Body for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = self.poll_next(cx);
+        match &polled {
+            Poll::Ready(None) => self.end = Some(End::Whole),
+            Poll::Ready(Some(Err(_))) => self.end = Some(End::Broken),
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+}
+
+impl RequestBody {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.touched = true;

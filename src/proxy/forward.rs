@@ -6,9 +6,6 @@ use std::time::Instant;
 
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode, Version};
-use hyper::body::Incoming;
-
-use http_body::Body as _;
 
 use crate::exchange::{Exception, Exchange, Sign, Suspicion};
 use crate::listen::Client;
@@ -20,12 +17,12 @@ use crate::upstream::{
 };
 
 use super::admit::{Admitted, admit, measure, passes};
-use super::attempt::AttemptBody;
-use super::body::{Body, RequestBody};
+use super::attempt::{AttemptBody, SharedBody};
+use super::body::Body;
 use super::failure::{BodyError, Failure, Refused};
 use super::headers::{self, Way};
 use super::respond::NAME;
-use super::{Proxy, host_of, response, secure, traversal};
+use super::{Proxy, host_of, leftover, response, secure, traversal};
 
 /// Passes through proxies of this name before a request counts as caught in a loop: several in a row are ordinary.
 const MAX_PASSES: usize = 8;
@@ -41,7 +38,7 @@ impl Proxy {
         exchange: &Exchange,
         client: &Client,
         head: &mut Parts,
-        body: Incoming,
+        body: Option<&SharedBody>,
     ) -> Result<Response<Body>, Failure> {
         if let Some(detail) = traversal::suspicion(head.uri.path().as_bytes()) {
             exchange.suspect(&Suspicion { sign: Sign::PathTraversal, detail, excerpt: head.uri.path().as_bytes() });
@@ -53,8 +50,7 @@ impl Proxy {
         }
         measure(head, &self.limits).map_err(Failure::Refused)?;
         let mentions = exchange.mentions();
-        let admitted =
-            admit(head, mentions, !body.is_end_stream(), self.limits.body_bytes).map_err(Failure::Refused)?;
+        let admitted = admit(head, mentions, body.is_some(), self.limits.body_bytes).map_err(Failure::Refused)?;
         if mentions.via && passes(&head.headers, NAME) > MAX_PASSES {
             return Err(Failure::Refused(Refused::Loop));
         }
@@ -67,19 +63,23 @@ impl Proxy {
         let named = exchange.route().and_then(|route| route.overrides.upstream.as_deref());
         let upstream = self.upstreams.select(named, || host_of(head), head.uri.path()).ok_or(Failure::NoUpstream)?;
         exchange.chosen(&upstream.name);
-        // Shared by attempts, and not inside the future: few requests have one.
-        let body = (admitted.coding != BodyCoding::None)
-            .then(|| RequestBody::new(body, exchange, Rc::clone(&client.wire), &self.limits).shared());
+        // What comes behind an extended CONNECT is the tunnel's.
+        let body = body.filter(|_| admitted.coding != BodyCoding::None);
         let trip = Trip { proxy: self, exchange, client, upstream, admitted: &admitted, answered: Cell::new(false) };
-        let (answer, body) = trip.run(head, body).await?;
+        let (answer, content) = trip.run(head, body).await?;
         if answer.status == StatusCode::SWITCHING_PROTOCOLS {
-            return trip.switch(answer, body, head);
+            return trip.switch(answer, content, head);
         }
         // A client would take it for a tunnel.
         if head.method == Method::CONNECT && answer.status.is_success() {
             return Err(Failure::Upstream(UpstreamError::Upgrade("an extended CONNECT is answered without 101")));
         }
-        Ok(trip.deliver(answer, body, head))
+        let is_last = !answer.keep_alive;
+        let mut response = trip.deliver(answer, content, head);
+        if let (true, Some(body)) = (is_last, body) {
+            leftover::give_up(body, head, &mut response);
+        }
+        Ok(response)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod failure;
 mod forward;
 pub mod grpc;
 pub mod headers;
+mod leftover;
 mod panic;
 pub mod rate;
 pub mod respond;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::exchange::{Exception, Exchange, Exchanges, RequestId, Sign, Suspicion};
@@ -35,6 +37,7 @@ use crate::listen::{Answering, Client, Handler, Limits, Offence, Refusal};
 use crate::net::Peer;
 use crate::record::Rejected;
 
+use body::RequestBody;
 use respond::Content;
 
 /// Methods that are passed on, for `Allow`; CONNECT is not, and TRACE not beyond its last hop.
@@ -135,18 +138,25 @@ impl Handler for Proxy {
         let (head, body) = request.into_parts();
         let mut head = Box::new(head);
         let exchange = self.exchanges.begin(&client.peer, &head);
+        // Shared by attempts, and not inside the future: few requests have one.
+        let body = (!body.is_end_stream())
+            .then(|| RequestBody::new(body, &exchange, Rc::clone(&client.wire), &self.limits).shared());
         Box::pin(async move {
             let forwarded = {
-                let mut forwarding = pin!(self.forward(&exchange, &client, &mut head, body));
+                let mut forwarding = pin!(self.forward(&exchange, &client, &mut head, body.as_ref()));
                 poll_fn(|cx| panic::poll(forwarding.as_mut(), cx)).await
             };
-            Ok(match forwarded.unwrap_or(Err(Failure::Panicked)) {
+            let mut answer = match forwarded.unwrap_or(Err(Failure::Panicked)) {
                 Ok(response) => {
                     client.answered();
                     response
                 }
                 Err(failure) => self.answer(&exchange, &client, &head, &failure),
-            })
+            };
+            if let Some(body) = body {
+                leftover::settle(body, &head, exchange.mentions().expect, &mut answer);
+            }
+            Ok(answer)
         })
     }
 

@@ -62,6 +62,9 @@ mod patience;
 /// Bodies both ways: large, chunked, with trailers, answered early.
 mod bodies;
 
+/// What is still to come of a request when its answer is there: read for nothing, or the last on its connection.
+mod unread_bodies;
+
 /// Request ids, client addresses, forwarding headers, trace context.
 mod identity;
 
