@@ -23,6 +23,10 @@ use gatelog::store::rollup::Range;
 use gatelog::store::{Order, Question, Reader, Records, Settings, Summaries, Total, Writer};
 use traffic::{DAY, START, Traffic};
 
+/// The one of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with("--")).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
