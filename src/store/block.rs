@@ -60,14 +60,16 @@ impl Block {
 
     /// A line has this text, which is no word.
     pub(super) fn text(&mut self, text: &str) {
-        for bit in bits(text.as_bytes()) {
-            self.digest[bit / 8] |= 1 << (bit % 8);
-        }
+        self.set(bits(text.bytes()));
+    }
+
+    fn set(&mut self, bits: impl Iterator<Item = usize>) {
+        bits.for_each(|bit| self.digest[bit / 8] |= 1 << (bit % 8));
     }
 
     /// A line has texts in the member of this name that are not marked one by one.
     pub(super) fn opaque(&mut self, name: &str) {
-        self.text(&opaque(name));
+        self.set(bits(opaque(name)));
     }
 
     /// The numbers of its words, in their order: how far each is from the one before.
@@ -91,13 +93,13 @@ impl Block {
 }
 
 /// The mark of a member with texts that are not marked; texts of lines do hardly look like it.
-fn opaque(name: &str) -> String {
-    format!("\0opaque {name}")
+fn opaque(name: &str) -> impl Iterator<Item = u8> {
+    b"\0opaque ".iter().copied().chain(name.bytes())
 }
 
 /// Whether there are texts in the member of this name that are not marked one by one.
 pub(super) fn may_be_opaque(digest: &[u8], name: &str) -> bool {
-    may_hold(digest, &opaque(name))
+    is_set(digest, bits(opaque(name)))
 }
 
 /// Calls `each` with the number of each word until it says no; whether it never did.
@@ -119,12 +121,16 @@ const MAX_WORD: u32 = 1 << 20;
 
 /// Whether a line of the block may have this text; letters of either case are one.
 pub(super) fn may_hold(digest: &[u8], text: &str) -> bool {
-    digest.len() != DIGEST || bits(text.as_bytes()).all(|bit| digest[bit / 8] >> (bit % 8) & 1 == 1)
+    is_set(digest, bits(text.bytes()))
+}
+
+fn is_set(digest: &[u8], mut bits: impl Iterator<Item = usize>) -> bool {
+    digest.len() != DIGEST || bits.all(|bit| digest[bit / 8] >> (bit % 8) & 1 == 1)
 }
 
 /// The hash is part of the format: FNV-1a, finished as MurmurHash3 is.
-fn bits(text: &[u8]) -> impl Iterator<Item = usize> {
-    let mut hash = text.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+fn bits(text: impl Iterator<Item = u8>) -> impl Iterator<Item = usize> {
+    let mut hash = text.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
     });
     hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);

@@ -50,8 +50,7 @@ pub fn fuzz(data: &[u8], filter: &Expression) -> Vec<Box<str>> {
 /// All that is ever asked of a line.
 fn told(line: &StoredLine<'_>, filter: &Expression) -> Option<Box<str>> {
     filter.matches(&ByName(line));
-    line.mark(&mut Block::default());
-    line.searched(|_| ());
+    line.mark(&mut Block::default(), |_| ());
     line.facts().noted()?;
     line.is_known().then(|| line.json())
 }

@@ -21,8 +21,6 @@ pub(super) struct Known {
     pub(super) own: usize,
     /// Of what statistics are made of.
     pub(super) places: Places,
-    /// Of those that free text is looked for in, and that are not told by another line.
-    pub(super) searched: Box<[usize]>,
 }
 
 /// A member of a shape.
@@ -32,6 +30,8 @@ pub(super) struct Member {
     pub(super) name: Box<str>,
     /// How many of the row's own values come before.
     pub(super) before: usize,
+    /// Free text is looked for in it, and it is not told by another line.
+    pub(super) searched: bool,
 }
 
 impl Known {
@@ -40,16 +40,11 @@ impl Known {
         let member = |(slot, name): (Slot, String)| {
             let before = own;
             own += usize::from(slot == Slot::Own);
-            Member { slot, name: name.into(), before }
+            let searched = slot != Slot::Same && SEARCHED.contains(&&*name);
+            Member { slot, name: name.into(), before, searched }
         };
         let members: Box<[Member]> = slots.into_iter().map(member).collect();
-        let searched = |member: &Member| member.slot != Slot::Same && SEARCHED.contains(&&*member.name);
-        Known {
-            places: facts::places(members.iter().map(|member| &*member.name)),
-            searched: (0..members.len()).filter(|at| searched(&members[*at])).collect(),
-            members,
-            own,
-        }
+        Known { places: facts::places(members.iter().map(|member| &*member.name)), members, own }
     }
 
     pub(super) fn position(&self, name: &str) -> Option<usize> {

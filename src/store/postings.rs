@@ -11,6 +11,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 
 use super::block;
+use super::quick::Quick;
 use super::trigrams::{self, TRIGRAMS};
 use super::value::{Pieces, varint};
 
@@ -38,7 +39,7 @@ pub(super) struct Postings {
     used: Vec<u16>,
     rows: Vec<Rows>,
     /// The same for words of the dictionary, whose trigrams are those of all their rows.
-    words: HashMap<u32, usize>,
+    words: HashMap<u32, usize, Quick>,
     rows_of_words: Vec<Rows>,
     /// Of the blocks before, what is not written yet.
     done: Vec<Vec<u8>>,
@@ -53,7 +54,7 @@ impl Default for Postings {
             places: vec![0; all].into(),
             used: Vec::new(),
             rows: Vec::new(),
-            words: HashMap::new(),
+            words: HashMap::default(),
             rows_of_words: Vec::new(),
             done: vec![Vec::new(); all],
             held: 0,
@@ -85,12 +86,14 @@ impl Postings {
     /// The block of this number ends; `text` says what a word is.
     pub(super) fn end_block<T: AsRef<str>>(&mut self, block: u64, text: impl Fn(u32) -> Option<T>) {
         let rows = std::mem::take(&mut self.rows_of_words);
-        for (word, place) in std::mem::take(&mut self.words) {
+        let mut words = std::mem::take(&mut self.words);
+        for (word, place) in words.drain() {
             match text(word) {
                 Some(text) => trigrams::of(text.as_ref()).for_each(|trigram| add(self.trigram(trigram), &rows[place])),
                 None => add(self.trigram(ANYTHING), &rows[place]),
             }
         }
+        self.words = words;
         for trigram in std::mem::take(&mut self.used) {
             let (place, done) = (&mut self.places[usize::from(trigram)], &mut self.done[usize::from(trigram)]);
             let before = done.len();

@@ -15,7 +15,6 @@ use super::lexicon::Lexicon;
 use super::postings::Postings;
 use super::source::Text;
 use super::stored::{self, COLUMNS, Stored};
-use super::stored_line::StoredLine;
 
 /// Rows between two looks at whether to go on: those of a block.
 const SLICE: usize = 1 << block::BITS;
@@ -131,8 +130,10 @@ impl Copy<'_> {
             let stored = Stored::read(row, 0).map_err(&engine)?;
             let lines = stored.lines(self.from, lexicon);
             stored.sum(&mut sum);
-            lines.iter().flatten().for_each(|line| line.mark(&mut block));
-            lines.iter().flatten().for_each(|line| post(id as usize % SLICE, line, postings));
+            lines
+                .iter()
+                .flatten()
+                .for_each(|line| line.mark(&mut block, |text| post(id as usize % SLICE, text, postings)));
             lexicon.failure().map_err(&engine)?;
             let lines = lines.ok_or_else(|| self.broken(*from))?;
             let both = lines.split_last().is_some_and(|(main, beside)| beside.iter().any(|line| line.is_of_user(main)));
@@ -153,10 +154,10 @@ impl Copy<'_> {
     }
 }
 
-/// Puts the texts of a row into the search index.
-fn post(row: usize, line: &StoredLine<'_>, postings: &mut Postings) {
-    line.searched(|text| match text {
+/// Puts a text of a row into the search index.
+fn post(row: usize, text: Text<'_>, postings: &mut Postings) {
+    match text {
         Text::Word(word) => postings.word(row, word),
         Text::Own(text) => postings.text(row, text),
-    });
+    }
 }

@@ -249,43 +249,36 @@ impl<'r> StoredLine<'r> {
         self.values().is_some_and(|values| values.iter().all(|piece| self.source.knows(*piece)))
     }
 
-    /// Calls `each` with the texts of those members that free text is looked for in, but for those that are the same in the
-    /// line of the row.
-    pub(super) fn searched(&self, mut each: impl FnMut(Text<'_>)) {
-        match &self.form {
-            Form::Main(shape) | Form::Beside { shape, .. } => {
-                let pieces = shape.searched.iter().filter_map(|at| self.piece_at(*at));
-                pieces.for_each(|piece| self.source.texts(piece, &mut each));
-            }
-            Form::Read(_) => {
-                let pieces = SEARCHED.iter().filter_map(|name| self.piece(name));
-                pieces.for_each(|piece| self.source.texts(piece, &mut each));
-            }
-        }
-    }
-
-    /// Marks in a block what it uses, as it was marked when it was written, but for what the line of its row has.
-    pub(super) fn mark(&self, block: &mut Block) {
+    /// Marks in a block what it uses, as it was marked when it was written, but for what the line of its row has; and calls
+    /// `search` with the texts of those members that free text is looked for in, but for those that are the same there.
+    pub(super) fn mark(&self, block: &mut Block, mut search: impl FnMut(Text<'_>)) {
         block.line(self.at);
-        match &self.form {
-            Form::Main(shape) => {
-                self.mark_own(shape, self.row.own, block);
-                for member in shape.members.iter().filter(|member| member.slot == Slot::User) {
-                    self.column(Slot::User).iter().for_each(|user| self.source.mark(&member.name, *user, block));
-                }
+        let mut each = |name: &str, piece: Piece<'r>, searched: bool| {
+            self.source.mark(name, piece, block);
+            if searched {
+                self.source.texts(piece, &mut search);
             }
-            Form::Beside { shape, own, .. } => self.mark_own(shape, own, block),
+        };
+        match &self.form {
+            Form::Main(shape) => self.each_own(shape, self.row.own, each),
+            Form::Beside { shape, own, .. } => self.each_own(shape, own, each),
             Form::Read(members) => {
-                members.iter().for_each(|(name, piece)| self.source.mark(name, *piece, block));
+                members.iter().for_each(|(name, piece)| each(name, *piece, SEARCHED.contains(&&**name)));
                 block.opaque(EVERYTHING);
             }
         }
     }
 
-    fn mark_own(&self, shape: &Shape, own: &'r [u8], block: &mut Block) {
+    /// The values that are its own, and its user; and whether free text is looked for in them.
+    fn each_own(&self, shape: &Shape, own: &'r [u8], mut each: impl FnMut(&str, Piece<'r>, bool)) {
         let mut own = Pieces::new(own);
-        for member in shape.members.iter().filter(|member| member.slot == Slot::Own) {
-            self.source.next(&mut own).iter().for_each(|piece| self.source.mark(&member.name, *piece, block));
+        for member in &shape.members {
+            let piece = match member.slot {
+                Slot::Own => self.source.next(&mut own),
+                Slot::User => self.column(Slot::User),
+                _ => None,
+            };
+            piece.into_iter().for_each(|piece| each(&member.name, piece, member.searched));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! How a value of a line is kept: one byte that says what it is, and as few behind it as it takes. What has no form of its
 //! own is kept as it was written, so that every value comes back as it came.
 
+use smallvec::SmallVec;
+
 use super::json::{self, Kind, Span};
 use super::line::unquoted;
 use super::shape::{Shape, Slot};
@@ -134,7 +136,7 @@ fn number(text: &str, out: &mut Vec<u8>) {
 
 /// Objects of plain members are kept by their shape; the others as they stand.
 fn object(value: &str, to: &mut impl Numbering, out: &mut Vec<u8>) -> Result<(), Unreadable> {
-    let mut members: Vec<Span> = Vec::new();
+    let mut members: SmallVec<[Span; 8]> = SmallVec::new();
     json::members(value, |span| members.push(span)).ok_or(Unreadable)?;
     let name = |span: &Span| &value[span.name.clone()];
     let once = |(at, span): (usize, &Span)| members[..at].iter().all(|other| name(other) != name(span));
