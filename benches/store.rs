@@ -114,6 +114,8 @@ enum Ask {
     Page(Question),
     /// Without a filter from what was counted beforehand, under one by looking at each record.
     Day(Expression),
+    /// The slowest requests of a day.
+    Slowest,
 }
 
 fn questions(reader: &Reader) -> Vec<(&'static str, String, Ask)> {
@@ -140,7 +142,8 @@ fn questions(reader: &Reader) -> Vec<(&'static str, String, Ask)> {
         asked.map(|(name, filter, since, limit)| (name, filter.to_owned(), Ask::Page(question(filter, since, limit))));
     let mut all = Vec::from(pages);
     let day = |filter: &str| Ask::Day(Expression::parse(filter).unwrap());
-    all.insert(5, ("24 h of statistics, slowest 20", String::new(), day("")));
+    all.insert(5, ("24 h of statistics", String::new(), day("")));
+    all.insert(6, ("slowest 20", String::new(), Ask::Slowest));
     let failed = "status>=500";
     all.push(("24 h of statistics of all 5xx", failed.to_owned(), day(failed)));
     all
@@ -189,6 +192,12 @@ fn answer(reader: &Reader, ask: &Ask) -> String {
             let (performance, stats) = (statistics.performance(), statistics.stats());
             assert!(statistics.troubles().is_empty() && !performance.slow_requests.is_empty());
             stats.total_records.to_string()
+        }
+        Ask::Slowest => {
+            let statistics = reader.overview(Range::last(DAY, START + DAY), &|| false).unwrap();
+            let slowest: Vec<_> = statistics.total().notable.slowest().filter_map(|mention| mention.duration).collect();
+            assert!(statistics.troubles().is_empty() && slowest.len() == 20);
+            slowest.len().to_string()
         }
     }
 }

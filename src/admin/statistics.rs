@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::filter::{Expression, Node};
 use crate::store::statistics::Statistics;
+use crate::store::{Archive, Stop};
 
 use super::answer::{Answer, raw_json};
 use super::ask::{Lane, Library};
@@ -30,7 +31,12 @@ pub(super) async fn show(library: &Library, side: Side, query: Option<&str>, now
     let query = Query::read(query, &KNOWN)?;
     let (filter, range) = (filter(&query)?, Span::of(&query, now)?.range(now));
     let lane = if is_everything(&filter) { Lane::Glance } else { Lane::Search };
-    let asked = library.ask(lane, move |archive, stop| archive.statistics(range, &filter, stop)).await;
+    let needs_routes = side != Side::Errors || lane == Lane::Search;
+    let ask = move |archive: &dyn Archive, stop: Stop<'_>| match needs_routes {
+        true => archive.statistics(range, &filter, stop),
+        false => archive.overview(range, stop),
+    };
+    let asked = library.ask(lane, ask).await;
     let (statistics, place) = asked?;
     render(side, &statistics).map(|answer| answer.holding(place))
 }

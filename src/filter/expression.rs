@@ -65,6 +65,13 @@ impl Expression {
     }
 }
 
+/// Every record.
+impl Default for Expression {
+    fn default() -> Expression {
+        Expression { root: Node::All(Vec::new()) }
+    }
+}
+
 impl FromStr for Expression {
     type Err = Error;
 

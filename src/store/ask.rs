@@ -122,6 +122,15 @@ pub trait Summaries {
     /// # Errors
     /// As [`Records::search`].
     fn statistics(&self, range: Range, filter: &Expression, stop: Stop<'_>) -> Result<Statistics, AskError>;
+
+    /// The same of all records, perhaps without the routes, which take longest to add up: what is told one by one of errors and of
+    /// the slowest requests, and what all requests together were like.
+    ///
+    /// # Errors
+    /// As [`Records::search`].
+    fn overview(&self, range: Range, stop: Stop<'_>) -> Result<Statistics, AskError> {
+        self.statistics(range, &Expression::default(), stop)
+    }
 }
 
 /// All that whoever looks into the past asks of a place: the store, the newest records in memory, log files.

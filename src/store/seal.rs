@@ -54,6 +54,8 @@ struct Copy<'a> {
 impl Copy<'_> {
     fn all(&self, stop: &dyn Fn() -> bool) -> Result<bool, Error> {
         let engine = Error::engine(self.path);
+        // Else each row that is read would take the locks of the file and give them back.
+        self.from.execute_batch("BEGIN").map_err(&engine)?;
         self.to.execute_batch("BEGIN").map_err(&engine)?;
         self.names().map_err(&engine)?;
         if !self.rows(stop)? {

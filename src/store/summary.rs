@@ -5,7 +5,7 @@ use super::behind;
 use super::matching::{Match, Matching};
 use super::opened::Opened;
 use super::reader::{Moment, Reader};
-use super::rollup::{Range, RollupError, RollupReader};
+use super::rollup::{Range, RollupError, RollupReader, Wanted};
 use super::statistics::Statistics;
 use crate::filter::{Expression, Node};
 
@@ -17,7 +17,28 @@ const STRIDE: usize = 256;
 impl Summaries for Reader {
     fn statistics(&self, range: Range, filter: &Expression, stop: Stop<'_>) -> Result<Statistics, AskError> {
         let is_any = matches!(filter.root(), Node::All(nodes) if nodes.is_empty());
-        let counted = if is_any { self.counted(range, stop) } else { None };
+        let counted = if is_any { self.counted(range, Wanted::Everything, stop) } else { None };
+        self.or_scanned(counted, range, filter, stop)
+    }
+
+    fn overview(&self, range: Range, stop: Stop<'_>) -> Result<Statistics, AskError> {
+        let counted = self.counted(range, Wanted::Overview, stop);
+        self.or_scanned(counted, range, &Expression::default(), stop)
+    }
+}
+
+/// What came of asking what was counted beforehand, if anything was.
+type Counted = Option<Result<Statistics, RollupError>>;
+
+impl Reader {
+    /// From the records themselves, where nothing was counted or it cannot be read.
+    fn or_scanned(
+        &self,
+        counted: Counted,
+        range: Range,
+        filter: &Expression,
+        stop: Stop<'_>,
+    ) -> Result<Statistics, AskError> {
         match counted {
             Some(Ok(statistics)) => Ok(statistics),
             Some(Err(error)) => {
@@ -28,24 +49,22 @@ impl Summaries for Reader {
             None => self.scanned(range, filter, stop),
         }
     }
-}
 
-impl Reader {
     /// From what was counted beforehand; `None` where nothing was.
-    fn counted(&self, range: Range, stop: Stop<'_>) -> Option<Result<Statistics, RollupError>> {
+    fn counted(&self, range: Range, wanted: Wanted<'_>, stop: Stop<'_>) -> Counted {
         let rollups = match self.pending() {
             Some(pending) => RollupReader::open_with(self.folder(), pending),
             None if !RollupReader::exists(self.folder()) => return None,
             None => RollupReader::open(self.folder()),
         };
-        Some(rollups.and_then(|rollups| self.with_the_rest(rollups, range, stop)))
+        Some(rollups.and_then(|rollups| self.with_the_rest(rollups, (range, wanted), stop)))
     }
 
     /// With the records that came after those that were counted.
     fn with_the_rest(
         &self,
         mut rollups: RollupReader,
-        range: Range,
+        (range, wanted): (Range, Wanted<'_>),
         stop: Stop<'_>,
     ) -> Result<Statistics, RollupError> {
         // The segments are looked at after the rollups: all that those include is there, or was.
@@ -54,7 +73,7 @@ impl Reader {
         let found = behind::look(&segments.0, rollups.through(), MOST_BEHIND, stop);
         self.give_back(segments.end());
         rollups.add(found.tally, found.through);
-        let mut statistics = Statistics::of(&rollups, range)?;
+        let mut statistics = Statistics::of_wanted(&rollups, range, wanted)?;
         if found.partial {
             statistics.set_partial();
         }

@@ -116,6 +116,21 @@ impl Life {
     }
 }
 
+/// What is told of errors, and the slowest requests, without the routes.
+fn overview(reader: &Reader, range: Range) -> Json {
+    of_all(&reader.overview(range, &|| false).unwrap())
+}
+
+/// The same as statistics tell it, which have the routes, too.
+fn beside_routes(reader: &Reader, range: Range) -> Json {
+    of_all(&reader.statistics(range, &Expression::default(), &|| false).unwrap())
+}
+
+fn of_all(statistics: &Statistics) -> Json {
+    let slowest = statistics.performance().slow_requests;
+    serde_json::json!([statistics.errors(), slowest, statistics.stats().total_requests])
+}
+
 #[test]
 fn statistics_say_what_a_look_at_all_lines_says() {
     let ranges = vec(
@@ -133,6 +148,8 @@ fn statistics_say_what_a_look_at_all_lines_says() {
                 let model = model(&life.acknowledged);
                 let outside = Reader::new(life.folder.path());
                 for range in ranges.iter().copied().chain([whole()]) {
+                    prop_assert_eq!(overview(&outside, range), beside_routes(&outside, range));
+                    prop_assert_eq!(overview(&life.reader, range), beside_routes(&life.reader, range));
                     for filter in ["", &filter] {
                         let expected = naive(&model, range, &Expression::parse(filter).unwrap());
                         prop_assert_eq!(&asked(&outside, range, filter), &expected);

@@ -67,11 +67,23 @@ impl Histogram {
 
     /// The least duration that `share` of all are not longer than, in microseconds: 0.5 is the median, 1 the greatest.
     pub fn quantile(&self, share: f64) -> Option<u64> {
-        let rank = ((self.count as f64 * share.clamp(0.0, 1.0)).ceil() as u64).max(1);
-        let mut seen = 0_u64;
-        self.steps().find_map(|(step, count)| {
-            seen = seen.saturating_add(count);
-            (seen >= rank).then(|| upper(step).min(self.max))
+        match share {
+            1.0.. => (self.count > 0).then_some(self.max),
+            _ => self.quantiles([share])[0],
+        }
+    }
+
+    /// The same of several shares, the least first.
+    pub fn quantiles<const N: usize>(&self, shares: [f64; N]) -> [Option<u64>; N] {
+        let (mut steps, mut seen, mut last) = (self.steps(), 0_u64, None);
+        shares.map(|share| {
+            let rank = ((self.count as f64 * share.clamp(0.0, 1.0)).ceil() as u64).max(1);
+            while seen < rank {
+                let (step, count) = steps.next()?;
+                seen = seen.saturating_add(count);
+                last = Some(upper(step).min(self.max));
+            }
+            last
         })
     }
 
@@ -199,6 +211,8 @@ mod tests {
                     let told = histogram.quantile(share).unwrap();
                     prop_assert!(told >= exact && told - exact <= exact / 128, "{} for {}", told, exact);
                     prop_assert_eq!(histogram.quantile(1.0), values.last().copied());
+                    let both = histogram.quantiles([share / 2.0, share]);
+                    prop_assert_eq!(both, [histogram.quantile(share / 2.0), Some(told)]);
                 }
             }
         }

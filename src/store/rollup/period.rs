@@ -64,6 +64,8 @@ pub struct Codes(Vec<(u16, u64)>);
 pub enum Wanted<'a> {
     /// All of it.
     Everything,
+    /// All but routes, which are most of it.
+    Overview,
     /// What all records together are, without routes and without those that are shown one by one.
     Counts,
     /// The requests of one route, and nothing else.
@@ -106,6 +108,10 @@ impl Period {
     pub fn note_wanted(&mut self, noted: &Noted<'_>, wanted: Wanted<'_>) {
         match wanted {
             Wanted::Everything => self.note(noted),
+            Wanted::Overview => {
+                self.note_counts(noted);
+                self.notable.note(noted);
+            }
             Wanted::Counts => self.note_counts(noted),
             Wanted::Route(name) if noted.is_request() && noted.route == Some(name) => self.routes.at(name).note(noted),
             Wanted::Route(_) => {}
@@ -135,6 +141,10 @@ impl Period {
     pub fn merge_wanted(&mut self, other: &Period, wanted: Wanted<'_>) {
         match wanted {
             Wanted::Everything => self.merge(other),
+            Wanted::Overview => {
+                self.merge_counts(other);
+                self.notable.merge(&other.notable);
+            }
             Wanted::Counts => self.merge_counts(other),
             Wanted::Route(name) => {
                 if let Some(requests) = other.routes.get(name) {
@@ -185,6 +195,10 @@ impl Period {
             Wanted::Everything => {
                 self.absorb_counts(parts.counts)?;
                 read(parts.routes, |bytes| self.routes.absorb(bytes, None))?;
+                read(parts.notable, |bytes| self.notable.absorb(bytes))
+            }
+            Wanted::Overview => {
+                self.absorb_counts(parts.counts)?;
                 read(parts.notable, |bytes| self.notable.absorb(bytes))
             }
             Wanted::Counts => self.absorb_counts(parts.counts),

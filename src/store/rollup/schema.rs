@@ -133,6 +133,7 @@ pub(super) fn table(grain: Grain) -> &'static str {
 pub(super) fn columns(wanted: Wanted<'_>) -> &'static str {
     match wanted {
         Wanted::Everything => "at, counts, routes, notable",
+        Wanted::Overview => "at, counts, NULL, notable",
         Wanted::Counts => "at, counts, NULL, NULL",
         Wanted::Route(_) => "at, NULL, routes, NULL",
     }

@@ -219,14 +219,14 @@ impl Times {
     /// Of these requests.
     pub fn of(requests: &Requests) -> Times {
         let durations = &requests.durations;
-        let quantile = |share| durations.quantile(share).map(seconds);
+        let [p50, p95, p99] = durations.quantiles([0.5, 0.95, 0.99]).map(|micros| micros.map(seconds));
         Times {
             // Rounded to microseconds, the unit of what it was made of.
             avg_response_time: durations.mean().map(|mean| seconds(mean.round() as u64)),
-            p50_response_time: quantile(0.5),
-            p95_response_time: quantile(0.95),
-            p99_response_time: quantile(0.99),
-            max_response_time: quantile(1.0),
+            p50_response_time: p50,
+            p95_response_time: p95,
+            p99_response_time: p99,
+            max_response_time: durations.quantile(1.0).map(seconds),
         }
     }
 }

@@ -59,9 +59,17 @@ impl Statistics {
     /// # Errors
     /// When nothing of it can be read; of what only lacks a part, see [`Statistics::troubles`].
     pub fn of(periods: &impl Periods, range: Range) -> Result<Statistics, RollupError> {
+        Statistics::of_wanted(periods, range, Wanted::Everything)
+    }
+
+    /// The same of a part of it.
+    ///
+    /// # Errors
+    /// As [`Statistics::of`].
+    pub fn of_wanted(periods: &impl Periods, range: Range, wanted: Wanted<'_>) -> Result<Statistics, RollupError> {
         let mut statistics = Statistics::over(range);
-        let mut add = |piece: Piece<'_>| statistics.add(piece);
-        let troubles = periods.visit(range, Grain::Hours, Wanted::Everything, &mut add)?;
+        let mut add = |piece: Piece<'_>| statistics.add(piece, wanted);
+        let troubles = periods.visit(range, Grain::Hours, wanted, &mut add)?;
         statistics.troubles = troubles;
         Ok(statistics)
     }
@@ -124,9 +132,9 @@ impl Statistics {
         &self.troubles
     }
 
-    fn add(&mut self, piece: Piece<'_>) -> Result<(), Corrupt> {
+    fn add(&mut self, piece: Piece<'_>, wanted: Wanted<'_>) -> Result<(), Corrupt> {
         let before = Counts::of(&self.total);
-        let added = piece.add_to(&mut self.total, Wanted::Everything);
+        let added = piece.add_to(&mut self.total, wanted);
         self.add_to_hour(piece.at, Counts::of(&self.total).since(before));
         added
     }
