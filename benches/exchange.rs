@@ -72,7 +72,7 @@ fn requests(criterion: &mut Criterion) {
         let port = Port::new(&OutputSettings::default(), Format::Json);
         let stamp = Stamp { instance: "01997f3e000170008000000000000001".into(), record: Default::default() };
         let ports = vec![port];
-        let routing = Routing { levels: Levels::new(&Default::default()), ports: ports.clone(), stamp };
+        let routing = Routing { levels: Levels::new(&Default::default()), ports: ports.clone(), stamp, watch: None };
         let intake = Rc::new(Intake::new(&routing));
         let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key of the bench");
         let policy = Policy::new(&Default::default(), &hash_key);

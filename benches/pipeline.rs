@@ -71,7 +71,7 @@ fn offer(criterion: &mut Criterion) {
     for (name, filters) in cases {
         let ports: Vec<Port> = filters.iter().map(|filter| output(*filter)).collect();
         let stamp = Stamp { instance: "01997f3e000170008000000000000001".into(), record: Default::default() };
-        let routing = Routing { levels: Levels::new(&Default::default()), ports: ports.clone(), stamp };
+        let routing = Routing { levels: Levels::new(&Default::default()), ports: ports.clone(), stamp, watch: None };
         let intake = Intake::new(&routing);
         let mut fragment = Fragment::default();
         criterion.bench_function(&format!("pair/{name}"), |bencher| {

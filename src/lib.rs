@@ -12,6 +12,7 @@
 //!               └──────> pipeline    Intake: encoded on the core, handed over in batches
 //!                          │
 //!                        sinks       one thread per output: numbers the lines, writes them, tells its losses
+//!                        alert       what each record means to the rules; one thread looks at them and has people told
 //! ```
 //!
 //! 1. [`listen`] accepts, over TCP and unix sockets; what comes before requests, a PROXY header and TLS, is taken off at the
@@ -33,6 +34,10 @@
 //!    write it, each at its own pace ([`sinks::writer`], [`sinks::file`]). What is to be asked for later takes the same way:
 //!    one more thread has the newest records in memory, and writes all of them to the [`store`] ([`app::keeper`]); where there
 //!    is no store, it counts the last hour from what comes with the lines ([`record::gist`]).
+//!
+//! 6. [`alert`] wakes somebody up: which rules a record means is settled on its core ([`pipeline::watch`]), what they measure
+//!    slides with time ([`analyze`]), and what has become of an alert goes to the log and, each at its own pace, to the channels
+//!    ([`alert::channel`]). What gatelog knows of itself is asked each second ([`app::alerts`]).
 //!
 //! On SIGHUP the configuration is read again ([`app::reload`]). What can change without a restart is one value that every
 //! core takes between two of its records, when it is woken for it: a new [`proxy::Proxy`] takes the place of the one before
@@ -117,6 +122,10 @@
 //! - Who a peer is has two halves ([`net::Peer`]): where its socket is, which `peer_address` tells, and whom it speaks for,
 //!   which a trusted proxy may announce (PROXY protocol) and a unix socket may leave open. Trust goes by the second.
 //! - A unix socket, and one that the service manager has opened, is one for all cores; they accept from it side by side.
+//! - `pipeline` knows [`net`]: where an output sends to is a [`net::Target`], as it is for a channel of alerts; and `alert` knows
+//!   [`pipeline`], since what it looks at is offered there.
+//! - SMTP is `lettre`'s from the greeting over TLS on; what comes before is ours, since it would believe what is said behind the
+//!   answer to STARTTLS.
 //! - Renewed certificates are found by looking at the files every two seconds ([`net::server_tls`]), without a reload.
 //! - What comes before an answer (103) reaches clients of HTTP/1.1 alone: hyper's HTTP/2 cannot send it.
 //! - `TCP_DEFER_ACCEPT` is left out: the socket library does not offer it without unsafe code.
@@ -139,6 +148,8 @@ pub mod record;
 pub mod filter;
 pub mod pipeline;
 pub mod sinks;
+pub mod analyze;
+pub mod alert;
 pub mod store;
 pub mod search;
 pub mod admin;

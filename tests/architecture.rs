@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 /// Every top-level module in the reading order of `lib.rs`, and what it may import. Some are still to come.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // What is searched, logs too, comes from the store's questions and the disk.
-    ("cli", &["config", "app", "search", "record", "filter", "routes", "store", "disk", "time"]),
+    // Rules are tried on logs, and channels from the command line.
+    ("cli", &["config", "app", "search", "record", "filter", "routes", "store", "alert", "disk", "time"]),
     ("app", ALL_BUT_CLI),
     ("listen", &["net", "time", "metrics"]),
     ("proxy", &["listen", "exchange", "upstream", "routes", "net", "record", "time", "metrics"]),
@@ -26,10 +27,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("exchange", &["record", "filter", "routes", "pipeline", "time", "net", "metrics", "secret"]),
     ("record", &[]),
     ("filter", &["record"]),
-    ("pipeline", &["record", "filter", "metrics", "time", "secret"]),
+    ("pipeline", &["record", "filter", "net", "metrics", "time", "secret"]),
     ("sinks", &["record", "filter", "pipeline", "disk", "net", "time", "metrics", "secret"]),
-    ("analyze", &["record", "filter", "net", "time", "metrics"]),
-    ("alert", &["record", "filter", "net", "time", "metrics", "analyze", "secret"]),
+    ("analyze", &[]),
+    // Sightings come from where records are offered.
+    ("alert", &["record", "filter", "pipeline", "net", "time", "metrics", "analyze", "secret", "disk"]),
     ("store", &["record", "filter", "disk", "time", "metrics"]),
     // Log files are searched as a store is: they come from the disk.
     ("search", &["record", "filter", "store", "disk"]),

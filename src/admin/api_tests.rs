@@ -40,6 +40,8 @@ fn sources(archive: Arc<dyn Archive>, recent: Arc<Recent>) -> Sources {
         reloads: mpsc::channel(1).0,
         archive,
         recent,
+        alerts: Arc::default(),
+        channels: Box::new(Vec::new),
     }
 }
 

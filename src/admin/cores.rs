@@ -88,7 +88,7 @@ impl Pulse {
 }
 
 /// Asks all cores at once for their oldest requests. `None` is of a core that did not answer in time.
-pub(super) async fn ask(cores: &[CoreLine], limit: usize) -> Vec<Option<Snapshot>> {
+pub async fn ask_cores(cores: &[CoreLine], limit: usize) -> Vec<Option<Snapshot>> {
     let mut deadline = pin!(tokio::time::sleep(PATIENCE));
     let asked: Vec<_> = cores.iter().map(|core| core.ask(limit)).collect();
     let mut answers = Vec::with_capacity(asked.len());
@@ -133,7 +133,7 @@ mod tests {
             }
         });
         for _ in 0..2 * WAITING {
-            let answers = ask(&ways, 10).await;
+            let answers = ask_cores(&ways, 10).await;
             let totals: Vec<_> = answers.iter().map(|answer| answer.as_ref().map(|answer| answer.total)).collect();
             assert_eq!(totals, [None, Some(7), None]);
         }

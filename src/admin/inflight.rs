@@ -6,7 +6,7 @@ use crate::exchange::{Running, Snapshot};
 use crate::record;
 
 use super::answer::Answer;
-use super::cores::ask;
+use super::cores::ask_cores;
 use super::query::{Page, Query};
 use super::refused::Refused;
 use super::server::Sources;
@@ -17,7 +17,7 @@ const MOST: usize = 1000;
 /// One page of what runs.
 pub(super) async fn list(sources: &Sources, query: Option<&str>) -> Result<Answer, Refused> {
     let page = Query::read(query, &["page", "per_page"])?.page(MOST)?;
-    let answers = ask(&sources.cores, page.end()).await;
+    let answers = ask_cores(&sources.cores, page.end()).await;
     Ok(render(page, answers))
 }
 

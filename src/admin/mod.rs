@@ -18,6 +18,7 @@
 //! All of it is described in `openapi.json`, which a test holds against what a running proxy answers.
 
 pub mod access;
+mod alerts;
 pub mod answer;
 pub mod ask;
 mod asked;
@@ -41,7 +42,7 @@ mod upstreams;
 mod api_tests;
 
 pub use access::Access;
-pub use cores::{CoreEnd, CoreLine, Pulse, Question};
+pub use cores::{CoreEnd, CoreLine, Pulse, Question, ask_cores};
 pub use guard::Intrusion;
 pub use refused::Refused;
 pub use reload::{ReloadOutcome, ReloadProblem, ReloadReport, ReloadRequest};

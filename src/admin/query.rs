@@ -135,7 +135,7 @@ pub(super) fn shown(text: &str) -> String {
 /// Characters of a user's text that are shown.
 const SHOWN: usize = 60;
 
-fn bad(detail: &str) -> Refused {
+pub(super) fn bad(detail: &str) -> Refused {
     Refused::Query(detail.to_owned())
 }
 

@@ -20,7 +20,7 @@ use super::refused::Refused;
 use super::server::Sources;
 use super::statistics::Side;
 use super::tail::Followers;
-use super::{health, inflight, logs, reload, statistics, upstreams};
+use super::{alerts, health, inflight, logs, reload, statistics, upstreams};
 
 /// Expositions that are held in memory at the same time. How large one is depends on how many routes are configured, not on
 /// the traffic; whoever reads slowly makes others wait, not the memory grow.
@@ -38,12 +38,14 @@ enum Page {
     Statistics(Side),
     Inflight,
     Upstreams,
+    Alerts,
+    Silences,
     Reload,
     Description,
 }
 
 /// Each page by its path; that of one request has its id at the end.
-const PAGES: [(&str, Page); 13] = [
+const PAGES: [(&str, Page); 15] = [
     ("/healthz", Page::Health),
     ("/readyz", Page::Readiness),
     ("/metrics", Page::Metrics),
@@ -55,6 +57,8 @@ const PAGES: [(&str, Page); 13] = [
     ("/api/performance", Page::Statistics(Side::Performance)),
     ("/api/inflight", Page::Inflight),
     ("/api/upstreams", Page::Upstreams),
+    ("/api/alerts", Page::Alerts),
+    ("/api/alerts/silences", Page::Silences),
     ("/api/reload", Page::Reload),
     ("/api/openapi.json", Page::Description),
 ];
@@ -78,7 +82,7 @@ impl Page {
     /// As `Allow` has it.
     const fn methods(self) -> &'static str {
         match self {
-            Page::Reload => "POST",
+            Page::Reload | Page::Silences => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -138,6 +142,8 @@ impl Router {
             Page::Statistics(side) => statistics::show(&self.library, side, query, now).await,
             Page::Inflight => inflight::list(&self.sources, query).await,
             Page::Upstreams => upstreams::list(&self.sources, query),
+            Page::Alerts => alerts::list(&self.sources, query),
+            Page::Silences => alerts::silence(&self.sources.alerts, query, now),
             Page::Reload => {
                 Query::read(query, &[])?;
                 Ok(reload::reload(&self.sources).await)
@@ -218,8 +224,9 @@ mod tests {
     fn every_page_has_one_path_and_its_methods() {
         for (path, page) in PAGES {
             assert_eq!(Page::of(path), Some(page));
-            assert_eq!(is_offered(page, &Method::GET), page != Page::Reload);
-            assert_eq!(is_offered(page, &Method::POST), page == Page::Reload);
+            let changes = matches!(page, Page::Reload | Page::Silences);
+            assert_eq!(is_offered(page, &Method::GET), !changes);
+            assert_eq!(is_offered(page, &Method::POST), changes);
             assert!(!is_offered(page, &Method::DELETE));
         }
         assert_eq!(Page::of("/healthz/"), None);

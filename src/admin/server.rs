@@ -15,6 +15,7 @@ use ipnet::{IpNet, Ipv4Net};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
+use crate::alert::{self, Alerts};
 use crate::listen::{
     Answering, Client, Drain, Entrance, Handler, Limits, Listener, Offence, Refusal, Serving, Socket, Stage, Wire,
 };
@@ -79,7 +80,14 @@ pub struct Sources {
     pub archive: Arc<dyn Archive>,
     /// The newest records as they come, for those who follow them.
     pub recent: Arc<Recent>,
+    /// The alerts.
+    pub alerts: Arc<Alerts>,
+    /// How each channel of theirs does.
+    pub channels: Channels,
 }
+
+/// Says how each channel of the alerts does.
+pub type Channels = Box<dyn Fn() -> Vec<alert::channel::Status> + Send>;
 
 /// The listener while it runs.
 pub struct Admin {

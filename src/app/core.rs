@@ -107,7 +107,7 @@ impl Core {
         runtime.spawn_local(flush_often(Rc::clone(&intake), Rc::clone(&exchanges)));
         runtime.spawn_local(watch_thresholds(Rc::clone(&exchanges)));
         runtime.spawn_local(watch_progress(Rc::clone(&exchanges)));
-        runtime.spawn_local(sweep(Rc::clone(&proxy), Rc::clone(&exchanges), self.line.pulse));
+        runtime.spawn_local(sweep(Rc::clone(&proxy), Rc::clone(&exchanges), Rc::clone(&intake), self.line.pulse));
         runtime.spawn_local(answer(Rc::clone(&exchanges), self.line.questions));
         runtime.spawn_local(follower.follow(self.generations));
         if let Some(beat) = self.beat {
@@ -225,11 +225,12 @@ async fn answer(exchanges: Rc<Exchanges>, mut questions: mpsc::Receiver<Question
     }
 }
 
-async fn sweep(proxy: Rc<Switch<Proxy>>, exchanges: Rc<Exchanges>, pulse: Arc<Pulse>) {
+async fn sweep(proxy: Rc<Switch<Proxy>>, exchanges: Rc<Exchanges>, intake: Rc<Intake>, pulse: Arc<Pulse>) {
     loop {
         pulse.beat(time::monotonic());
         tokio::time::sleep(SWEEP).await;
         proxy.current().upstreams().sweep();
         exchanges.tell_suppressed(false);
+        intake.hand_over_sightings();
     }
 }

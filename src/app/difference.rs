@@ -1,6 +1,7 @@
 //! What differs between two configurations: what a reload puts in force at once, and what waits for the next start.
 
 use super::listeners::essence;
+use crate::alert;
 use crate::config::Config;
 use crate::exchange;
 use crate::listen::{ListenSettings, SocketAccess};
@@ -23,6 +24,7 @@ pub(super) fn changed_now(before: &Config, after: &Config) -> Vec<&'static str> 
         admin,
         pipeline,
         store: _,
+        alerts,
     } = after;
     let (one, other) = (&before.record, record);
     differing([
@@ -46,6 +48,7 @@ pub(super) fn changed_now(before: &Config, after: &Config) -> Vec<&'static str> 
         ("upstream", unplaced_upstreams(&before.upstreams) != unplaced_upstreams(upstreams)),
         ("route", unplaced_routes(&before.routes) != unplaced_routes(routes)),
         ("event", before.exchange.events != exchange.events),
+        ("alerts", unplaced_alerts(before.alerts.as_ref()) != unplaced_alerts(alerts.as_ref())),
         ("admin.token", before.admin.token != admin.token),
         ("admin.hosts", before.admin.hosts != admin.hosts),
     ])
@@ -99,6 +102,10 @@ fn unplaced_upstreams(upstreams: &[upstream::Settings]) -> Vec<upstream::Setting
 
 fn unplaced_store(config: &Config) -> Option<store::Settings> {
     config.store.clone().map(|store| store::Settings { origin: 0, ..store })
+}
+
+fn unplaced_alerts(alerts: Option<&alert::Settings>) -> Option<alert::Settings> {
+    alerts.map(alert::Settings::unplaced)
 }
 
 fn unplaced_routes(settings: &routes::Settings) -> routes::Settings {
@@ -164,6 +171,8 @@ mod tests {
         assert_eq!(now("[identity]\ntrace = false", "[log]\nslow = \"3s\""), ["identity", "log.slow"]);
         assert_eq!(now("", "[limits]\nheader_count = 7\n[log]\nsample = [{ rate = 0.5 }]"), ["limits", "log.sample"]);
         assert_eq!(now("", "[log.capture]\nresponse_body = 100\nwhen = \"status:500\""), ["log.capture"]);
+        assert_eq!(now("", "[alerts]"), ["alerts"]);
+        assert_eq!(now("[alerts]", "[log]\nslow = \"1s\"\n[alerts]"), [""; 0]);
         assert_eq!(now("", "[[route]]\npath = \"a\"\n[log.redact]\nquery = [\"+x\"]"), ["log.redact", "route"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Composition root: what is configured becomes what runs, wired in the order in which a request flows.
 
 mod account;
+mod alerts;
 mod certificates;
 mod core;
 pub mod diagnostics;
@@ -76,6 +77,9 @@ pub enum StartError {
     /// An output cannot be written to.
     #[error(transparent)]
     Output(#[from] sinks::StartError),
+    /// A channel of alerts cannot be used.
+    #[error("alerts cannot be told")]
+    Alerts(#[from] crate::alert::channel::StartError),
     /// Nothing can be stored.
     #[error("the store cannot be opened")]
     Store(#[from] store::Error),
@@ -165,6 +169,7 @@ impl App {
             core.spawn().map_err(StartError::System)
         });
         let cores = cores.collect::<Result<_, _>>()?;
+        control.alerts().start(&control, lines.clone(), config)?;
         let view = View {
             control: &control,
             traffic: &traffic,
@@ -337,7 +342,8 @@ fn start_outputs(
     let neighbour = if beside.handed { Neighbour::present() } else { Neighbour::default() };
     // What keeps it from being opened is known before anything is written.
     let traffic = &served.0.exchange.traffic;
-    let keeper = Keeper::start(config.store.as_ref(), beside.admin, &stamp, neighbour.clone(), traffic)?;
+    let is_asked = beside.admin || config.alerts.is_some();
+    let keeper = Keeper::start(config.store.as_ref(), is_asked, &stamp, neighbour.clone(), traffic)?;
     let outputs = Outputs::start(&settled(config), &stamp, neighbour)?;
     Ok(Control::new(config.clone(), (outputs, keeper), stamp, access, served))
 }

@@ -114,8 +114,11 @@ pub(super) fn start(
     let upstreams = view.upstreams.clone();
     let recent = view.keeper.and_then(Keeper::recent).cloned().unwrap_or_else(|| Recent::new(Limits::default()));
     let archive = view.keeper.and_then(Keeper::archive).unwrap_or_else(|| Arc::clone(&recent) as Arc<dyn Archive>);
+    let alerts = view.control.alerts().alerts();
+    let desk = Arc::clone(view.control);
+    let channels = Box::new(move || desk.alerts().channels());
     let View { cores, stages, .. } = view;
-    let sources = Sources { cores, stages, collectors, upstreams, reloads, archive, recent };
+    let sources = Sources { cores, stages, collectors, upstreams, reloads, archive, recent, alerts, channels };
     let control = Arc::clone(view.control);
     let tell = Box::new(move |intrusion: &Intrusion<'_>| tell_intrusion(&control, intrusion));
     let admin = admin::start(socket, Arc::clone(view.control.access()), sources, tell)?;

@@ -6,15 +6,15 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::alert::ChannelKind;
 use crate::config::{self, Config, Environment, Places, Problem, Severity, Source};
 use crate::disk::account;
-use crate::net::by_name;
 use crate::net::tls::{self, Role, TlsFileError};
+use crate::net::{Target, TargetError, by_name};
 use crate::pipeline::{FileSettings, OutputKind, SyslogAddress};
 use crate::routes::Table;
 use crate::sinks::file;
-use crate::sinks::peer::{self, NetworkError};
-use crate::{listen, store, upstream};
+use crate::{alert, listen, store, upstream};
 
 /// What can be served.
 #[derive(Debug)]
@@ -59,7 +59,25 @@ fn preflight(config: &Config, places: &Places, resolve: Resolve<'_>, ask: Option
     let upstreams = config.upstreams.iter().flat_map(|upstream| servers(upstream, places, resolve, ask));
     let collectors = config.pipeline.outputs.iter().filter_map(|output| output_tls(&output.kind, places));
     let store = config.store.as_ref().and_then(|store| store_folder(store, places));
-    listeners.chain(upstreams).chain(log_files(config, places)).chain(collectors).chain(store).collect()
+    let alerts = config.alerts.iter().flat_map(|alerts| alert_files(alerts, places));
+    listeners.chain(upstreams).chain(log_files(config, places)).chain(collectors).chain(store).chain(alerts).collect()
+}
+
+/// What channels of alerts are reached with, and the folder that their state is kept in.
+fn alert_files(alerts: &alert::Settings, places: &Places) -> Vec<Problem> {
+    let channels = alerts.channels.iter().filter_map(|channel| match &channel.kind {
+        ChannelKind::Email(email) => peer_problem(email.origin, &email.peer, places),
+        ChannelKind::Webhook(webhook) => peer_problem(webhook.origin, &webhook.peer, places),
+        ChannelKind::Command { .. } => None,
+    });
+    let state = alerts.state.as_ref().and_then(|state| {
+        let found = file::check_replaced(state)?;
+        let message = format!("what fires would be forgotten at a restart: {}", found.message);
+        let problem = places.error(alerts.origin, "state", message, found.hint);
+        // No reason not to serve.
+        Some(Problem { severity: Severity::Warning, ..problem })
+    });
+    channels.chain(state).collect()
 }
 
 /// The authorities and the client certificate of an output over a network. Its name may come to resolve later: it is tried
@@ -74,8 +92,13 @@ fn output_tls(kind: &OutputKind, places: &Places) -> Option<Problem> {
         },
         OutputKind::Stdout | OutputKind::File(_) => return None,
     };
-    match peer::dialer(peer).err()? {
-        NetworkError::TlsFile(error) => Some(file_problem(places, origin, client_key(error.role), &error)),
+    peer_problem(origin, peer, places)
+}
+
+/// The files and the name that a far side is checked with.
+fn peer_problem(origin: usize, peer: &Target, places: &Places) -> Option<Problem> {
+    match peer.dialer().err()? {
+        TargetError::TlsFile(error) => Some(file_problem(places, origin, client_key(error.role), &error)),
         error => Some(places.error(origin, "server_name", error.to_string(), "write a name or an address")),
     }
 }
@@ -215,4 +238,41 @@ fn file_problem(places: &Places, origin: usize, field: &str, error: &TlsFileErro
         _ => "a file in PEM begins with -----BEGIN",
     };
     places.error(origin, field, format!("the {} {}: {error}", error.role, error.path.display()), hint)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// What is said about a configuration with these alerts, in a folder of its own.
+    fn said(folder: &std::path::Path, alerts: &str) -> Vec<Problem> {
+        let file = folder.join("gatelog.toml");
+        let upstream = "[[upstream]]\nname = \"app\"\nservers = [\"http://127.0.0.1:8000\"]\n";
+        std::fs::write(&file, format!("{upstream}[alerts]\n{alerts}")).unwrap();
+        let source = Source { file: Some(file), upstreams: Vec::new() };
+        let resolve = |_: &str, _: u16| Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))]);
+        prepare(&source, &Environment::new([]), &resolve).1
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_kept_is_no_reason_not_to_serve() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(said(folder.path(), ""), []);
+        assert_eq!(said(folder.path(), "state = \"new/alerts.json\""), []);
+        let [problem] = &said(folder.path(), "state = \"gatelog.toml/alerts.json\"")[..] else { panic!() };
+        assert_eq!((problem.severity, problem.place.line), (Severity::Warning, Some(5)));
+        assert!(problem.message.starts_with("what fires would be forgotten at a restart: "), "{problem}");
+    }
+
+    #[test]
+    fn authorities_of_channels_are_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), "no PEM").unwrap();
+        let webhook = "[[alerts.channel]]\ntype = \"webhook\"\nurl = \"https://h/\"\nca = \"ca.pem\"\n";
+        let email = "[[alerts.channel]]\ntype = \"email\"\nsmtp = \"smtp://h\"\nfrom = \"a@b.c\"\nto = [\"a@b.c\"]\nca = \"ca.pem\"\n";
+        let problems = said(folder.path(), &format!("{webhook}{email}"));
+        let places: Vec<_> = problems.iter().map(|it| (it.severity, it.place.line)).collect();
+        assert_eq!(places, [(Severity::Error, Some(8)), (Severity::Error, Some(14))], "{problems:?}");
+    }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::alerts::Desk;
 use super::certificates::{self, Watch};
 use super::core::Generation;
 use super::difference::{changed_later, changed_now, standing};
@@ -50,6 +51,7 @@ pub struct Control {
     upstreams: Clusters,
     tls: SpokenTls,
     keeper: Option<Keeper>,
+    alerts: Desk,
     cores: usize,
     account: Mutex<Reloads>,
     state: Mutex<State>,
@@ -103,7 +105,9 @@ impl Control {
         (service, listeners, cores): (&Arc<Service>, Listeners, usize),
     ) -> Control {
         let ports = with_keeper(outputs.ports(), keeper.as_ref(), &stamp);
-        let routing = Routing { levels: Levels::new(&config.pipeline), ports, stamp };
+        let alerts = Desk::default();
+        let watch = alerts.watch(&config);
+        let routing = Routing { levels: Levels::new(&config.pipeline), ports, stamp, watch };
         let announcer = Arc::new(Announcer::new(&routing));
         let generations =
             watch::Sender::new(Arc::new(Generation::new(1, routing, Arc::clone(service), listeners.shared())));
@@ -114,7 +118,7 @@ impl Control {
         let (watch, supervisors) = Default::default();
         let state = Mutex::new(State { config, listeners, watch, outputs, supervisors, closed: false });
         let account = Mutex::new(account);
-        Control { announcer, generations, access, upstreams, tls, keeper, cores, account, state }
+        Control { announcer, generations, access, upstreams, tls, keeper, alerts, cores, account, state }
     }
 
     /// Says something about gatelog itself, through all outputs.
@@ -345,8 +349,14 @@ impl Control {
 
     /// Lets all outputs write what waits, at most until then; what cannot be stored is told in the others.
     pub(super) fn finish(&self, until: Instant) {
+        self.alerts.finish(until);
         self.keeper.iter().for_each(|keeper| keeper.finish(until));
         self.state().outputs.finish(until.max(time::monotonic() + AFTER_KEEPER));
+    }
+
+    /// The alerts.
+    pub(super) fn alerts(&self) -> &Desk {
+        &self.alerts
     }
 
     /// Where records are kept to be asked for, if they are.
@@ -368,7 +378,8 @@ impl Control {
         let prepared = state.outputs.prepare(&settled(&config), &stamp, restamped)?;
         let ports = with_keeper(prepared.ports(&state.outputs), self.keeper.as_ref(), &stamp);
         self.keeper.iter().filter(|_| restamped).for_each(|keeper| keeper.restamp(&stamp));
-        let next = Routing { levels: Levels::new(&config.pipeline), ports, stamp };
+        let watch = self.alerts.watch(&config);
+        let next = Routing { levels: Levels::new(&config.pipeline), ports, stamp, watch };
         self.take_admin(&mut state.config.admin, config.admin.clone());
         let listen = if now.contains(&"listen") { listeners.urls() } else { Vec::new() };
         let report = Report { number: before.number + 1, now, later, listen, changes: prepared.changes().clone() };
@@ -384,6 +395,7 @@ impl Control {
         listeners.settle();
         let generation = Generation::new(report.number, next, service, listeners.shared());
         self.swap(&mut state.outputs, prepared, generation);
+        self.alerts.change(&state.config);
         state.listeners = listeners;
         Ok(report)
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::alert::lifecycle::Phase;
 use crate::disk;
 use crate::exchange::Tally;
 use crate::listen::Crowd;
@@ -12,6 +13,7 @@ use crate::pipeline::{Reason, Report};
 use crate::store::Gauge;
 
 use super::Control;
+use super::alerts::Desk;
 use super::listeners::SpokenTls;
 
 /// The process itself, as every Prometheus client shows it, and which gatelog it is.
@@ -139,6 +141,7 @@ impl Collect for Control {
     fn collect(&self, exposition: &mut Exposition) {
         collect_unwritten(&self.tally(), exposition);
         collect_outputs(&self.reports(), exposition);
+        collect_alerts(self.alerts(), exposition);
         let reloads = self.reloads();
         let mut family = exposition.family("gatelog_config_reloads", Kind::Counter, "Reloads of the configuration.");
         family.sample(&[("result", "taken")], reloads.taken);
@@ -166,6 +169,29 @@ const METRICS: [Metric; 5] = [
         u64::from(report.condition.failing)
     }),
 ];
+
+/// What fires, and how telling of it goes; nothing where there are no rules.
+fn collect_alerts(desk: &Desk, exposition: &mut Exposition) {
+    let status = desk.alerts().status();
+    if status.rules.is_empty() {
+        return;
+    }
+    let mut family = exposition.family("gatelog_alerts_firing", Kind::Gauge, "Alerts of a rule that fire now.");
+    for rule in &status.rules {
+        let firing = rule.alerts.iter().filter(|alert| matches!(alert.phase, Phase::Firing(_))).count();
+        family.sample(&[("rule", &rule.name)], firing as u64);
+    }
+    let help = "Records that rules could not look at.";
+    exposition.single("gatelog_alerts_unseen_records", Kind::Counter, help, status.lost);
+    let help = "Notices of alerts, by what became of them.";
+    let mut family = exposition.family("gatelog_alerts_notices", Kind::Counter, help);
+    for channel in desk.channels() {
+        let counts = [("delivered", channel.delivered), ("failed", channel.failed), ("dropped", channel.dropped)];
+        for (result, count) in counts {
+            family.sample(&[("channel", &channel.name), ("result", result)], count);
+        }
+    }
+}
 
 fn collect_outputs(reports: &[Report], exposition: &mut Exposition) {
     for (name, kind, help, value) in METRICS {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::alerts::AlertsCommand;
 use super::place::PlaceArguments;
 use super::running::AdminArguments;
 use super::store::StoreCommand;
@@ -49,6 +50,12 @@ pub enum Command {
         /// What to do with it
         #[command(subcommand)]
         command: StoreCommand,
+    },
+    /// What fires, quiet for a while, whether notices arrive, what rules would have done
+    Alerts {
+        /// What to do
+        #[command(subcommand)]
+        command: AlertsCommand,
     },
     /// Check a log: every request that started has ended, and no record is missing
     Verify(super::verify::Arguments),

@@ -1,5 +1,6 @@
 //! The commands, one file each; no logic that another flow needs.
 
+pub mod alerts;
 pub mod arguments;
 pub mod asking;
 pub mod audience;
@@ -55,6 +56,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Tail(arguments) => tail::tail(&arguments, &environment),
         Command::Top(arguments) => top::top(&arguments, &environment),
         Command::Store { command } => store::store(&command, &environment),
+        Command::Alerts { command } => alerts::alerts(&command, &environment),
         Command::Verify(arguments) => {
             let report = verify::verify(&arguments.files, arguments.options, &mut io::stdout().lock());
             report.map(|report| ExitCode::from(report.exit_code())).context("the log cannot be verified")

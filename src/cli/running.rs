@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use http::{Request, StatusCode, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -128,7 +128,7 @@ impl Running {
     /// When it does not answer, or not with 200.
     pub fn text(&self, target: &str) -> Result<String, NoAnswer> {
         let asked = async {
-            let mut body = self.ask(target, None).await?;
+            let mut body = self.ask(Method::GET, target, None).await?;
             let bytes = self.whole(&mut body).await?;
             String::from_utf8(bytes).map_err(|_| self.broken("it is no text"))
         };
@@ -143,21 +143,34 @@ impl Running {
         serde_json::from_str(&self.text(target)?).map_err(|error| self.broken(error))
     }
 
+    /// What it says when something at a target is to be done, as JSON.
+    ///
+    /// # Errors
+    /// As [`Running::text`].
+    pub fn post(&self, target: &str) -> Result<Json, NoAnswer> {
+        let asked = async {
+            let mut body = self.ask(Method::POST, target, None).await?;
+            let bytes = self.whole(&mut body).await?;
+            serde_json::from_slice(&bytes).map_err(|error| self.broken(error))
+        };
+        self.runtime.block_on(asked)
+    }
+
     /// Begins to follow the events at a target, from behind the one that was seen last.
     ///
     /// # Errors
     /// As [`Running::text`].
     pub fn events(&self, target: &str, last: Option<&str>) -> Result<Events<'_>, NoAnswer> {
-        let body = self.runtime.block_on(self.ask(target, last))?;
+        let body = self.runtime.block_on(self.ask(Method::GET, target, last))?;
         Ok(Events { running: self, body, reading: Reading::default() })
     }
 
     /// The body of an answer of 200.
-    async fn ask(&self, target: &str, last: Option<&str>) -> Result<Incoming, NoAnswer> {
+    async fn ask(&self, method: Method, target: &str, last: Option<&str>) -> Result<Incoming, NoAnswer> {
         let absent = |source| NoAnswer::Absent { address: self.address, source };
         let connected = timeout(CONNECT, TcpStream::connect(self.address)).await;
         let stream = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(absent)?;
-        let asked = timeout(ANSWER, self.exchange(stream, target, last)).await;
+        let asked = timeout(ANSWER, self.exchange(stream, (method, target), last)).await;
         let response = asked.unwrap_or_else(|_| Err(self.broken("it takes too long")))?;
         let (head, mut body) = response.into_parts();
         if head.status == StatusCode::OK {
@@ -170,13 +183,13 @@ impl Running {
     async fn exchange(
         &self,
         stream: TcpStream,
-        target: &str,
+        (method, target): (Method, &str),
         last: Option<&str>,
     ) -> Result<http::Response<Incoming>, NoAnswer> {
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = handshake.map_err(|error| self.broken(error))?;
         tokio::spawn(connection);
-        let mut request = Request::get(target).header(header::HOST, self.address.to_string());
+        let mut request = Request::builder().method(method).uri(target).header(header::HOST, self.address.to_string());
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }

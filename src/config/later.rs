@@ -20,7 +20,7 @@ pub(super) fn not_yet(name: &str) -> Complaint {
 }
 
 /// Section and its keys.
-const KEYS: [(&str, &[&str]); 3] = [("", &["alerts"]), ("listen.tls", &["acme"]), ("route", &["timeouts"])];
+const KEYS: [(&str, &[&str]); 2] = [("listen.tls", &["acme"]), ("route", &["timeouts"])];
 
 /// Key and its values.
 const VALUES: [(&str, &[&str]); 1] = [("log.output.type", &["clickhouse", "tracing"])];

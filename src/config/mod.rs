@@ -17,6 +17,7 @@ use crate::routes::Table;
 
 mod address;
 mod admin;
+mod alerts;
 mod capture;
 mod environment;
 mod events;
@@ -27,6 +28,7 @@ mod identity;
 mod later;
 mod listen;
 mod log;
+mod mask;
 mod origin;
 mod output;
 mod overrides;
@@ -67,6 +69,8 @@ pub struct Config {
     pub pipeline: crate::pipeline::Settings,
     /// `[store]`; without it the newest records are in memory only.
     pub store: Option<crate::store::Settings>,
+    /// `[alerts]`; without it nobody is told anything.
+    pub alerts: Option<crate::alert::Settings>,
     /// `[admin]`.
     pub admin: crate::admin::Settings,
 }

@@ -9,6 +9,9 @@ mod syslog;
 
 use std::time::Duration;
 
+pub(super) use self::http::{at_path, own_name, sound, sound_secret};
+pub(super) use self::network::host_and_port;
+
 use super::filter::filter;
 use super::finding::{Complaint, quoted};
 use super::later;

@@ -11,8 +11,8 @@ use super::source::{At, Kind};
 use super::tree::{self, Node};
 use super::value::{duration, is_off};
 use super::{
-    Config, Environment, Loaded, Places, Source, admin, events, identity, listen, log, overrides, routes, store,
-    upstream,
+    Config, Environment, Loaded, Places, Source, admin, alerts, events, identity, listen, log, overrides, routes,
+    store, upstream,
 };
 use crate::exchange;
 use crate::routes::Table;
@@ -83,6 +83,8 @@ fn read(mut root: Section<'_>, arguments: &[String]) -> (Config, Option<Table>) 
     routes::check_upstreams(reader, &routes.routes, &upstreams);
     let table = routes::compile(reader, &routes);
     let store = store::read(&mut root);
+    let scene = alerts::Scene { pipeline: &pipeline, exchange: &exchange, routes: &routes.routes };
+    let alerts = alerts::read(&mut root, &scene, store.as_ref().map(|store| store.path.as_path()));
     let admin = admin::read(&mut root, &listeners);
     let config = Config {
         workers,
@@ -95,6 +97,7 @@ fn read(mut root: Section<'_>, arguments: &[String]) -> (Config, Option<Table>) 
         record,
         pipeline,
         store,
+        alerts,
         admin,
     };
     (config, table)

@@ -1,17 +1,21 @@
 //! Secrets: `"text"`, `{ env = "NAME" }` or `{ file = "PATH" }`. Messages about them never show one.
 
 use super::finding::{Complaint, quoted};
-use super::reader::Section;
-use super::tree::Value;
+use super::reader::{Reader, Section};
+use super::tree::{Node, Value};
 use crate::secret::Secret;
 
 /// The secret of a key; absent and unreadable are both `None`.
 pub(super) fn read(section: &mut Section<'_>, key: &'static str) -> Option<Secret> {
-    let (at, name) = (section.at(key), section.name(key));
-    let node = section.take(key)?;
+    let (name, reader) = (section.name(key), section.reader);
+    value(reader, name, section.take(key)?)
+}
+
+/// The secret that a value is, called `name` in what is said about it.
+pub(super) fn value<'r>(reader: &'r Reader<'r>, name: String, node: Node) -> Option<Secret> {
     match node.value {
-        Value::Table(table) => referenced(section.reader.section(name, at, table)),
-        _ => section.reader.judge(&name, node, |node| node.text().map(Secret::new)),
+        Value::Table(table) => referenced(reader.section(name, node.at, table)),
+        _ => reader.judge(&name, node, |node| node.text().map(Secret::new)),
     }
 }
 

@@ -25,8 +25,12 @@ impl Core {
         let port = Port::new(&OutputSettings::default(), Format::Json);
         let queue = Arc::clone(&port.queue);
         let stamp = Stamp { instance: "i".into(), record: Default::default() };
-        let intake =
-            Rc::new(Intake::new(&Routing { levels: Levels::new(&Default::default()), ports: vec![port], stamp }));
+        let intake = Rc::new(Intake::new(&Routing {
+            levels: Levels::new(&Default::default()),
+            ports: vec![port],
+            stamp,
+            watch: None,
+        }));
         let hash_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a key of the test");
         let policy = Policy::new(&Default::default(), &hash_key);
         let (table, tally, traffic) = (Arc::new(Table::empty()), Arc::default(), Arc::default());

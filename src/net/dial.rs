@@ -56,9 +56,27 @@ impl Dialer {
     ///
     /// Those of the resolver, of the last address that was tried, and of the handshake.
     pub async fn connect(&self) -> io::Result<Stream> {
+        self.secure(self.connect_in_the_clear().await?).await
+    }
+
+    /// The same without TLS, where that begins later.
+    ///
+    /// # Errors
+    ///
+    /// Those of the resolver, and of the last address that was tried.
+    pub async fn connect_in_the_clear(&self) -> io::Result<TcpStream> {
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
         // Without it the end of a batch waits for the answer to the segment before.
         tcp.set_nodelay(true)?;
+        Ok(tcp)
+    }
+
+    /// Begins TLS on a connection, where it is spoken.
+    ///
+    /// # Errors
+    ///
+    /// Those of the handshake.
+    pub async fn secure(&self, tcp: TcpStream) -> io::Result<Stream> {
         match &self.tls {
             None => Ok(Stream::Plain(Polled::new(tcp))),
             Some((connector, name)) => {

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use crate::record::{Body, Event, Head, Level, Record, Value};
 use crate::time;
 
+use super::watch::Watcher;
 use super::{Layout, Levels, Load, Port, Routing};
 
 /// The logger of gatelog about itself.
@@ -23,6 +24,7 @@ struct Ways {
     /// Below it no output takes anything.
     lowest: Level,
     ports: Vec<(Port, Mutex<Layout>)>,
+    watcher: Option<Mutex<Watcher>>,
 }
 
 impl Announcer {
@@ -57,17 +59,27 @@ impl Ways {
     fn new(routing: &Routing) -> Ways {
         let layout = |port: &Port| Mutex::new(Layout::new(port.format, &routing.stamp));
         let ports = routing.ports.iter().map(|port| (port.clone(), layout(port))).collect();
-        Ways { levels: routing.levels.clone(), lowest: routing.lowest(), ports }
+        let watcher = routing.watch.clone().map(|watch| Mutex::new(Watcher::new(watch)));
+        Ways { levels: routing.levels.clone(), lowest: routing.lowest(), ports, watcher }
     }
 
     fn allows(&self, logger: &str, level: Level) -> bool {
         level >= self.lowest && self.levels.allow(logger, level)
     }
 
+    fn see(&self, record: &Record<'_>) {
+        if let Some(watcher) = &self.watcher {
+            let mut watcher = watcher.lock().unwrap_or_else(PoisonError::into_inner);
+            watcher.see(record);
+            watcher.hand_over();
+        }
+    }
+
     fn record(&self, record: &Record<'_>) {
         if !self.allows(record.head.logger, record.head.level) {
             return;
         }
+        self.see(record);
         for (port, layout) in self.ports.iter().filter(|(port, _)| port.gate.accepts(record)) {
             let mut batch = port.queue.spare();
             // A panic while encoding leaves nothing half-written behind: the encoder holds only caches.

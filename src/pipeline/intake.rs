@@ -11,7 +11,8 @@ use crate::time;
 
 use super::lane::Lane;
 use super::step;
-use super::{Gate, Layout, Levels, Port, Routing, Stamp, Written};
+use super::watch::Watcher;
+use super::{Gate, Layout, Levels, Port, Routing, Stamp, Watch, Written};
 
 /// One core's way into the pipeline.
 ///
@@ -23,6 +24,7 @@ pub struct Intake {
     lowest: Cell<Level>,
     /// Whether somebody counts what the records say.
     gists: Cell<bool>,
+    watcher: RefCell<Option<Watcher>>,
     lanes: RefCell<Vec<Lane>>,
     /// Lanes to outputs that are no more, whose last lines found the queue full, and since when.
     leaving: RefCell<Vec<(Lane, Instant)>>,
@@ -38,6 +40,7 @@ impl Intake {
             levels: RefCell::new(routing.levels.clone()),
             lowest: Cell::new(routing.lowest()),
             gists: Cell::new(routing.wants_gists()),
+            watcher: RefCell::new(routing.watch.clone().map(Watcher::new)),
             lanes: RefCell::new(lanes),
             leaving: RefCell::default(),
             stamp: RefCell::new(routing.stamp.clone()),
@@ -67,6 +70,7 @@ impl Intake {
         self.levels.replace(routing.levels.clone());
         self.lowest.set(routing.lowest());
         self.gists.set(routing.wants_gists());
+        self.watch(routing.watch.as_ref());
         let since = time::monotonic();
         let left = before.into_iter().filter_map(|mut lane| (!lane.hand_over_last()).then_some((lane, since)));
         self.leaving.borrow_mut().extend(left);
@@ -99,6 +103,9 @@ impl Intake {
         show: &Show<'_>,
     ) {
         let gist = if self.gists.get() { Gist::of(head, progress, route) } else { None };
+        self.see(head, |see| {
+            show(&mut |facts| see(&Record { head: *head, body: Body::Request { facts, progress } }));
+        });
         let accepts = |gate: &Gate| {
             gate.accepts_head(head, |filter| {
                 let mut matches = false;
@@ -125,6 +132,7 @@ impl Intake {
 
     /// Offers any record.
     pub fn record(&self, record: &Record<'_>) {
+        self.see(&record.head, |see| see(record));
         self.offer(&record.head, None, |gate| gate.accepts(record), |layout, out| layout.record(record, out));
     }
 
@@ -136,6 +144,7 @@ impl Intake {
     /// Hands over whatever the batches hold. Returns whether something is left that a full queue did not take: a loss that
     /// could not be told yet, or the last lines for an output that is no more.
     pub fn flush(&self) -> bool {
+        self.watcher.borrow_mut().iter_mut().for_each(Watcher::hand_over_urgent);
         let mut lanes = self.lanes.borrow_mut();
         let untold = step::hand_over_all(&mut lanes);
         untold | self.flush_leaving()
@@ -159,6 +168,7 @@ impl Intake {
     /// Hands over the last of all lines within this time, to all outputs at once; what one does not take until then is
     /// counted as lost.
     pub fn flush_last(&self, at_most: Duration) {
+        self.hand_over_sightings();
         let since = time::monotonic();
         let mut lanes = self.lanes.borrow_mut();
         step::part_all(&mut lanes);
@@ -172,6 +182,32 @@ impl Intake {
             std::thread::sleep(PAUSE);
         }
         left.into_iter().for_each(Lane::give_up);
+    }
+
+    /// Hands over what was seen for who watches: to be called each second or so.
+    pub fn hand_over_sightings(&self) {
+        self.watcher.borrow_mut().iter_mut().for_each(Watcher::hand_over);
+    }
+
+    /// What is noted for who watched before is handed over.
+    fn watch(&self, watch: Option<&Watch>) {
+        let before = self.watcher.replace(watch.cloned().map(Watcher::new));
+        before.into_iter().for_each(|mut watcher| watcher.hand_over());
+    }
+
+    /// Has a record seen by who watches, whatever outputs take it; `show` puts it together.
+    #[inline]
+    fn see(&self, head: &Head<'_>, show: impl FnOnce(&mut dyn FnMut(&Record<'_>))) {
+        if let Some(watcher) = &mut *self.watcher.borrow_mut()
+            && watcher.cares(head)
+            && self.levels.borrow().allow(head.logger, head.level)
+        {
+            let mut urgent = false;
+            show(&mut |record| urgent = watcher.see(record));
+            if urgent {
+                self.filled.notify_one();
+            }
+        }
     }
 
     /// Encodes a record once for each format whose outputs accept it and have room for it.
@@ -224,7 +260,8 @@ mod tests {
         other.close_line(Written::Plain);
         queue.push(other).expect("an empty queue takes any batch");
         let stamp = Stamp { instance: "i".into(), record: Default::default() };
-        let intake = Intake::new(&Routing { levels: Levels::new(&Default::default()), ports: vec![port], stamp });
+        let intake =
+            Intake::new(&Routing { levels: Levels::new(&Default::default()), ports: vec![port], stamp, watch: None });
         let event = Event::ServerStopping;
         let head = Head { timestamp: 0, level: Level::Info, event, message: "m", logger: "gatelog.proxy" };
         intake.record(&Record { head, body: Body::Fields(&[]) });
@@ -276,6 +313,7 @@ mod tests {
             levels: Levels::new(&Default::default()),
             ports: ports.iter().map(|port| (*port).clone()).collect(),
             stamp,
+            watch: None,
         }
     }
 

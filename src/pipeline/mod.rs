@@ -35,6 +35,7 @@ pub mod queue;
 pub mod routing;
 pub mod settings;
 mod step;
+pub mod watch;
 
 pub use announce::Announcer;
 pub use batch::Batch;
@@ -50,9 +51,10 @@ pub use queue::Queue;
 pub use routing::Routing;
 pub use settings::{
     Auth, BatchSettings, Compression, DeliverySettings, FileSettings, Format, HttpBody, HttpSettings, OtlpSettings,
-    OutputKind, OutputSettings, Peer, RequestSettings, Rotate, Settings, SpoolSettings, SyslogAddress, SyslogSettings,
-    TlsFiles, WhenFull,
+    OutputKind, OutputSettings, RequestSettings, Rotate, Settings, SpoolSettings, SyslogAddress, SyslogSettings,
+    WhenFull,
 };
+pub use watch::{Look, Road, Sightings, Watch};
 
 /// Who an output's lines are from, for whoever encodes.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use crate::record::Level;
 
 use super::port::lowest_level;
-use super::{Levels, Port, Stamp};
+use super::{Levels, Port, Stamp, Watch};
 
 /// Which records are written, and to which outputs.
 #[derive(Debug, Clone)]
@@ -14,12 +14,14 @@ pub struct Routing {
     pub ports: Vec<Port>,
     /// Who the records are from.
     pub stamp: Stamp,
+    /// What is looked for in them, where somebody watches.
+    pub watch: Option<Watch>,
 }
 
 impl Routing {
-    /// Below it no output takes anything.
+    /// Below it nobody takes anything.
     pub fn lowest(&self) -> Level {
-        lowest_level(&self.ports)
+        if self.watch.is_some() { Level::Debug } else { lowest_level(&self.ports) }
     }
 
     /// Whether any output counts what records say.

@@ -7,7 +7,7 @@ mod syslog;
 
 pub use file::{Compression, FileSettings, Rotate};
 pub use http::{Auth, HttpBody, HttpSettings, OtlpSettings, RequestSettings};
-pub use network::{BatchSettings, DeliverySettings, Peer, SpoolSettings, TlsFiles};
+pub use network::{BatchSettings, DeliverySettings, SpoolSettings};
 pub use syslog::{SyslogAddress, SyslogSettings};
 
 use std::time::Duration;

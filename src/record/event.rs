@@ -68,6 +68,10 @@ pub enum Event {
     UpstreamDown,
     /// It is given requests again.
     UpstreamUp,
+    /// It is time for somebody to look.
+    AlertFired,
+    /// It is over.
+    AlertResolved,
     /// gatelog about itself.
     Diagnostic,
     /// What the user calls so.
@@ -108,6 +112,8 @@ impl Event {
             Event::ConfigRefused => "config_refused",
             Event::UpstreamDown => "upstream_down",
             Event::UpstreamUp => "upstream_up",
+            Event::AlertFired => "alert_fired",
+            Event::AlertResolved => "alert_resolved",
             Event::Diagnostic => "diagnostic",
             Event::Business(name) => name,
         }
@@ -132,6 +138,8 @@ impl Event {
             Event::ConfigRefused => "Configuration refused",
             Event::UpstreamDown => "Upstream server down",
             Event::UpstreamUp => "Upstream server up",
+            Event::AlertFired => "Alert fired",
+            Event::AlertResolved => "Alert resolved",
             Event::Diagnostic => "",
             Event::Business(name) => name,
         }

@@ -54,7 +54,7 @@ impl Gist {
             response_bytes: 0,
             route,
             status: 0,
-            event: place(head.event)?,
+            event: Gist::place(head.event)?,
             level: head.level,
             outcome: None,
             slow: false,
@@ -68,6 +68,20 @@ impl Gist {
             slow: progress.slow,
             ..gist
         }))
+    }
+
+    /// The place of an event in [`Gist::EVENTS`]; `None` where it is no part of a request's way.
+    #[inline]
+    pub const fn place(event: Event) -> Option<u8> {
+        Some(match event {
+            Event::RequestStarted => 0,
+            Event::RequestSlow => 1,
+            Event::RequestUpgraded => 2,
+            Event::RequestProgress => 3,
+            Event::RequestFailed => FAILED,
+            Event::RequestCompleted => COMPLETED,
+            _ => return None,
+        })
     }
 
     /// Whether it is the end of a request: these are what requests are counted by.
@@ -85,19 +99,6 @@ impl Gist {
 
 const FAILED: u8 = 4;
 const COMPLETED: u8 = 5;
-
-#[inline]
-const fn place(event: Event) -> Option<u8> {
-    Some(match event {
-        Event::RequestStarted => 0,
-        Event::RequestSlow => 1,
-        Event::RequestUpgraded => 2,
-        Event::RequestProgress => 3,
-        Event::RequestFailed => FAILED,
-        Event::RequestCompleted => COMPLETED,
-        _ => return None,
-    })
-}
 
 #[cfg(test)]
 mod tests {

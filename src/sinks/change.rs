@@ -200,7 +200,7 @@ impl From<Output> for Left {
 mod tests {
     use super::*;
     use crate::pipeline::{
-        Auth, DeliverySettings, FileSettings, Format, HttpBody, HttpSettings, Peer, RequestSettings, SpoolSettings,
+        Auth, DeliverySettings, FileSettings, Format, HttpBody, HttpSettings, RequestSettings, SpoolSettings,
     };
 
     fn stdout() -> OutputSettings {
@@ -255,7 +255,7 @@ mod tests {
 
     fn http(name: &str, endpoint: &str, spool: Option<&str>) -> OutputSettings {
         let endpoint: http::Uri = endpoint.parse().expect("a URL");
-        let peer = Peer { host: "127.0.0.1".into(), port: 1, tls: None };
+        let peer = crate::net::Target { host: "127.0.0.1".into(), port: 1, tls: None };
         let request = RequestSettings { origin: 1, endpoint, peer, auth: Auth::None, gzip: false };
         let spool = spool.map(|path| SpoolSettings { path: path.into(), max: 1 << 20 });
         let delivery = DeliverySettings { spool, ..DeliverySettings::default() };

@@ -1,21 +1,15 @@
-//! What the settings say of a far side becomes something that can be called.
+//! Why an output over a network cannot be started.
 
 use std::io;
 
-use crate::net::Dialer;
-use crate::net::dial::ServerNameError;
-use crate::net::tls::{self, TlsFileError};
-use crate::pipeline::Peer;
+use crate::net::TargetError;
 
 /// Why an output over a network cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
-    /// An authority, a certificate or a key.
+    /// There is no way to the far side.
     #[error(transparent)]
-    TlsFile(#[from] TlsFileError),
-    /// A name that no certificate can hold.
-    #[error(transparent)]
-    Name(#[from] ServerNameError),
+    Target(#[from] TargetError),
     /// The spool's folder belongs to somebody else.
     #[error("another process, or another output, uses the spool")]
     SpoolInUse,
@@ -40,16 +34,4 @@ impl From<NetworkError> for io::Error {
             error => io::Error::other(error),
         }
     }
-}
-
-/// A way to a peer.
-///
-/// # Errors
-///
-/// The first of its files that cannot be used, and a name that cannot.
-pub fn dialer(peer: &Peer) -> Result<Dialer, NetworkError> {
-    let Some(files) = &peer.tls else { return Ok(Dialer::plain(&peer.host, peer.port)) };
-    let identity = files.identity.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
-    let config = tls::client_config(files.ca.as_deref(), identity)?;
-    Ok(Dialer::tls(&peer.host, peer.port, config, files.server_name.as_deref())?)
 }

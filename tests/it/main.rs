@@ -162,3 +162,7 @@ mod bulk;
 
 /// The logging of a Django project, as `config/` has it.
 mod django_logging;
+
+/// Channels of alerts, before mail servers and webhooks that misbehave.
+mod alert_channels;
+mod alerts;

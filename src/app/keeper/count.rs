@@ -96,7 +96,7 @@ mod tests {
             other.queue.set_digits(digits);
             let stamp = Stamp { instance: "i".into(), record: Default::default() };
             let ports = if shared { vec![other, port.clone()] } else { vec![port.clone()] };
-            let intake = Intake::new(&Routing { levels: Levels::new(&Default::default()), ports, stamp });
+            let intake = Intake::new(&Routing { levels: Levels::new(&Default::default()), ports, stamp, watch: None });
             all.iter().for_each(|said| say(&intake, said));
             intake.flush();
 

@@ -75,6 +75,9 @@ servers = ["http://{app}"]
 service = "shop"
 environment = "demo"
 
+[alerts]
+state = "off"
+
 {}"#,
         routes()
     )

@@ -5,11 +5,13 @@ use http::{HeaderName, HeaderValue, Uri};
 use super::network::{concurrency, delivery, tls};
 use crate::config::address;
 use crate::config::finding::{Complaint, quoted};
-use crate::config::reader::Section;
+use crate::config::reader::{Reader, Section};
 use crate::config::secret;
+use crate::config::source::At;
 use crate::config::tree::Node;
 use crate::config::value::{choice, header, name};
-use crate::pipeline::{Auth, DeliverySettings, HttpBody, HttpSettings, OtlpSettings, Peer, RequestSettings};
+use crate::net::Target;
+use crate::pipeline::{Auth, DeliverySettings, HttpBody, HttpSettings, OtlpSettings, RequestSettings};
 use crate::secret::Secret;
 
 /// The keys of an HTTP collector; `None` where it is not known which.
@@ -47,7 +49,7 @@ fn common(section: &mut Section<'_>, endpoint: Option<Uri>) -> (Option<RequestSe
     let request = endpoint.and_then(|endpoint| {
         let host = endpoint.host()?.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         let port = endpoint.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        Some(RequestSettings { origin, peer: Peer { host, port, tls: files }, endpoint, auth, gzip })
+        Some(RequestSettings { origin, peer: Target { host, port, tls: files }, endpoint, auth, gzip })
     });
     (request, delivery)
 }
@@ -71,7 +73,7 @@ fn endpoint(node: &Node) -> Result<Uri, Complaint> {
 }
 
 /// The endpoint with this path, if it was given without one.
-fn at_path(endpoint: Uri, path: &'static str) -> Uri {
+pub(in crate::config) fn at_path(endpoint: Uri, path: &'static str) -> Uri {
     if endpoint.path_and_query().is_some_and(|written| written.as_str() != "/") {
         return endpoint;
     }
@@ -156,7 +158,7 @@ fn own_header(mut section: Section<'_>) -> Option<Auth> {
 }
 
 /// A header that gatelog does not write itself.
-fn own_name(node: &Node) -> Result<HeaderName, Complaint> {
+pub(in crate::config) fn own_name(node: &Node) -> Result<HeaderName, Complaint> {
     let name = header(node)?;
     let ours = ["host", "content-length", "content-type", "content-encoding", "transfer-encoding", "connection"];
     if ours.contains(&name.as_str()) {
@@ -166,12 +168,16 @@ fn own_name(node: &Node) -> Result<HeaderName, Complaint> {
 }
 
 /// A secret that can stand in a header.
-fn sound_secret(section: &mut Section<'_>, key: &'static str) -> Option<Secret> {
-    let at = section.at(key);
-    let secret = secret::read(section, key)?;
+pub(in crate::config) fn sound_secret(section: &mut Section<'_>, key: &'static str) -> Option<Secret> {
+    let (at, name) = (section.at(key), section.name(key));
+    sound(section.reader, at, &name, secret::read(section, key)?)
+}
+
+/// The secret, if it can stand in a header.
+pub(in crate::config) fn sound(reader: &Reader<'_>, at: At, name: &str, secret: Secret) -> Option<Secret> {
     if secret.expose().is_empty() || HeaderValue::from_str(secret.expose()).is_err() {
-        let message = format!("`{}`: it is empty, or holds what no header can", section.name(key));
-        section.reader.error(at, message, "look at the end of the file or of the variable");
+        let message = format!("`{name}`: it is empty, or holds what no header can");
+        reader.error(at, message, "look at the end of the file or of the variable");
         return None;
     }
     Some(secret)

@@ -7,7 +7,8 @@ use crate::config::finding::{Complaint, quoted};
 use crate::config::reader::Section;
 use crate::config::tree::Node;
 use crate::config::value::{count_limit, duration, name, size};
-use crate::pipeline::{BatchSettings, DeliverySettings, SpoolSettings, TlsFiles};
+use crate::net::TlsFiles;
+use crate::pipeline::{BatchSettings, DeliverySettings, SpoolSettings};
 
 /// The keys of delivery, over what is the default of the kind.
 pub(super) fn delivery(section: &mut Section<'_>, mut settings: DeliverySettings) -> DeliverySettings {
@@ -91,7 +92,7 @@ pub(super) fn tls(section: &mut Section<'_>, is_tls: bool, hint: &str) -> Option
 const TLS_KEYS: [&str; 4] = ["ca", "certificate", "key", "server_name"];
 
 /// A host and a port, which may be left out where there is a usual one.
-pub(super) fn host_and_port(text: &str, usual: Option<u16>) -> Result<(String, u16), Complaint> {
+pub(in crate::config) fn host_and_port(text: &str, usual: Option<u16>) -> Result<(String, u16), Complaint> {
     let refused =
         || Complaint::new(format!("{} is no host and port", quoted(text)), "such as \"logs.example.com:514\"");
     let (host, port) = match text.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']')) {

@@ -8,7 +8,8 @@ use crate::config::finding::{Complaint, quoted};
 use crate::config::reader::Section;
 use crate::config::tree::Node;
 use crate::config::value::{choice, name, size};
-use crate::pipeline::{BatchSettings, DeliverySettings, Peer, SyslogAddress, SyslogSettings};
+use crate::net::Target;
+use crate::pipeline::{BatchSettings, DeliverySettings, SyslogAddress, SyslogSettings};
 
 /// The keys of a syslog receiver; `None` where it is not known which.
 pub(super) fn read(section: &mut Section<'_>) -> Option<SyslogSettings> {
@@ -26,7 +27,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<SyslogSettings> {
         max_message: section.read("max_message", max_message).unwrap_or(MAX_MESSAGE),
         delivery: delivery(section, DeliverySettings { batch, ..DeliverySettings::default() }),
     };
-    let peer = |(host, port)| Peer { host, port, tls: files };
+    let peer = |(host, port)| Target { host, port, tls: files };
     let address = match address? {
         Address::Unix(path) => SyslogAddress::Unix(path),
         Address::Udp(target) => SyslogAddress::Udp(peer(target)),

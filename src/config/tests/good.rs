@@ -60,10 +60,11 @@ fn shipped(name: &str, examples: bool) -> String {
 
 /// Stands in for the files that the examples name.
 fn with_example_files(token: Option<&str>) -> Environment {
-    let variables = ["HASH_KEY", "LOG_API_KEY"]
-        .into_iter()
-        .chain(token)
-        .map(|name| (name.to_owned(), "0123456789abcdef".to_owned()));
+    let secrets = ["HASH_KEY", "LOG_API_KEY", "SMTP_PASSWORD", "PAGERDUTY_ROUTING_KEY"].into_iter().chain(token);
+    let variables = secrets
+        .map(|name| (name, "0123456789abcdef"))
+        .chain([("ALERT_WEBHOOK", "https://hooks.example.com/0123456789abcdef")])
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     Environment::with_files(variables, |path| match path.extension().and_then(|it| it.to_str()) {
         Some("pem") => Ok(b"PEM".to_vec()),
         Some("toml") => Ok(b"[[route]]\nname = \"from-file\"\npath = \"file/\"\n".to_vec()),
@@ -224,6 +225,9 @@ fn the_reference_has_every_key_that_is_read_and_no_other() {
     // Other ways to say the same are shown in prose.
     let prose = [
         "admin.token.file",
+        "alerts.channel.password.file",
+        "alerts.channel.routing_key.file",
+        "alerts.channel.url.file",
         "identity.hash_key.file",
         "log.output.header",
         "log.output.password",

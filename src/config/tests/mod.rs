@@ -1,5 +1,6 @@
 //! Whole configurations: the files of `config/`, and what is said about bad ones.
 
+mod alerts;
 mod bad;
 mod good;
 

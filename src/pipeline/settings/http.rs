@@ -2,7 +2,8 @@
 
 use http::{HeaderName, Uri};
 
-use super::{DeliverySettings, Peer};
+use super::DeliverySettings;
+use crate::net::Target;
 use crate::secret::Secret;
 
 /// An HTTP collector.
@@ -33,7 +34,7 @@ pub struct RequestSettings {
     /// The whole URL.
     pub endpoint: Uri,
     /// Host and port of it, and how TLS is spoken where it is `https`.
-    pub peer: Peer,
+    pub peer: Target,
     /// `token`, `user` and `password`, or `header`.
     pub auth: Auth,
     /// `compress = "gzip"`.

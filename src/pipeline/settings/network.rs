@@ -1,5 +1,4 @@
-//! What outputs over a network have in common: how much is sent at once, how often it is tried, what waits on disk, and
-//! where it goes.
+//! What outputs over a network have in common: how much is sent at once, how often it is tried, and what waits on disk.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,26 +54,4 @@ pub struct SpoolSettings {
     pub path: PathBuf,
     /// `max`: bytes of all segments together.
     pub max: u64,
-}
-
-/// Where to connect to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
-    /// Name or address, without brackets.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// `None`: in the clear.
-    pub tls: Option<TlsFiles>,
-}
-
-/// How a TLS server is checked, and what it is shown.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// `ca`: PEM of the authorities to trust in place of the public ones.
-    pub ca: Option<PathBuf>,
-    /// `certificate` and `key`: what gatelog shows of itself.
-    pub identity: Option<(PathBuf, PathBuf)>,
-    /// `server_name`: the name to ask for and to check in place of the host.
-    pub server_name: Option<String>,
 }

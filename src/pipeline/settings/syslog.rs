@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{DeliverySettings, Peer};
+use super::DeliverySettings;
+use crate::net::Target;
 
 /// A syslog receiver (RFC 5424).
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +30,7 @@ pub enum SyslogAddress {
     /// A socket in the file system: datagrams, or a stream where the receiver has one.
     Unix(PathBuf),
     /// RFC 5426.
-    Udp(Peer),
+    Udp(Target),
     /// RFC 6587 with counted octets; RFC 5425 over TLS.
-    Tcp(Peer),
+    Tcp(Target),
 }

@@ -31,7 +31,9 @@ use crate::store::rollup::Range;
 use crate::store::statistics::Statistics;
 use crate::store::{AskError, Order, Page, Question, Records, Stop, Summaries};
 
-use blocks::LONGEST_LINE;
+pub use blocks::LONGEST_LINE;
+pub use renamed::to_native as native;
+
 use page::Pages;
 use scan::{Ended, Look, Pace, Scan};
 use summary::Summary;

@@ -7,7 +7,7 @@ use crate::record::schema::{Field, Form, PREFIX, Place, Target};
 use crate::record::{Schema, timestamp};
 
 /// The line in the native schema, if it is in one of the others. Nulls are left out.
-pub(super) fn to_native(line: &Line<'_>) -> Option<String> {
+pub fn to_native(line: &Line<'_>) -> Option<String> {
     let schema = schema_of(line)?;
     let parts = Parts::new(line, schema);
     let mut native = Map::new();

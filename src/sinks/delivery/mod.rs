@@ -21,7 +21,6 @@
 //! - At the end everything that waits is sent without delay, for a second where there is a spool to keep the rest, else
 //!   for [`LAST_ATTEMPTS`]; what is left then is counted as lost.
 
-mod backoff;
 mod gaps;
 mod hub;
 mod parcel;
@@ -43,7 +42,6 @@ use crate::pipeline::{DeliverySettings, Port, Stamp};
 use super::handover::{DRAIN, Handover, Started};
 use super::lines::Lines;
 
-pub use backoff::retry_after;
 pub use gaps::Gap;
 
 use hub::{Hub, Shared};

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::backoff::Backoff;
 use super::hub::{InHand, Shared};
 use super::parcel::Parcel;
 use super::{Collector, Verdict};
+use crate::net::Backoff;
 
 /// Works until everything is done.
 pub(super) async fn work(shared: Rc<Shared>, mut collector: impl Collector, at_most: Duration) {

@@ -50,6 +50,16 @@ pub fn check_folder(path: &Path) -> Option<FileProblem> {
     }
 }
 
+/// What would keep this file from being made anew beside itself and put in place, its folder made where it is missing.
+pub fn check_replaced(path: &Path) -> Option<FileProblem> {
+    match paths::look(path) {
+        Ok(look) if look.kind != Kind::Regular => {
+            Some(FileProblem::path(format!("{} is no file", path.display()), "write the path of a file"))
+        }
+        _ => check_folder(folder_of(path)),
+    }
+}
+
 /// What tells whether two paths lead to one file, through links too; `None` where that cannot be said.
 pub fn identity(path: &Path) -> Option<(u64, u64, PathBuf)> {
     if let Ok(Look { id, kind: Kind::Regular, .. }) = paths::look(path) {
@@ -178,6 +188,16 @@ mod tests {
         assert!(message("file").unwrap().ends_with("file is no folder"));
         assert!(message("file/x").unwrap().contains("cannot be looked at"));
         assert_eq!(paths::names(folder.path()).unwrap(), ["file"], "nothing was made");
+    }
+
+    #[test]
+    fn a_file_that_is_made_anew_needs_its_folder_and_must_be_none() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), b"").unwrap();
+        let message = |path: &str| check_replaced(&folder.path().join(path)).map(|problem| problem.message);
+        assert_eq!((message("file"), message("new"), message("x/y/new")), (None, None, None));
+        assert!(message("").unwrap().ends_with("is no file"));
+        assert!(message("file/x").is_some());
     }
 
     #[test]

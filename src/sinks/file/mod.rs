@@ -24,7 +24,7 @@ mod compress;
 mod schedule;
 mod torn;
 
-pub use check::{FileProblem, check, check_folder, identity};
+pub use check::{FileProblem, check, check_folder, check_replaced, identity};
 pub(super) use compress::{Compressor, Family};
 
 use std::fs::File;

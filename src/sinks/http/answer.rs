@@ -2,12 +2,8 @@
 
 use http::StatusCode;
 
+use crate::net::post::{Answer, excerpt};
 use crate::sinks::delivery::Verdict;
-
-use super::Answer;
-
-/// Characters of an answer that are shown to people.
-const EXCERPT: usize = 200;
 
 /// What became of a batch; `None` where the status says that it was taken, and the body may say more.
 ///
@@ -29,18 +25,6 @@ pub fn judge(answer: &Answer) -> Option<Verdict> {
         }
         _ => Some(Verdict::Again { said, after: answer.retry_after }),
     }
-}
-
-/// The beginning of what was said, on one line, with a colon before it; nothing for nothing.
-pub fn excerpt(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * EXCERPT)]);
-    let words: Vec<&str> = text.split(|character: char| character.is_whitespace() || character.is_control()).collect();
-    let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    if line.is_empty() {
-        return line;
-    }
-    let more = if line.chars().count() > EXCERPT || bytes.len() > 4 * EXCERPT { "…" } else { "" };
-    format!(": {}{more}", line.chars().take(EXCERPT).collect::<String>())
 }
 
 #[cfg(test)]
@@ -78,7 +62,5 @@ mod tests {
         assert_eq!(said, "403 Forbidden: no [31m way");
         let Some(Verdict::Again { said, .. }) = judged(302) else { panic!("another attempt") };
         assert_eq!(said, "302 Found: http://elsewhere/, which is not followed");
-        assert_eq!(excerpt(b" \n "), "");
-        assert_eq!(excerpt(&[b'x'; 5000]).chars().count(), EXCERPT + 3);
     }
 }

@@ -10,11 +10,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::filter::Line;
+use crate::net::post::Answer;
 use crate::record::json;
 use crate::sinks::delivery::Verdict;
 use crate::sinks::lines::Lines;
 
-use super::{Answer, excerpt, moment};
+use super::{excerpt, moment};
 
 /// Bytes of the longest answer that is read: a batch of the most records, each with a reason of a few hundred bytes.
 pub(super) const LONGEST_ANSWER: usize = 16 << 20;

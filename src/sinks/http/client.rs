@@ -1,231 +1,43 @@
-//! One connection to a collector, made again when it breaks; one request at a time on it.
+//! The client that the settings of a collector mean.
 
-use std::io::Write;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, LOCATION, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::net::Dialer;
+use crate::net::TargetError;
+use crate::net::post::Client;
 use crate::pipeline::{Auth, RequestSettings};
-use crate::sinks::delivery::retry_after;
-use crate::sinks::peer::{NetworkError, dialer};
-use crate::time;
 
-/// Bytes of an answer's head.
-const HEAD: usize = 64 * 1024;
-/// What is read of a body that nobody needs, so that the connection can be used again, and how long that may take.
-const LEFTOVER: usize = 64 * 1024;
-const LEFTOVER_TIME: Duration = Duration::from_secs(1);
-
-/// Posts to one URL.
-pub struct Client {
-    dialer: Dialer,
-    path: Uri,
-    headers: HeaderMap,
-    gzip: bool,
-    timeout: Duration,
-    idle: Option<SendRequest<Full<Bytes>>>,
+/// A client without a connection yet; `timeout` is for each request, connecting included.
+///
+/// # Errors
+///
+/// When a file or a name cannot be used.
+pub fn client(settings: &RequestSettings, timeout: Duration) -> Result<Client, TargetError> {
+    let dialer = settings.peer.dialer()?;
+    Ok(Client::new(dialer, &settings.endpoint, headers(&settings.auth), timeout).gzip(settings.gzip))
 }
 
-/// What an answer is needed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interest {
-    /// The status says it all.
-    Status,
-    /// The body of a 2xx as well, up to so many bytes.
-    Body(usize),
-}
-
-/// What a collector has answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// Its status.
-    pub status: StatusCode,
-    /// `Retry-After`.
-    pub retry_after: Option<Duration>,
-    /// `Location`.
-    pub location: Option<String>,
-    /// The body, or its beginning.
-    pub body: Vec<u8>,
-    /// Whether that is all of it.
-    pub whole: bool,
-}
-
-impl Client {
-    /// A client without a connection yet; `timeout` is for each request, connecting included.
-    ///
-    /// # Errors
-    ///
-    /// When a file or a name cannot be used.
-    pub fn new(settings: &RequestSettings, timeout: Duration) -> Result<Client, NetworkError> {
-        let path = settings.endpoint.path_and_query().map_or("/", |path| path.as_str());
-        Ok(Client {
-            dialer: dialer(&settings.peer)?,
-            path: path.parse().unwrap_or_default(),
-            headers: headers(settings),
-            gzip: settings.gzip,
-            timeout,
-            idle: None,
-        })
-    }
-
-    /// Posts a body.
-    ///
-    /// # Errors
-    ///
-    /// Why there is no answer, for people.
-    pub async fn post(&mut self, body: Bytes, kind: &'static str, interest: Interest) -> Result<Answer, String> {
-        let (body, encoding) = match self.gzip {
-            true => (gzip(&body).map_err(|error| format!("cannot compress: {error}"))?, Some("gzip")),
-            false => (body, None),
-        };
-        let timeout = self.timeout;
-        let exchange = self.exchange(body, kind, encoding, interest);
-        match tokio::time::timeout(timeout, exchange).await {
-            Ok(answer) => answer,
-            Err(_) => Err(format!("no whole answer within {timeout:?}")),
-        }
-    }
-
-    async fn exchange(
-        &mut self,
-        body: Bytes,
-        kind: &'static str,
-        encoding: Option<&'static str>,
-        interest: Interest,
-    ) -> Result<Answer, String> {
-        let idle = self.idle.take();
-        let request = || self.request(body.clone(), kind, encoding);
-        // A collector may close an idle connection at any time: that is no failure.
-        let reused = match idle {
-            Some(mut sender) if !sender.is_closed() => {
-                let answered = sender.send_request(request()).await;
-                answered.ok().map(|response| (sender, response))
-            }
-            _ => None,
-        };
-        let (sender, response) = match reused {
-            Some(answered) => answered,
-            None => {
-                let mut sender = self.connect().await?;
-                let response = sender.send_request(request()).await.map_err(|error| chain("no answer", &error))?;
-                (sender, response)
-            }
-        };
-        let answer = read(response, interest).await?;
-        if answer.whole {
-            self.idle = Some(sender);
-        }
-        Ok(answer)
-    }
-
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, String> {
-        let (host, port) = self.dialer.target();
-        let failed = |error: &dyn std::error::Error| chain(&format!("cannot connect to {host}:{port}"), error);
-        let stream = self.dialer.connect().await.map_err(|error| failed(&error))?;
-        let io = TokioIo::new(stream);
-        let (sender, connection) =
-            http1::Builder::new().max_buf_size(HEAD).handshake(io).await.map_err(|error| failed(&error))?;
-        // It ends with the sender; what goes wrong in it is told to whoever waits for an answer.
-        tokio::spawn(async move {
-            let _ = connection.await;
-        });
-        Ok(sender)
-    }
-
-    fn request(&self, body: Bytes, kind: &'static str, encoding: Option<&'static str>) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.path.clone();
-        *request.headers_mut() = self.headers.clone();
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        if let Some(encoding) = encoding {
-            request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
-        }
-        request
-    }
-}
-
-/// What all requests carry. A value that no header can hold was refused with the configuration.
-fn headers(settings: &RequestSettings) -> HeaderMap {
+/// How it shows who it is. A value that no header can hold was refused with the configuration.
+fn headers(auth: &Auth) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let mut insert = |name: HeaderName, value: &str, secret: bool| {
+    let mut insert = |name: HeaderName, value: &str| {
         if let Ok(mut value) = HeaderValue::from_str(value) {
-            value.set_sensitive(secret);
+            value.set_sensitive(true);
             headers.insert(name, value);
         }
     };
-    insert(HOST, settings.endpoint.authority().map_or("", |authority| authority.as_str()), false);
-    insert(USER_AGENT, concat!("gatelog/", env!("CARGO_PKG_VERSION")), false);
-    match &settings.auth {
+    match auth {
         Auth::None => {}
-        Auth::Bearer(token) => insert(AUTHORIZATION, &format!("Bearer {}", token.expose()), true),
+        Auth::Bearer(token) => insert(AUTHORIZATION, &format!("Bearer {}", token.expose())),
         Auth::Basic { user, password } => {
             let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
-            insert(AUTHORIZATION, &format!("Basic {pair}"), true);
+            insert(AUTHORIZATION, &format!("Basic {pair}"));
         }
-        Auth::Header { name, value } => insert(name.clone(), value.expose(), true),
+        Auth::Header { name, value } => insert(name.clone(), value.expose()),
     }
     headers
-}
-
-fn gzip(body: &[u8]) -> std::io::Result<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
-    encoder.write_all(body)?;
-    encoder.finish().map(Bytes::from)
-}
-
-/// Reads of an answer what is needed of it.
-async fn read(response: Response<Incoming>, interest: Interest) -> Result<Answer, String> {
-    let status = response.status();
-    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let retry_after = text(RETRY_AFTER).and_then(|value| retry_after(value, time::wall_now()));
-    let location = text(LOCATION).map(str::to_owned);
-    let mut body = Vec::new();
-    let whole = match interest {
-        Interest::Body(limit) if status.is_success() => {
-            let read = read_body(response.into_body(), limit, &mut body).await;
-            read.map_err(|error| chain("the answer breaks off", &error))?
-        }
-        _ => {
-            let leftover = read_body(response.into_body(), LEFTOVER, &mut body);
-            matches!(tokio::time::timeout(LEFTOVER_TIME, leftover).await, Ok(Ok(true)))
-        }
-    };
-    Ok(Answer { status, retry_after, location, body, whole })
-}
-
-/// Reads up to a limit; says whether that was all.
-async fn read_body(mut body: Incoming, limit: usize, out: &mut Vec<u8>) -> Result<bool, hyper::Error> {
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            let room = limit - out.len();
-            out.extend_from_slice(&data[..data.len().min(room)]);
-            if data.len() > room {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
-}
-
-/// An error with all its causes.
-fn chain(what: &str, error: &dyn std::error::Error) -> String {
-    let mut said = format!("{what}: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        said.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    said
 }

@@ -12,6 +12,7 @@ mod moment;
 
 use bytes::Bytes;
 
+use crate::net::post::{Client, Interest};
 use crate::pipeline::{HttpBody, HttpSettings, Port, Stamp};
 
 use super::delivery::{self, Collector, Verdict};
@@ -19,8 +20,9 @@ use super::handover::Started;
 use super::lines::Lines;
 use super::peer::NetworkError;
 
-pub use answer::{excerpt, judge};
-pub use client::{Answer, Client, Interest};
+pub use crate::net::post::excerpt;
+pub use answer::judge;
+pub use client::client;
 
 /// Starts the thread of an output of type `http`; `taken` as for [`delivery::start`].
 ///
@@ -29,7 +31,7 @@ pub use client::{Answer, Client, Interest};
 /// What is in the way.
 pub fn start(port: &Port, stamp: &Stamp, settings: &HttpSettings, taken: bool) -> Result<Started, NetworkError> {
     let collector = || {
-        let client = Client::new(&settings.request, settings.delivery.timeout)?;
+        let client = client(&settings.request, settings.delivery.timeout)?;
         Ok(HttpCollector { client, body: settings.body.clone() })
     };
     let collectors: Result<Vec<_>, NetworkError> = (0..settings.delivery.concurrency).map(|_| collector()).collect();

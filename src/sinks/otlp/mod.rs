@@ -10,11 +10,12 @@ mod proto;
 use bytes::Bytes;
 use prost::Message;
 
+use crate::net::post::{Answer, Client, Interest};
 use crate::pipeline::{OtlpSettings, Port, Stamp};
 
 use super::delivery::{self, Collector, Verdict};
 use super::handover::Started;
-use super::http::{Answer, Client, Interest, excerpt, judge};
+use super::http::{client, excerpt, judge};
 use super::lines::Lines;
 use super::peer::NetworkError;
 
@@ -27,7 +28,7 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 ///
 /// What is in the way.
 pub fn start(port: &Port, stamp: &Stamp, settings: &OtlpSettings, taken: bool) -> Result<Started, NetworkError> {
-    let collector = || Ok(OtlpCollector { client: Client::new(&settings.request, settings.delivery.timeout)? });
+    let collector = || Ok(OtlpCollector { client: client(&settings.request, settings.delivery.timeout)? });
     let collectors: Result<Vec<_>, NetworkError> = (0..settings.delivery.concurrency).map(|_| collector()).collect();
     Ok(delivery::start(port, stamp, &settings.delivery, collectors?, taken)?)
 }

@@ -9,7 +9,7 @@ use tokio::net::{UdpSocket, UnixDatagram, UnixStream};
 
 use crate::net::Dialer;
 use crate::pipeline::SyslogAddress;
-use crate::sinks::peer::{NetworkError, dialer};
+use crate::sinks::peer::NetworkError;
 
 /// Where messages go, and how.
 pub(super) struct Transport {
@@ -37,8 +37,8 @@ impl Transport {
     pub(super) fn new(address: &SyslogAddress) -> Result<Transport, NetworkError> {
         let address = match address {
             SyslogAddress::Unix(path) => Address::Unix(path.clone()),
-            SyslogAddress::Udp(peer) => Address::Udp(dialer(peer)?),
-            SyslogAddress::Tcp(peer) => Address::Tcp(dialer(peer)?),
+            SyslogAddress::Udp(peer) => Address::Udp(peer.dialer()?),
+            SyslogAddress::Tcp(peer) => Address::Tcp(peer.dialer()?),
         };
         Ok(Transport { address, connection: None })
     }

@@ -142,6 +142,7 @@ impl Core {
             levels: Levels::new(&Default::default()),
             ports: vec![port],
             stamp: stamp.clone(),
+            watch: None,
         }));
         let header =
             |name: &'static str| UserSource::RequestHeader { name: HeaderName::from_static(name), trusted: false };

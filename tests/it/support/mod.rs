@@ -15,6 +15,7 @@ pub(crate) mod otlp;
 pub(crate) mod proxy;
 pub(crate) mod recorder;
 pub(crate) mod small_disk;
+pub(crate) mod smtp;
 pub(crate) mod syslog;
 pub(crate) mod tls;
 pub(crate) mod upstream;

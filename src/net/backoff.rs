@@ -12,7 +12,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 /// The waits between the attempts of one parcel: each a random part of a bound that doubles up to a limit ("full jitter"),
 /// so that many senders do not come back all at once.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub struct Backoff {
     failures: u32,
     at_most: Duration,
     random: SystemRandom,
@@ -20,19 +20,19 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// No failure yet; no wait will be longer than `at_most`.
-    pub(super) fn new(at_most: Duration) -> Backoff {
+    pub fn new(at_most: Duration) -> Backoff {
         Backoff { failures: 0, at_most, random: SystemRandom::new() }
     }
 
     /// The wait after one more failure, of which the collector may have said how long it is to be.
-    pub(super) fn next(&mut self, asked: Option<Duration>) -> Duration {
+    pub fn next(&mut self, asked: Option<Duration>) -> Duration {
         let bound = bound(self.failures, self.at_most);
         self.failures = self.failures.saturating_add(1);
         asked.unwrap_or_else(|| bound.mul_f64(self.part())).min(LONGEST.max(self.at_most))
     }
 
     /// There was progress: the next failure is a first one.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 
