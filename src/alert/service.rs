@@ -135,6 +135,7 @@ impl Alerts {
         around: Around,
     ) -> std::io::Result<()> {
         let mut work = Work::new((settings, messenger, from), around, Arc::clone(&self.shared));
+        work.show(seconds());
         let thread = std::thread::Builder::new().name("alerts".to_owned()).spawn(move || work.run())?;
         self.shared.road.attach(thread.thread().clone());
         // A second thread would take what the first is to see.
@@ -228,9 +229,9 @@ impl Work {
         let mut due = time::monotonic();
         loop {
             let ends = self.shared.ends.load(Ordering::Acquire);
-            self.obey();
+            let obeyed = self.obey();
             let is_due = time::monotonic() >= due;
-            self.turn(is_due || ends);
+            self.turn(is_due || obeyed || ends);
             if is_due {
                 due = time::monotonic() + TICK;
             }
@@ -258,16 +259,18 @@ impl Work {
         changes.iter().for_each(|change| self.tell(change, now));
         if is_due {
             self.tell_lost();
-            *lock(&self.shared.status) = Arc::new(self.status(now));
+            self.show(now);
         }
         if self.dirty {
             self.remember();
         }
     }
 
-    fn obey(&mut self) {
+    /// Returns whether there was anything to obey.
+    fn obey(&mut self) -> bool {
         let orders = std::mem::take(&mut *lock(&self.shared.orders));
-        self.dirty |= !orders.is_empty();
+        let obeys = !orders.is_empty();
+        self.dirty |= obeys;
         for order in orders {
             match order {
                 Order::Silence(silence) => self.engine.silence(silence, time::wall_now()),
@@ -277,6 +280,7 @@ impl Work {
                 }
             }
         }
+        obeys
     }
 
     fn tell(&mut self, change: &Change, now: u64) {
@@ -360,6 +364,10 @@ impl Work {
             }
             Err(_) => {}
         }
+    }
+
+    fn show(&self, now: u64) {
+        *lock(&self.shared.status) = Arc::new(self.status(now));
     }
 
     fn status(&self, now: u64) -> Status {

@@ -82,6 +82,15 @@ impl Desk {
         }
     }
 
+    /// Another process looks from now on, by what is remembered: nobody is told twice.
+    pub(super) fn cede(&self) {
+        let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, dispatcher)) = &*channels {
+            let told = Arc::clone(dispatcher);
+            self.alerts.change(Settings::default(), told, From::default());
+        }
+    }
+
     /// The channels of these settings: those that there are, unless they are to be others.
     fn messenger(&self, settings: &Settings, config: &Config) -> Result<Arc<Dispatcher>, StartError> {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);

@@ -339,6 +339,7 @@ impl Control {
 
     /// Another process writes there from now on.
     pub(super) fn cede(&self) {
+        self.alerts.cede();
         self.state().outputs.cede();
     }
 
