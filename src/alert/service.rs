@@ -1,8 +1,10 @@
 //! The thread that watches: empties the road, looks at the rules, tells the log and the channels, and remembers.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use super::engine::{Change, Engine, Knows, TICK};
@@ -55,7 +57,14 @@ pub struct From {
 #[derive(Debug, Default)]
 pub struct Alerts {
     shared: Arc<Shared>,
-    thread: OnceLock<JoinHandle<()>>,
+    running: OnceLock<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    thread: Thread,
+    /// Disconnected when the thread has ended: threads cannot be joined for a time only.
+    ended: Mutex<Receiver<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -136,16 +145,21 @@ impl Alerts {
     ) -> std::io::Result<()> {
         let mut work = Work::new((settings, messenger, from), around, Arc::clone(&self.shared));
         work.show(seconds());
-        let thread = std::thread::Builder::new().name("alerts".to_owned()).spawn(move || work.run())?;
-        self.shared.road.attach(thread.thread().clone());
+        let (end, ended) = sync_channel::<()>(0);
+        let run = move || {
+            let _end = end;
+            work.run();
+        };
+        let thread = std::thread::Builder::new().name("alerts".to_owned()).spawn(run)?.thread().clone();
+        self.shared.road.attach(thread.clone());
         // A second thread would take what the first is to see.
-        let _ = self.thread.set(thread);
+        let _ = self.running.set(Running { thread, ended: Mutex::new(ended) });
         Ok(())
     }
 
     /// Whether it was started.
     pub fn is_started(&self) -> bool {
-        self.thread.get().is_some()
+        self.running.get().is_some()
     }
 
     /// What is looked for by these rules, once they are changed to: for the way of records.
@@ -170,25 +184,21 @@ impl Alerts {
 
     /// Takes what has come, and ends; at most until then.
     pub fn finish(&self, until: Instant) {
-        let Some(thread) = self.thread.get() else { return };
+        let Some(Running { thread, ended }) = self.running.get() else { return };
         self.shared.ends.store(true, Ordering::Release);
-        thread.thread().unpark();
-        while !thread.is_finished() && time::monotonic() < until {
-            std::thread::sleep(POLL);
-        }
+        thread.unpark();
+        // Nothing is ever sent: it is over, or it takes too long.
+        let _ = lock(ended).recv_timeout(until.saturating_duration_since(time::monotonic()));
     }
 
     fn order(&self, order: Order) {
         lock(&self.shared.orders).push(order);
-        self.thread.get().into_iter().for_each(|thread| thread.thread().unpark());
+        self.running.get().into_iter().for_each(|running| running.thread.unpark());
     }
 }
 
-/// Records are looked up a moment after they were offered: until then they are on their way. What comes meanwhile waits, as it
-/// does while evidence is looked for.
+/// Records are looked up a moment after they were offered: until then they are on their way.
 const ARRIVAL: Duration = Duration::from_millis(200);
-/// Threads cannot be joined for a time only.
-const POLL: Duration = Duration::from_millis(1);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is in it is whole, whoever has panicked.
@@ -203,6 +213,8 @@ struct Work {
     from: From,
     around: Around,
     shared: Arc<Shared>,
+    /// What people are to be told once the records have arrived, and when that is.
+    untold: VecDeque<(Instant, Change)>,
     lost: u64,
     /// Whether what is remembered is not what is so.
     dirty: bool,
@@ -222,7 +234,8 @@ impl Work {
             Some(Err(error)) => tracing::error!(target: LOGGER, %error, "what alerts were told is forgotten"),
             None => {}
         }
-        Work { engine, settings, messenger, from, around, shared, lost: 0, dirty: false, told: false }
+        let untold = VecDeque::new();
+        Work { engine, settings, messenger, from, around, shared, untold, lost: 0, dirty: false, told: false }
     }
 
     fn run(&mut self) {
@@ -236,9 +249,10 @@ impl Work {
                 due = time::monotonic() + TICK;
             }
             if ends {
-                return;
+                return self.tell_people(|_| true);
             }
-            std::thread::park_timeout(due.saturating_duration_since(time::monotonic()));
+            let next = self.untold.front().map_or(due, |(arrived, _)| due.min(*arrived));
+            std::thread::park_timeout(next.saturating_duration_since(time::monotonic()));
         }
     }
 
@@ -253,10 +267,9 @@ impl Work {
             false => self.engine.look(now, &mut changes),
         }
         self.dirty |= !changes.is_empty();
-        if changes.iter().any(|change| change.step.told == Told::Yes) {
-            std::thread::sleep(ARRIVAL);
-        }
-        changes.iter().for_each(|change| self.tell(change, now));
+        changes.into_iter().for_each(|change| self.tell(change));
+        let moment = time::monotonic();
+        self.tell_people(|arrived| arrived <= moment);
         if is_due {
             self.tell_lost();
             self.show(now);
@@ -275,6 +288,7 @@ impl Work {
             match order {
                 Order::Silence(silence) => self.engine.silence(silence, time::wall_now()),
                 Order::Change(change) => {
+                    self.tell_people(|_| true);
                     self.engine.change(change.0.rules.clone(), seconds());
                     (self.settings, self.messenger, self.from) = *change;
                 }
@@ -283,16 +297,25 @@ impl Work {
         obeys
     }
 
-    fn tell(&mut self, change: &Change, now: u64) {
-        let Some(rule) = self.engine.rule(change.rule).cloned() else { return };
+    /// The log at once, people once the records have arrived.
+    fn tell(&mut self, change: Change) {
+        let Some(rule) = self.engine.rule(change.rule) else { return };
         if change.step.new {
-            self.record(change, &rule);
+            self.record(&change, rule);
         }
-        if change.step.told != Told::Yes || rule.channels.is_empty() {
-            return;
+        if change.step.told == Told::Yes && !rule.channels.is_empty() {
+            self.untold.push_back((time::monotonic() + ARRIVAL, change));
         }
-        let notice = Arc::new(self.notice(change, &rule, now));
-        rule.channels.iter().for_each(|channel| self.messenger.tell(*channel, &notice));
+    }
+
+    /// Tells people of those whose moment it is.
+    fn tell_people(&mut self, is_time: impl Fn(Instant) -> bool) {
+        while self.untold.front().is_some_and(|(arrived, _)| is_time(*arrived)) {
+            let Some((_, change)) = self.untold.pop_front() else { return };
+            let Some(rule) = self.engine.rule(change.rule).cloned() else { continue };
+            let notice = Arc::new(self.notice(&change, &rule, seconds()));
+            rule.channels.iter().for_each(|channel| self.messenger.tell(*channel, &notice));
+        }
     }
 
     fn notice(&mut self, change: &Change, rule: &Rule, now: u64) -> Notice {

@@ -7,16 +7,11 @@ use crate::filter::Kind as FieldKind;
 
 /// What a rule's value is, and what it is beyond or no longer beyond.
 pub fn summary(rule: &Rule, kind: Kind, value: f64, sample: u64) -> String {
-    let side = match rule.bound {
-        Bound::Above(_) => "above",
-        Bound::Below(_) => "below",
-    };
     let still = if kind == Kind::Resolved { "no longer " } else { "" };
     match &rule.subject {
         Subject::Records(Records { measure: Measure::Burn(slo), .. }) => burnt(slo, value, still.is_empty()),
         subject => {
-            let bound = quantity(subject, rule.bound.value());
-            format!("{}, {still}{side} {bound}", measured(subject, value, sample))
+            format!("{}, {still}{}", measured(subject, value, sample), bound(rule))
         }
     }
 }
@@ -26,10 +21,18 @@ pub fn reading(rule: &Rule, value: f64, sample: u64) -> String {
     match &rule.subject {
         Subject::Records(Records { measure: Measure::Burn(slo), .. }) => burnt(slo, value, false),
         subject => {
-            let side = if matches!(rule.bound, Bound::Above(_)) { "above" } else { "below" };
-            format!("{}, fires {side} {}", measured(subject, value, sample), quantity(subject, rule.bound.value()))
+            format!("{}, fires {}", measured(subject, value, sample), bound(rule))
         }
     }
+}
+
+/// `above 10`.
+fn bound(rule: &Rule) -> String {
+    let side = match rule.bound {
+        Bound::Above(_) => "above",
+        Bound::Below(_) => "below",
+    };
+    format!("{side} {}", quantity(&rule.subject, rule.bound.value()))
 }
 
 /// Value and bound as notices have them: shares from 0 to 1, seconds.

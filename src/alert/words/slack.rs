@@ -91,23 +91,17 @@ fn entry(row: &row::Row) -> String {
 
 /// A text outside of code.
 fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '`' => escaped.push('\''),
-            // `@all`, `[text](address)`: with a space of no width behind it, none of them is one.
-            '@' | ']' => escaped.extend([character, '\u{200b}']),
-            other => escaped.push(other),
-        }
-    }
-    escaped
+    // `@all`, `[text](address)`: with a space of no width behind it, none of them is one.
+    harmless(text, &['@', ']'])
 }
 
 /// A text in code.
 fn in_code(text: &str) -> String {
+    harmless(text, &['@'])
+}
+
+/// A text that ends no code, and of which these characters begin nothing.
+fn harmless(text: &str, broken: &[char]) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -115,7 +109,7 @@ fn in_code(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '`' => escaped.push('\''),
-            '@' => escaped.push_str("@\u{200b}"),
+            other if broken.contains(&other) => escaped.extend([other, '\u{200b}']),
             other => escaped.push(other),
         }
     }
