@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::alerts::AlertsCommand;
+use super::demo::DemoArguments;
 use super::place::PlaceArguments;
 use super::running::AdminArguments;
 use super::store::StoreCommand;
@@ -25,7 +26,7 @@ pub enum Command {
     /// Run the proxy: JSON on stdout, or coloured lines on a terminal
     Run(ConfigArguments),
     /// Run the proxy before a small built-in shop with a few visitors
-    Demo,
+    Demo(DemoArguments),
     /// Say all that is wrong with the configuration, and look at its certificates and names
     Check(ConfigArguments),
     /// The route table: list it, or ask it

@@ -43,7 +43,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
     let environment = Environment::new(std::env::vars_os());
     match Arguments::parse().command {
         Command::Run(arguments) => run::run(source(&arguments, &environment), environment),
-        Command::Demo => demo::run(&environment),
+        Command::Demo(arguments) => demo::run(&arguments, &environment),
         Command::Check(arguments) => {
             let source = source(&arguments, &environment);
             check::check(&source, &environment, &system_resolve, &ask_own, &mut io::stdout().lock())

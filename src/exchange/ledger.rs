@@ -349,8 +349,12 @@ impl Ledger {
         if matches!(self.hold.get(), Hold::Held(_)) {
             self.hold.set(Hold::Free);
         }
-        let at = self.core.desk.clock.wall(self.start);
-        self.offer(&head(Event::RequestStarted, Level::Info, at), None);
+        self.offer(&self.started_head(), None);
+    }
+
+    /// Dated when the head was read.
+    fn started_head(&self) -> Head<'static> {
+        head(Event::RequestStarted, Level::Info, self.core.desk.clock.wall(self.start))
     }
 
     /// How long it has been running.
@@ -392,7 +396,7 @@ impl Ledger {
             if self.hold.get() == Hold::Free || self.is_taken(&head, progress, now) {
                 self.offer(&head, Some(progress));
             } else {
-                self.core.tally.leave_out();
+                self.leave_out(&head, progress, now);
             }
             if let Some(notes) = &self.notes {
                 self.facts.show(|facts| {
@@ -401,6 +405,18 @@ impl Ledger {
                 });
             }
         });
+    }
+
+    /// It is in no log; who watches for something sees all the records that it would have had.
+    fn leave_out(&self, head: &Head<'_>, progress: &Progress<'_>, now: Instant) {
+        let witness = |head: &Head<'_>, progress| {
+            self.core.desk.intake.witness(head, progress, &|with| self.facts.show(with));
+        };
+        if matches!(self.hold.get(), Hold::Held(Some(after)) if self.age(now) >= after) {
+            witness(&self.started_head(), None);
+        }
+        witness(head, Some(progress));
+        self.core.tally.leave_out();
     }
 
     /// Whether a rule of sampling may leave it out when it ends well, as far as its head tells.

@@ -103,9 +103,7 @@ impl Intake {
         show: &Show<'_>,
     ) {
         let gist = if self.gists.get() { Gist::of(head, progress, route) } else { None };
-        self.see(head, |see| {
-            show(&mut |facts| see(&Record { head: *head, body: Body::Request { facts, progress } }));
-        });
+        self.witness(head, progress, show);
         let accepts = |gate: &Gate| {
             gate.accepts_head(head, |filter| {
                 let mut matches = false;
@@ -127,6 +125,13 @@ impl Intake {
                 });
                 written
             }
+        });
+    }
+
+    /// Has a record about a request seen by who watches, and by no output: what sampling leaves out is no less of a share.
+    pub fn witness(&self, head: &Head<'_>, progress: Option<&Progress<'_>>, show: &Show<'_>) {
+        self.see(head, |see| {
+            show(&mut |facts| see(&Record { head: *head, body: Body::Request { facts, progress } }));
         });
     }
 

@@ -117,6 +117,27 @@ fn an_application_that_is_killed_is_told_and_so_is_its_return() {
 }
 
 #[test]
+fn what_sampling_leaves_out_counts_as_well() {
+    let (application, (_hook, _, channel)) = (Application::new(), webhook());
+    let rules = "[[alerts.rule]]\nname = \"traffic\"\nfilter = \"event:request_completed\"\nabove = 22\nper = \"1h\"\n\
+                 [[alerts.rule]]\nname = \"starts\"\nfilter = \"event:request_started\"\nabove = 22\nper = \"1h\"\n\
+                 [[alerts.rule]]\nname = \"share\"\nfilter = \"status>=500\"\nof = \"event:request_completed\"\n\
+                 above = \"50%\"\nper = \"1h\"\nat_least = 1\n";
+    let setup = Setup::before(&application.upstream).admin().routes(&format!("{rules}{channel}"));
+    let proxy = setup.set("log", "sample = [{ filter = \"outcome:success\", rate = 0 }]").start();
+    (0..20).for_each(|at| assert_eq!(get(proxy.addr(), "/", &format!("s{at}")).status(), 200));
+    application.fail(&proxy, 3);
+    for rule in ["traffic", "starts"] {
+        eventually(rule, || (state(&proxy, rule)["state"] == "firing").then_some(()));
+    }
+    let share = state(&proxy, "share");
+    assert_eq!((&share["state"], &share["value"]), (&"quiet".into(), &(3.0 / 23.0).into()), "{share}");
+    let log = proxy.stop();
+    assert_eq!((log.count("request_completed"), log.count("request_started")), (3, 3));
+    log.check_promises();
+}
+
+#[test]
 fn a_silenced_rule_is_in_the_log_and_nobody_is_told() {
     let (application, (_hook, accepted, channel)) = (Application::new(), webhook());
     let setup = Setup::before(&application.upstream).admin().routes(&format!("{RULE}{channel}"));

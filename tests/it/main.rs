@@ -156,6 +156,7 @@ mod arbitrary_bytes;
 
 /// Outputs over a network, before collectors that misbehave.
 mod delivery;
+mod demo;
 
 /// `_bulk` of Elasticsearch and OpenSearch, before a strict reader of its requests.
 mod bulk;

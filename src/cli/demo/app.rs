@@ -1,11 +1,10 @@
-//! The shop's server: a thread of its own on a loopback port of its own, so that the proxy in front of it has a real
-//! application to talk to and shares nothing with it.
+//! The shop's server, on a thread and a loopback port of its own.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -34,12 +33,12 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the shop on a free port of 127.0.0.1.
+    /// Opens the shop here; at port 0 on a free one.
     ///
     /// # Errors
-    /// When no port, no thread or no runtime is to be had.
-    pub fn start() -> io::Result<App> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    /// When the port, a thread or a runtime is not to be had.
+    pub fn start_at(address: SocketAddr) -> io::Result<App> {
+        let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let worker = Worker::start("demo-app", move || serve(listener))?;
@@ -146,6 +145,10 @@ mod tests {
 
     use super::*;
 
+    fn app() -> App {
+        App::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap()
+    }
+
     fn ask(app: &App, request: &str) -> String {
         let mut stream = TcpStream::connect(app.address()).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
@@ -157,7 +160,7 @@ mod tests {
 
     #[test]
     fn two_requests_on_one_connection_are_answered() {
-        let app = App::start().unwrap();
+        let app = app();
         let answers = ask(
             &app,
             "GET / HTTP/1.1\r\nHost: shop\r\n\r\nGET /products/teapot/ HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n",
@@ -168,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_export_ends_before_its_declared_length() {
-        let app = App::start().unwrap();
+        let app = app();
         let answer = ask(&app, "GET /exports/orders.csv HTTP/1.1\r\nHost: shop\r\n\r\n");
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.contains("content-length: 65536"), "{head}");
@@ -177,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_posted_form_is_read_and_redirected() {
-        let app = App::start().unwrap();
+        let app = app();
         let answer = ask(
             &app,
             "POST /cart/ HTTP/1.1\r\nHost: shop\r\nContent-Length: 14\r\nConnection: close\r\n\r\nproduct=teapot",
@@ -187,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_stream_comes_chunked_and_piece_by_piece() {
-        let app = App::start().unwrap();
+        let app = app();
         let mut stream = TcpStream::connect(app.address()).unwrap();
         stream.write_all(b"GET /events/ HTTP/1.1\r\nHost: shop\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -203,7 +206,7 @@ mod tests {
 
     #[test]
     fn nothing_listens_once_it_is_stopped() {
-        let app = App::start().unwrap();
+        let app = app();
         let address = app.address();
         app.stop();
         assert!(TcpStream::connect(address).is_err());
