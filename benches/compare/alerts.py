@@ -151,8 +151,8 @@ def main():
     arguments.add_argument("--load-core", default="1")
     given = arguments.parse_args()
     with workplace() as folder:
-        without = run(folder, "no rules", "", given)
-        ruled = run(folder, "ten rules", rules(), given)
+        without = run(folder, "no-rules", "", given)
+        ruled = run(folder, "ten-rules", rules(), given)
     print(f"ten rules: {ruled[0] - without[0]:+.3f} us a record in all, of which {ruled[1]:.3f} on the thread that watches")
     sys.exit(1 if ruled[2] else 0)
 

@@ -4,8 +4,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::refused::Refused;
 
 /// An answer before it is one of HTTP's.
 #[derive(Debug)]
@@ -27,6 +30,15 @@ pub fn json(status: StatusCode, value: &Value) -> Answer {
 /// JSON that is written already.
 pub fn raw_json(status: StatusCode, text: &str) -> Answer {
     Answer::new(status, "application/json", format!("{}\n", harmless(text)))
+}
+
+/// The JSON of a shape that is told as it is.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn shaped(shape: &impl Serialize) -> Result<Answer, Refused> {
+    let text = serde_json::to_string(shape).map_err(|error| Refused::Unanswered(error.to_string()))?;
+    Ok(raw_json(StatusCode::OK, &text))
 }
 
 /// The same JSON without a character that a browser could take for markup or for the end of a line of a script, wherever

@@ -25,8 +25,7 @@ use crate::listen::Stage;
 use crate::net::Peer;
 use crate::record::Level;
 use crate::store::recent::{Limits, Recent};
-use crate::store::rollup::Range;
-use crate::store::statistics::Statistics;
+use crate::store::statistics::Gather;
 use crate::store::{Archive, AskError, Page, Question, Records, Stop, Summaries};
 use crate::time::wall_now;
 use crate::upstream::Clusters;
@@ -143,6 +142,27 @@ async fn statistics_are_of_the_time_and_the_records_that_are_asked_for() {
     assert_eq!(pages.json("/api/stats?until=2h").await["total_requests"], 0);
     assert_eq!(pages.json("/api/errors").await["total_errors"], 1);
     assert_eq!(pages.json("/api/performance").await["total_requests"], 3);
+    let sum = |chart: &Value, name: &str| -> u64 {
+        chart["points"].as_array().unwrap().iter().map(|point| point[name].as_u64().unwrap()).sum()
+    };
+    for (asked, step, requests, errors) in [
+        ("/api/series?hours=1&points=30", 300.0, 3, 1),
+        ("/api/series?since=5m&points=1000", 5.0, 3, 1),
+        ("/api/series?hours=1&q=status%3E%3D500&points=100", 60.0, 1, 1),
+        ("/api/series?hours=1&route=cart&points=100", 60.0, 0, 0),
+    ] {
+        let chart = pages.json(asked).await;
+        assert_eq!(chart["step"], step, "{asked}");
+        assert_eq!((sum(&chart, "requests"), sum(&chart, "errors")), (requests, errors), "{asked}");
+    }
+    let routes = pages.json("/api/routes?hours=1&points=12").await;
+    assert_eq!(
+        (&routes["routes"][0]["route"], &routes["routes"][0]["server_errors"]),
+        (&json!("unmatched"), &json!(1))
+    );
+    assert!(routes["routes"][0]["series"]["requests"].as_array().unwrap().len() <= 12);
+    let refused = pages.get("/api/series?points=0").await;
+    assert_eq!(refused.status.as_u16(), 400);
 }
 
 #[tokio::test]
@@ -424,8 +444,8 @@ impl Records for Endless {
 }
 
 impl Summaries for Endless {
-    fn statistics(&self, range: Range, _: &Expression, _: Stop<'_>) -> Result<Statistics, AskError> {
-        Ok(Statistics::over(range))
+    fn gather(&self, _: &mut dyn Gather, _: &Expression, _: Stop<'_>) -> Result<(), AskError> {
+        Ok(())
     }
 }
 

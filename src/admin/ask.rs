@@ -117,8 +117,7 @@ mod tests {
 
     use super::*;
     use crate::filter::Expression;
-    use crate::store::rollup::Range;
-    use crate::store::statistics::Statistics;
+    use crate::store::statistics::Gather;
     use crate::store::{Page, Question, Records, Summaries};
 
     struct Nothing;
@@ -134,8 +133,8 @@ mod tests {
     }
 
     impl Summaries for Nothing {
-        fn statistics(&self, range: Range, _: &Expression, _: Stop<'_>) -> Result<Statistics, AskError> {
-            Ok(Statistics::over(range))
+        fn gather(&self, _: &mut dyn Gather, _: &Expression, _: Stop<'_>) -> Result<(), AskError> {
+            Ok(())
         }
     }
 

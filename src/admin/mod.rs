@@ -23,6 +23,7 @@ pub mod answer;
 pub mod ask;
 mod asked;
 mod body;
+mod charts;
 pub mod cores;
 pub mod guard;
 mod health;

@@ -69,7 +69,11 @@ impl<'a> Query<'a> {
         }
     }
 
-    fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Refused> {
+    /// A number from 1 on.
+    ///
+    /// # Errors
+    /// When it is none, or more than `most`.
+    pub fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Refused> {
         let Some(text) = self.get(name) else { return Ok(default) };
         let number = text.parse().ok().filter(|number| (1..=most).contains(number));
         number.ok_or_else(|| match most {

@@ -20,7 +20,7 @@ use super::refused::Refused;
 use super::server::Sources;
 use super::statistics::Side;
 use super::tail::Followers;
-use super::{alerts, health, inflight, logs, reload, statistics, upstreams};
+use super::{alerts, charts, health, inflight, logs, reload, statistics, upstreams};
 
 /// Expositions that are held in memory at the same time. How large one is depends on how many routes are configured, not on
 /// the traffic; whoever reads slowly makes others wait, not the memory grow.
@@ -36,6 +36,8 @@ enum Page {
     Tail,
     Request,
     Statistics(Side),
+    Series,
+    Routes,
     Inflight,
     Upstreams,
     Alerts,
@@ -45,7 +47,7 @@ enum Page {
 }
 
 /// Each page by its path; that of one request has its id at the end.
-const PAGES: [(&str, Page); 15] = [
+const PAGES: [(&str, Page); 17] = [
     ("/healthz", Page::Health),
     ("/readyz", Page::Readiness),
     ("/metrics", Page::Metrics),
@@ -55,6 +57,8 @@ const PAGES: [(&str, Page); 15] = [
     ("/api/stats", Page::Statistics(Side::Counts)),
     ("/api/errors", Page::Statistics(Side::Errors)),
     ("/api/performance", Page::Statistics(Side::Performance)),
+    ("/api/series", Page::Series),
+    ("/api/routes", Page::Routes),
     ("/api/inflight", Page::Inflight),
     ("/api/upstreams", Page::Upstreams),
     ("/api/alerts", Page::Alerts),
@@ -140,6 +144,8 @@ impl Router {
                 logs::request(&self.library, id, query).await
             }
             Page::Statistics(side) => statistics::show(&self.library, side, query, now).await,
+            Page::Series => charts::series(&self.library, query, now).await,
+            Page::Routes => charts::routes(&self.library, query, now).await,
             Page::Inflight => inflight::list(&self.sources, query).await,
             Page::Upstreams => upstreams::list(&self.sources, query),
             Page::Alerts => alerts::list(&self.sources, query),

@@ -2,14 +2,11 @@
 //!
 //! Without `q` they come from what was counted beforehand; with it each record is looked at, for a bounded time.
 
-use http::StatusCode;
-use serde::Serialize;
-
 use crate::filter::{Expression, Node};
 use crate::store::statistics::Statistics;
 use crate::store::{Archive, Stop};
 
-use super::answer::{Answer, raw_json};
+use super::answer::{Answer, shaped};
 use super::ask::{Lane, Library};
 use super::asked::{Span, filter};
 use super::query::Query;
@@ -47,13 +44,8 @@ fn is_everything(filter: &Expression) -> bool {
 
 fn render(side: Side, statistics: &Statistics) -> Result<Answer, Refused> {
     match side {
-        Side::Counts => written(&statistics.stats()),
-        Side::Errors => written(&statistics.errors()),
-        Side::Performance => written(&statistics.performance()),
+        Side::Counts => shaped(&statistics.stats()),
+        Side::Errors => shaped(&statistics.errors()),
+        Side::Performance => shaped(&statistics.performance()),
     }
-}
-
-fn written(shape: &impl Serialize) -> Result<Answer, Refused> {
-    let text = serde_json::to_string(shape).map_err(|error| Refused::Unanswered(error.to_string()))?;
-    Ok(raw_json(StatusCode::OK, &text))
 }

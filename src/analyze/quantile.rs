@@ -20,6 +20,8 @@ pub(super) struct Sizes {
     total: u64,
     /// The oldest first: slot, and how often each step was seen in it, by steps.
     slots: VecDeque<(u64, Vec<(u16, u32)>)>,
+    /// The second that was taken last, where its slot is the newest.
+    last: Option<u64>,
     /// Seconds of a slot, and how many there are.
     width: u64,
     length: u64,
@@ -33,6 +35,7 @@ impl Sizes {
             counts: vec![0; step(u64::MAX) + 1].into(),
             total: 0,
             slots: VecDeque::new(),
+            last: None,
             width,
             length: length as u64,
         }
@@ -40,19 +43,28 @@ impl Sizes {
 
     /// Takes a value that was seen at that second.
     pub(super) fn add(&mut self, second: u64, value: u64) {
+        // What comes together is of one second: its slot is not looked for anew for each.
+        let last = if self.last == Some(second) { self.slots.len().checked_sub(1) } else { None };
+        let Some(at) = last.or_else(|| self.place(second)) else { return };
+        let step = note(&mut self.slots[at].1, step(value) as u16);
+        self.counts[usize::from(step)] = self.counts[usize::from(step)].saturating_add(1);
+        self.total += 1;
+    }
+
+    /// The slot of that second, unless it is too old.
+    fn place(&mut self, second: u64) -> Option<usize> {
         self.forget(second);
         let slot = second / self.width;
         let oldest = self.slots.back().map_or(slot, |(newest, _)| (*newest + 1).saturating_sub(self.length));
         if slot < oldest {
-            return;
+            return None;
         }
         let at = self.slots.partition_point(|(known, _)| *known < slot);
         if self.slots.get(at).is_none_or(|(known, _)| *known != slot) {
             self.slots.insert(at, (slot, Vec::new()));
         }
-        let step = note(&mut self.slots[at].1, step(value) as u16);
-        self.counts[usize::from(step)] = self.counts[usize::from(step)].saturating_add(1);
-        self.total += 1;
+        self.last = (at + 1 == self.slots.len()).then_some(second);
+        Some(at)
     }
 
     /// How many there are in the window that ends with this second.

@@ -14,26 +14,38 @@ pub(super) struct Window {
     /// The newest slot, counted from the Unix epoch.
     head: u64,
     sum: u64,
+    /// The second that was counted last, and its place, for as long as the window stands still.
+    last: Option<(u64, usize)>,
 }
 
 impl Window {
     /// An empty one of so many seconds.
     pub(super) fn new(seconds: u64) -> Window {
         let (width, slots) = shape(seconds, MOST_SLOTS);
-        Window { slots: vec![0; slots].into(), width, head: 0, sum: 0 }
+        Window { slots: vec![0; slots].into(), width, head: 0, sum: 0, last: None }
     }
 
     /// Counts so many at that second; what is too old is counted no more.
     pub(super) fn add(&mut self, second: u64, count: u32) {
+        if count == 0 {
+            return;
+        }
+        // What comes together is of one second: it is not divided anew for each.
+        let last = self.last.filter(|(known, _)| *known == second);
+        let Some((_, at)) = last.or_else(|| self.place(second)) else { return };
+        let kept = &mut self.slots[at];
+        // One slot is full before the sum is.
+        let room = u32::MAX - *kept;
+        *kept += count.min(room);
+        self.sum += u64::from(count.min(room));
+    }
+
+    /// Where that second is counted, unless it is too old.
+    fn place(&mut self, second: u64) -> Option<(u64, usize)> {
         self.advance(second);
         let (slot, len) = (second / self.width, self.slots.len() as u64);
-        if slot + len > self.head {
-            let kept = &mut self.slots[(slot % len) as usize];
-            // One slot is full before the sum is.
-            let room = u32::MAX - *kept;
-            *kept += count.min(room);
-            self.sum += u64::from(count.min(room));
-        }
+        self.last = (slot + len > self.head).then_some((second, (slot % len) as usize));
+        self.last
     }
 
     /// How many there are in the window that ends with this second.
@@ -51,6 +63,10 @@ impl Window {
 
     fn advance(&mut self, second: u64) {
         let (slot, len) = (second / self.width, self.slots.len() as u64);
+        if slot == self.head {
+            return;
+        }
+        self.last = None;
         if slot + len + SLACK < self.head {
             self.slots.fill(0);
             (self.sum, self.head) = (0, slot);

@@ -4,7 +4,7 @@
 //! The order of records is that of their timestamps; of those with the same one, that in which they came.
 
 use super::rollup::Range;
-use super::statistics::Statistics;
+use super::statistics::{Gather, Statistics};
 use crate::filter::Expression;
 
 /// Which records are wanted.
@@ -115,13 +115,23 @@ pub trait Records {
 
 /// A place that can say what a stretch of time was like.
 pub trait Summaries {
-    /// Counts, response times and errors of the records that a filter means. Without a filter they come from what was
-    /// counted beforehand, where the place does so; under one, from looking at each record, and are
-    /// [partial](Statistics::is_partial) when told to stop before the end.
+    /// Has counted what a filter means of the range. Without a filter it comes from what was counted beforehand, where the
+    /// place does so and that will do; under one, from looking at each record, and is
+    /// [partial](Gather::set_partial) when told to stop before the end.
     ///
     /// # Errors
     /// As [`Records::search`].
-    fn statistics(&self, range: Range, filter: &Expression, stop: Stop<'_>) -> Result<Statistics, AskError>;
+    fn gather(&self, into: &mut dyn Gather, filter: &Expression, stop: Stop<'_>) -> Result<(), AskError>;
+
+    /// Counts, response times and errors of the records that a filter means.
+    ///
+    /// # Errors
+    /// As [`Records::search`].
+    fn statistics(&self, range: Range, filter: &Expression, stop: Stop<'_>) -> Result<Statistics, AskError> {
+        let mut statistics = Statistics::over(range);
+        self.gather(&mut statistics, filter, stop)?;
+        Ok(statistics)
+    }
 
     /// The same of all records, perhaps without the routes, which take longest to add up: what is told one by one of errors and of
     /// the slowest requests, and what all requests together were like.
@@ -129,7 +139,9 @@ pub trait Summaries {
     /// # Errors
     /// As [`Records::search`].
     fn overview(&self, range: Range, stop: Stop<'_>) -> Result<Statistics, AskError> {
-        self.statistics(range, &Expression::default(), stop)
+        let mut statistics = Statistics::overview(range);
+        self.gather(&mut statistics, &Expression::default(), stop)?;
+        Ok(statistics)
     }
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value as Json};
 
 use super::rollup::{FILE, MINUTE, Noted, Range};
-use super::statistics::Statistics;
+use super::statistics::{Gather, Series, Spread, Statistics};
 use super::tests::{NOW, cases, filter, lines, model, small};
 use super::*;
 use crate::filter::Expression;
@@ -126,6 +126,26 @@ fn beside_routes(reader: &Reader, range: Range) -> Json {
     of_all(&reader.statistics(range, &Expression::default(), &|| false).unwrap())
 }
 
+/// Routes and all records step by step, from what was counted.
+fn in_steps(reader: &Reader, range: Range) -> Json {
+    told_by(reader, range, &Expression::default())
+}
+
+/// The same from each record.
+fn steps_of_each(reader: &Reader, range: Range) -> Json {
+    // What is counted is counted by whole minutes.
+    told_by(reader, range.widened(MINUTE), &Expression::parse("timestamp:*").unwrap())
+}
+
+fn told_by(reader: &Reader, range: Range, filter: &Expression) -> Json {
+    let (mut spread, mut series) = (Spread::over(range, 20), Series::over(range, 50, None));
+    reader.gather(&mut spread, filter, &|| false).unwrap();
+    reader.gather(&mut series, filter, &|| false).unwrap();
+    let points: Vec<_> =
+        series.chart().points.into_iter().map(|point| (point.timestamp, point.records, point.heat)).collect();
+    serde_json::json!([spread.routes().routes, points])
+}
+
 fn of_all(statistics: &Statistics) -> Json {
     let slowest = statistics.performance().slow_requests;
     serde_json::json!([statistics.errors(), slowest, statistics.stats().total_requests])
@@ -150,6 +170,8 @@ fn statistics_say_what_a_look_at_all_lines_says() {
                 for range in ranges.iter().copied().chain([whole()]) {
                     prop_assert_eq!(overview(&outside, range), beside_routes(&outside, range));
                     prop_assert_eq!(overview(&life.reader, range), beside_routes(&life.reader, range));
+                    prop_assert_eq!(in_steps(&outside, range), in_steps(&life.reader, range));
+                    prop_assert_eq!(&in_steps(&life.reader, range), &steps_of_each(&life.reader, range));
                     for filter in ["", &filter] {
                         let expected = naive(&model, range, &Expression::parse(filter).unwrap());
                         prop_assert_eq!(&asked(&outside, range, filter), &expected);

@@ -7,7 +7,7 @@ use std::path::Path;
 use gatelog::filter::Expression;
 use gatelog::store::care::check;
 use gatelog::store::rollup::{HOUR, Noted, Range};
-use gatelog::store::statistics::Statistics;
+use gatelog::store::statistics::{Gather, Statistics};
 use gatelog::store::{Lost, Order, Question, Reader, Records, Settings, Summaries, Writer, Written};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;

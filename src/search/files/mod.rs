@@ -28,7 +28,7 @@ use std::thread;
 use crate::disk::log_file;
 use crate::filter::Expression;
 use crate::store::rollup::Range;
-use crate::store::statistics::Statistics;
+use crate::store::statistics::{Gather, Statistics};
 use crate::store::{AskError, Order, Page, Question, Records, Stop, Summaries};
 
 pub use blocks::LONGEST_LINE;
@@ -36,7 +36,7 @@ pub use renamed::to_native as native;
 
 use page::Pages;
 use scan::{Ended, Look, Pace, Scan};
-use summary::Summary;
+use summary::{Gathering, Summary};
 
 /// Threads of a scan, however many cores there are.
 const MOST_THREADS: usize = 16;
@@ -119,6 +119,14 @@ impl Records for LogFiles {
 
 impl Summaries for LogFiles {
     /// Nothing is counted beforehand: every line is looked at, and the range is exact.
+    fn gather(&self, into: &mut dyn Gather, filter: &Expression, stop: Stop<'_>) -> Result<(), AskError> {
+        let gathering = Gathering::new(into, filter);
+        let ended = self.scan(&gathering, stop);
+        gathering.end(ended);
+        Ok(())
+    }
+
+    /// The same, each thread by itself.
     fn statistics(&self, range: Range, filter: &Expression, stop: Stop<'_>) -> Result<Statistics, AskError> {
         let summary = Summary::new(range, filter);
         let ended = self.scan(&summary, stop);

@@ -6,7 +6,7 @@ use serde_json::Map;
 
 use crate::filter::{Expression, Line};
 use crate::store::rollup::{Noted, Range};
-use crate::store::statistics::Statistics;
+use crate::store::statistics::{Gather, Statistics};
 
 use super::judge::{Fault, Judge, Verdict};
 use super::scan::{Ended, Look, Spot, lock};
@@ -64,23 +64,61 @@ impl Look for Summary<'_> {
     }
 
     fn line(&self, counted: &mut Statistics, bytes: &[u8], _: Spot) -> Result<(), Fault> {
-        let note = |at: u64, line: &Line<'_>, _: &str| {
-            let members = line.members().filter(|(name, _)| COUNTED.contains(name));
-            let read = members.filter_map(|(name, raw)| Some((name.to_owned(), serde_json::from_str(raw).ok()?)));
-            let fields: Map<_, _> = read.collect();
-            let noted = Noted::of_json(at, &fields).ok_or(Fault::NoRecord("it has no level"))?;
-            counted.note(&noted);
-            Ok(())
-        };
-        match self.judge.weigh_line(bytes, |_| true, note) {
-            Verdict::Meant(noted) => noted,
-            Verdict::Other => Ok(()),
-            Verdict::Wrong(fault) => Err(fault),
-        }
+        note(&self.judge, bytes, |noted| counted.note(noted))
     }
 
     fn put_down(&self, counted: Statistics) {
         lock(&self.total).merge(&counted);
+    }
+}
+
+/// Anything else that is counted: all threads count in one place.
+pub(super) struct Gathering<'f, 'g> {
+    judge: Judge<'f>,
+    into: Mutex<&'g mut dyn Gather>,
+}
+
+impl<'f, 'g> Gathering<'f, 'g> {
+    pub(super) fn new(into: &'g mut dyn Gather, filter: &'f Expression) -> Gathering<'f, 'g> {
+        let range = into.range();
+        Gathering { judge: Judge::of(filter, range.since, range.until), into: Mutex::new(into) }
+    }
+
+    /// Once all threads have put down what they had.
+    pub(super) fn end(self, ended: Ended) {
+        let into = self.into.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if ended.is_stopped || ended.has_failures {
+            into.set_partial();
+        }
+        ended.troubles.into_iter().for_each(|trouble| into.add_trouble(trouble));
+    }
+}
+
+impl Look for Gathering<'_, '_> {
+    type Hand = ();
+
+    fn hand(&self) {}
+
+    fn line(&self, (): &mut (), bytes: &[u8], _: Spot) -> Result<(), Fault> {
+        note(&self.judge, bytes, |noted| lock(&self.into).note(noted))
+    }
+
+    fn put_down(&self, (): ()) {}
+}
+
+/// Has a line counted, if it is meant.
+fn note(judge: &Judge<'_>, bytes: &[u8], mut count: impl FnMut(&Noted<'_>)) -> Result<(), Fault> {
+    let note = |at: u64, line: &Line<'_>, _: &str| {
+        let members = line.members().filter(|(name, _)| COUNTED.contains(name));
+        let read = members.filter_map(|(name, raw)| Some((name.to_owned(), serde_json::from_str(raw).ok()?)));
+        let fields: Map<_, _> = read.collect();
+        count(&Noted::of_json(at, &fields).ok_or(Fault::NoRecord("it has no level"))?);
+        Ok(())
+    };
+    match judge.weigh_line(bytes, |_| true, note) {
+        Verdict::Meant(noted) => noted,
+        Verdict::Other => Ok(()),
+        Verdict::Wrong(fault) => Err(fault),
     }
 }
 

@@ -6,41 +6,42 @@ use super::{BREATH, Numbered, Recent, is_everything, line, matches, ring};
 use crate::filter::Expression;
 use crate::store::ask::{AskError, Order, Question, Stop, Summaries};
 use crate::store::rollup::{Range, Snapshot};
-use crate::store::statistics::Statistics;
+use crate::store::statistics::{Gather, fill};
 
 impl Summaries for Recent {
     /// What has been evicted is not in it, and that is said.
-    fn statistics(&self, range: Range, filter: &Expression, stop: Stop<'_>) -> Result<Statistics, AskError> {
-        let all = is_everything(filter);
-        if let Some(snapshot) = self.snapshot(range).filter(|_| all) {
-            return Ok(counted(&snapshot, range));
+    fn gather(&self, into: &mut dyn Gather, filter: &Expression, stop: Stop<'_>) -> Result<(), AskError> {
+        let (range, all) = (into.range(), is_everything(filter));
+        if let Some(snapshot) = self.snapshot(range).filter(|_| all && into.wish().is_some()) {
+            count(&snapshot, into);
+            return Ok(());
         }
-        let mut statistics = Statistics::over(range);
         let (since, until, order) = (Some(range.since), Some(range.until), Order::Oldest);
         let question = Question { filter: filter.clone(), since, until, order, skip: 0, limit: 0, count_to: 0 };
         for (at, record) in self.candidates(&question).iter().enumerate() {
             if at % BREATH == 0 && stop() {
-                statistics.set_partial();
+                into.set_partial();
                 break;
             }
             if all || matches(filter, record.json()) {
-                line::note(record.json(), record.at(), |noted| statistics.note(noted));
+                line::note(record.json(), record.at(), |noted| into.note(noted));
             }
         }
         if self.oldest().is_some_and(|oldest| range.since < oldest) && self.held().evicted > 0 {
-            statistics.set_partial();
+            into.set_partial();
         }
-        Ok(statistics)
+        Ok(())
     }
 }
 
 /// A snapshot that cannot be read is none: it was made from what this program has counted.
-fn counted(snapshot: &Snapshot, range: Range) -> Statistics {
-    let mut statistics = Statistics::of(snapshot, range).unwrap_or_else(|_| Statistics::over(range));
-    if snapshot.is_partial() {
-        statistics.set_partial();
+fn count(snapshot: &Snapshot, into: &mut dyn Gather) {
+    if fill(into, snapshot).is_err() {
+        into.clear();
     }
-    statistics
+    if snapshot.is_partial() {
+        into.set_partial();
+    }
 }
 
 impl Recent {

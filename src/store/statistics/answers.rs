@@ -9,7 +9,7 @@ use serde::ser::{Serialize, Serializer};
 
 use super::{Counts, Statistics};
 use crate::record::{self, Level};
-use crate::store::rollup::{Mention, Requests};
+use crate::store::rollup::{Mention, Range, Requests};
 
 /// `/api/stats`: how much of everything there was.
 #[derive(Debug, serde::Serialize)]
@@ -206,12 +206,14 @@ impl Statistics {
     }
 
     fn scope(&self) -> Scope {
-        Scope {
-            since: record::timestamp(self.range.since),
-            until: record::timestamp(self.range.until),
-            partial: self.partial,
-            troubles: self.troubles.clone(),
-        }
+        Scope::of(self.range, self.partial, &self.troubles)
+    }
+}
+
+impl Scope {
+    pub(super) fn of(range: Range, partial: bool, troubles: &[String]) -> Scope {
+        let (since, until) = (record::timestamp(range.since), record::timestamp(range.until));
+        Scope { since, until, partial, troubles: troubles.to_vec() }
     }
 }
 
@@ -232,7 +234,7 @@ impl Times {
 }
 
 impl Route {
-    fn of(name: &str, requests: &Requests) -> Route {
+    pub(super) fn of(name: &str, requests: &Requests) -> Route {
         Route {
             route: name.to_owned(),
             requests: requests.count(),

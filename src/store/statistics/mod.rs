@@ -4,19 +4,26 @@
 //! - [`Statistics`] is the stretch as a whole: what `/api/stats`, `/api/errors`, `/api/performance` ([`answers`]) and
 //!   `gatelog stats` ([`text`]) show of it.
 //! - [`Series`] is the stretch in steps, for charts.
+//! - [`Spread`] is each route of it, with its steps.
+//!
+//! All of them [`Gather`] what they count: from a place's rollups, or from its records.
 //!
 //! A request is counted by its `request_completed`, in the minute in which that was written, and records by all there are.
 //! What rollups know, they know by whole minutes: a range is widened to them.
 
 pub mod answers;
+mod gather;
 mod series;
+mod spread;
 mod table;
 #[cfg(test)]
 mod tests;
 pub mod text;
 
 pub use answers::{Errors, Performance, Stats};
+pub use gather::{Gather, Wish, fill};
 pub use series::{Chart, Series};
+pub use spread::{Routes, Spread};
 
 use std::collections::BTreeMap;
 
@@ -32,6 +39,7 @@ pub struct Statistics {
     total: Period,
     /// Counts of each hour that has any, by its first moment.
     hours: BTreeMap<u64, Counts>,
+    with_routes: bool,
     partial: bool,
     troubles: Vec<String>,
 }
@@ -51,7 +59,12 @@ impl Statistics {
     /// Of a range in which nothing has happened yet: records are to be noted.
     pub fn over(range: Range) -> Statistics {
         let (total, hours) = (Period::default(), BTreeMap::new());
-        Statistics { range, total, hours, partial: false, troubles: Vec::new() }
+        Statistics { range, total, hours, with_routes: true, partial: false, troubles: Vec::new() }
+    }
+
+    /// The same without routes, which take longest to add up.
+    pub fn overview(range: Range) -> Statistics {
+        Statistics { with_routes: false, ..Statistics::over(range) }
     }
 
     /// From what is kept of a range.
@@ -59,28 +72,9 @@ impl Statistics {
     /// # Errors
     /// When nothing of it can be read; of what only lacks a part, see [`Statistics::troubles`].
     pub fn of(periods: &impl Periods, range: Range) -> Result<Statistics, RollupError> {
-        Statistics::of_wanted(periods, range, Wanted::Everything)
-    }
-
-    /// The same of a part of it.
-    ///
-    /// # Errors
-    /// As [`Statistics::of`].
-    pub fn of_wanted(periods: &impl Periods, range: Range, wanted: Wanted<'_>) -> Result<Statistics, RollupError> {
         let mut statistics = Statistics::over(range);
-        let mut add = |piece: Piece<'_>| statistics.add(piece, wanted);
-        let troubles = periods.visit(range, Grain::Hours, wanted, &mut add)?;
-        statistics.troubles = troubles;
+        fill(&mut statistics, periods)?;
         Ok(statistics)
-    }
-
-    /// Counts a record, if it is of the range.
-    pub fn note(&mut self, noted: &Noted<'_>) {
-        if self.range.holds(noted.at) {
-            self.total.note(noted);
-            let counts = Counts { records: 1, requests: noted.is_request().into(), errors: noted.is_error().into() };
-            self.add_to_hour(noted.at, counts);
-        }
     }
 
     /// Adds those of other records of the same range: files are looked through side by side.
@@ -89,16 +83,6 @@ impl Statistics {
         other.hours.iter().for_each(|(hour, counts)| self.add_to_hour(*hour, *counts));
         self.partial |= other.partial;
         self.troubles.extend_from_slice(&other.troubles);
-    }
-
-    /// Not all records were looked at, because the time was up.
-    pub fn set_partial(&mut self) {
-        self.partial = true;
-    }
-
-    /// Something could not be read.
-    pub fn add_trouble(&mut self, trouble: String) {
-        self.troubles.push(trouble);
     }
 
     /// As those of another range that holds the same records: of all of time, say, the part that has any.
@@ -132,18 +116,49 @@ impl Statistics {
         &self.troubles
     }
 
-    fn add(&mut self, piece: Piece<'_>, wanted: Wanted<'_>) -> Result<(), Corrupt> {
-        let before = Counts::of(&self.total);
-        let added = piece.add_to(&mut self.total, wanted);
-        self.add_to_hour(piece.at, Counts::of(&self.total).since(before));
-        added
-    }
-
     fn add_to_hour(&mut self, at: u64, counts: Counts) {
         let hour = at / HOUR * HOUR;
         if self.hours.len() < MOST_HOURS || self.hours.contains_key(&hour) {
             self.hours.entry(hour).or_default().add(counts);
         }
+    }
+}
+
+impl Gather for Statistics {
+    fn range(&self) -> Range {
+        self.range
+    }
+
+    fn wish(&self) -> Option<(Grain, Wish)> {
+        Some((Grain::Hours, if self.with_routes { Wish::Everything } else { Wish::Overview }))
+    }
+
+    fn add(&mut self, piece: Piece<'_>) -> Result<(), Corrupt> {
+        let before = Counts::of(&self.total);
+        let wanted = if self.with_routes { Wanted::Everything } else { Wanted::Overview };
+        let added = piece.add_to(&mut self.total, wanted);
+        self.add_to_hour(piece.at, Counts::of(&self.total).since(before));
+        added
+    }
+
+    fn note(&mut self, noted: &Noted<'_>) {
+        if self.range.holds(noted.at) {
+            self.total.note(noted);
+            let counts = Counts { records: 1, requests: noted.is_request().into(), errors: noted.is_error().into() };
+            self.add_to_hour(noted.at, counts);
+        }
+    }
+
+    fn set_partial(&mut self) {
+        self.partial = true;
+    }
+
+    fn add_trouble(&mut self, trouble: String) {
+        self.troubles.push(trouble);
+    }
+
+    fn clear(&mut self) {
+        *self = Statistics { with_routes: self.with_routes, ..Statistics::over(self.range) };
     }
 }
 

@@ -1,17 +1,23 @@
 //! A stretch of time in steps, for charts: rates, classes of status, percentiles, and a heat map of durations.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::Counts;
-use super::answers::{Named, Times, seconds, to_the_second};
+use super::answers::{Named, Scope, Times, seconds, to_the_second};
+use super::gather::{Gather, Wish, fill};
+use crate::record::Level;
 use crate::store::rollup::{
     Corrupt, Grain, HOUR, MINUTE, Noted, Period, Periods, Piece, Range, Requests, RollupError, Wanted,
 };
 
 /// How many minutes a step can be: what people divide time by.
 const STEPS: [u64; 13] = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 7 * 1440];
+
+/// How many seconds a step of a [fine](Series::fine) series can be.
+const SECONDS: [u64; 4] = [5, 10, 15, 30];
 
 /// Steps of a series at most, whatever is asked for.
 const MOST_STEPS: usize = 1_000;
@@ -27,21 +33,23 @@ const BANDS: [u64; 15] = [
 pub struct Series {
     range: Range,
     step: u64,
-    route: Option<Box<str>>,
+    route: Option<Arc<str>>,
     steps: BTreeMap<u64, Period>,
     partial: bool,
+    troubles: Vec<String>,
 }
 
 /// A series as it is told over HTTP.
 #[derive(Debug, Serialize)]
 pub struct Chart {
+    /// What it is about.
+    #[serde(flatten)]
+    pub scope: Scope,
     /// Seconds of a step.
     pub step: f64,
     /// The route that it is of; of all together where it is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
-    /// Whether there may be more than was counted.
-    pub partial: bool,
     /// Each step, the oldest first, also those in which nothing happened.
     pub points: Vec<Point>,
     /// Bounds of the bands of [`Point::heat`], in seconds; each belongs to its band.
@@ -59,8 +67,12 @@ pub struct Point {
     pub requests: u64,
     /// Errors; in the series of a route, requests answered with 5xx.
     pub errors: u64,
+    /// Requests that crossed their threshold.
+    pub slow: u64,
     /// Requests a second.
     pub rate: f64,
+    /// Records of each level, all five, the least first; empty in the series of a route.
+    pub by_level: Named,
     /// Requests of each class of status.
     pub by_status_class: Named,
     /// How long they took.
@@ -75,13 +87,25 @@ impl Series {
     /// of one route or of all.
     pub fn over(range: Range, most_steps: usize, route: Option<&str>) -> Series {
         let step = step(range, most_steps.clamp(2, MOST_STEPS) as u64);
-        Series { range, step, route: route.map(Box::from), steps: BTreeMap::new(), partial: false }
+        Series::of_steps(range, step, route)
+    }
+
+    /// The same in steps of seconds, which only the records themselves can tell; `None` where the range is too long for them.
+    pub fn fine(range: Range, most_steps: usize, route: Option<&str>) -> Option<Series> {
+        let fits = |step: &u64| range.length().div_ceil(*step) < most_steps.min(MOST_STEPS) as u64;
+        let step = SECONDS.map(|seconds| seconds * 1_000_000).into_iter().find(fits)?;
+        Some(Series::of_steps(range, step, route))
+    }
+
+    fn of_steps(range: Range, step: u64, route: Option<&str>) -> Series {
+        let route = route.map(Arc::from);
+        Series { range, step, route, steps: BTreeMap::new(), partial: false, troubles: Vec::new() }
     }
 
     /// From what is kept of a range. What is kept only by hours is in the step in which its hour begins.
     ///
     /// # Errors
-    /// When nothing of it can be read. Periods that cannot be read make it partial.
+    /// When nothing of it can be read. Periods that cannot be read are troubles.
     pub fn of(
         periods: &impl Periods,
         range: Range,
@@ -89,24 +113,8 @@ impl Series {
         route: Option<&str>,
     ) -> Result<Series, RollupError> {
         let mut series = Series::over(range, most_steps, route);
-        let grain = if series.step.is_multiple_of(HOUR) { Grain::Hours } else { Grain::Minutes };
-        let wanted = route.map_or(Wanted::Counts, Wanted::Route);
-        let troubles = periods.visit(range, grain, wanted, &mut |piece| series.add(piece, wanted))?;
-        series.partial = !troubles.is_empty();
+        fill(&mut series, periods)?;
         Ok(series)
-    }
-
-    /// Counts a record, if it is of the range.
-    pub fn note(&mut self, noted: &Noted<'_>) {
-        if self.range.holds(noted.at) {
-            let period = self.steps.entry(noted.at / self.step).or_default();
-            period.note_wanted(noted, self.route.as_deref().map_or(Wanted::Counts, Wanted::Route));
-        }
-    }
-
-    /// Not all records were looked at, because the time was up.
-    pub fn set_partial(&mut self) {
-        self.partial = true;
     }
 
     /// As it is told over HTTP.
@@ -115,22 +123,18 @@ impl Series {
         let points = (steps.since / self.step..steps.until / self.step)
             .map(|at| self.point(at * self.step, self.steps.get(&at).unwrap_or(&nothing)));
         Chart {
+            scope: Scope::of(self.range, self.partial, &self.troubles),
             step: seconds(self.step),
             route: self.route.as_deref().map(str::to_owned),
-            partial: self.partial,
             points: points.collect(),
             heat_bounds: BANDS.map(seconds).to_vec(),
         }
     }
 
-    fn add(&mut self, piece: Piece<'_>, wanted: Wanted<'_>) -> Result<(), Corrupt> {
-        // An hour that is all that is kept may begin before the range.
-        let at = piece.at.max(self.range.since);
-        piece.add_to(self.steps.entry(at / self.step).or_default(), wanted)
-    }
-
     fn point(&self, at: u64, period: &Period) -> Point {
         let nothing = Requests::default();
+        let levels = Level::ALL.iter().zip(period.levels).map(|(level, count)| (level.as_str(), count));
+        let by_level = if self.route.is_none() { Named::of(levels) } else { Named::default() };
         let (counts, requests) = match &self.route {
             None => (Counts::of(period), &period.requests),
             Some(route) => {
@@ -143,6 +147,8 @@ impl Series {
             records: counts.records,
             requests: counts.requests,
             errors: counts.errors,
+            slow: requests.slow,
+            by_level,
             rate: counts.requests as f64 / seconds(self.lasted(at)),
             by_status_class: Named::of(requests.classes()),
             times: Times::of(requests),
@@ -152,14 +158,53 @@ impl Series {
 
     /// How much of a step lies in the range, as far as that is known by minutes: the first and the last may be short.
     fn lasted(&self, at: u64) -> u64 {
-        let since = self.range.since / MINUTE * MINUTE;
+        let known = self.step.min(MINUTE);
+        let since = self.range.since / known * known;
         let until = (at + self.step).min(self.range.until);
         until.saturating_sub(at.max(since)).max(1_000_000)
     }
 }
 
+impl Gather for Series {
+    fn range(&self) -> Range {
+        self.range
+    }
+
+    fn wish(&self) -> Option<(Grain, Wish)> {
+        let grain = if self.step.is_multiple_of(HOUR) { Grain::Hours } else { Grain::Minutes };
+        let wish = self.route.as_ref().map_or(Wish::Counts, |route| Wish::Route(Arc::clone(route)));
+        self.step.is_multiple_of(MINUTE).then_some((grain, wish))
+    }
+
+    fn add(&mut self, piece: Piece<'_>) -> Result<(), Corrupt> {
+        // An hour that is all that is kept may begin before the range.
+        let at = piece.at.max(self.range.since);
+        let wanted = self.route.as_deref().map_or(Wanted::Counts, Wanted::Route);
+        piece.add_to(self.steps.entry(at / self.step).or_default(), wanted)
+    }
+
+    fn note(&mut self, noted: &Noted<'_>) {
+        if self.range.holds(noted.at) {
+            let period = self.steps.entry(noted.at / self.step).or_default();
+            period.note_wanted(noted, self.route.as_deref().map_or(Wanted::Counts, Wanted::Route));
+        }
+    }
+
+    fn set_partial(&mut self) {
+        self.partial = true;
+    }
+
+    fn add_trouble(&mut self, trouble: String) {
+        self.troubles.push(trouble);
+    }
+
+    fn clear(&mut self) {
+        *self = Series::of_steps(self.range, self.step, self.route.as_deref());
+    }
+}
+
 /// The shortest step of which there are no more than so many in a range, wherever it begins.
-fn step(range: Range, most: u64) -> u64 {
+pub(super) fn step(range: Range, most: u64) -> u64 {
     let fits = |step: &u64| range.length().div_ceil(*step) < most;
     let longest = STEPS[STEPS.len() - 1] * MINUTE;
     let multiple = range.length().div_ceil(longest).div_ceil(most - 1).max(1);

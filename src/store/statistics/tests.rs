@@ -120,6 +120,42 @@ fn a_chart_has_every_step_and_the_rates_of_what_it_saw() {
     assert_eq!((heat.len(), heat[5]), (chart["heat_bounds"].as_array().unwrap().len() + 1, 60));
 }
 
+/// Steps are all of what they are steps of, and routes are all requests.
+fn adds_up(spread: &Spread, series: &Series, whole: &Statistics) -> Result<(), TestCaseError> {
+    let (stats, points) = (whole.stats(), series.chart().points);
+    let sum = |of: fn(&series::Point) -> u64| points.iter().map(of).sum::<u64>();
+    prop_assert_eq!(sum(|point| point.records), stats.total_records);
+    prop_assert_eq!(sum(|point| point.requests), stats.total_requests);
+    prop_assert_eq!(sum(|point| point.errors), stats.total_errors);
+    prop_assert_eq!(sum(|point| point.slow), whole.performance().slow_requests_count);
+    prop_assert_eq!(sum(|point| point.heat.iter().sum()), stats.total_requests);
+    prop_assert_eq!(sum(|point| point.by_level.0.iter().map(|(_, count)| count).sum()), stats.total_records);
+    for route in &spread.routes().routes {
+        prop_assert_eq!(route.series.requests.iter().sum::<u64>(), route.route.requests);
+        prop_assert_eq!(route.series.errors.iter().sum::<u64>(), route.route.server_errors);
+    }
+    let requests: u64 = spread.routes().routes.iter().map(|route| route.route.requests).sum();
+    prop_assert_eq!(requests, stats.total_requests);
+    Ok(())
+}
+
+#[test]
+fn steps_of_seconds_come_from_the_records_alone() {
+    let range = Range { since: START + 500_000, until: START + 5 * MINUTE };
+    let mut series = Series::fine(range, 120, None).unwrap();
+    series.note(&ended(START + 1_000_000, 200, 100));
+    series.note(&ended(START + 6_000_000, 503, 100));
+    fill(&mut series, &Pending::default()).unwrap();
+    let chart = serde_json::to_value(series.chart()).unwrap();
+    assert_eq!((&chart["step"], chart["points"].as_array().unwrap().len()), (&json!(5.0), 60));
+    assert_eq!((&chart["points"][0]["requests"], &chart["points"][1]["errors"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&chart["points"][1]["rate"], &chart["points"][1]["timestamp"]),
+        (&json!(0.2), &json!("2026-11-22T10:59:05Z"))
+    );
+    assert!(Series::fine(Range { since: 0, until: HOUR }, 100, None).is_none());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -133,6 +169,7 @@ proptest! {
         let range = Range { since: from * MINUTE, until: (from + length) * MINUTE };
         let (mut naive, mut halves) = (Statistics::over(range), [Statistics::over(range), Statistics::over(range)]);
         let mut pending = Pending::default();
+        let [mut spread, mut kept] = [Spread::over(range, 20), Spread::over(range, 20)];
         let [mut all, mut home] = [None, Some("home")].map(|route| Series::over(range, 50, route));
         for (number, sample) in (1..).zip(&samples) {
             let noted = sample.noted();
@@ -141,7 +178,12 @@ proptest! {
             pending.note(number, &noted);
             all.note(&noted);
             home.note(&noted);
+            spread.note(&noted);
         }
+        fill(&mut kept, &pending).unwrap();
+        let routes = |spread: &Spread| serde_json::to_value(spread.routes()).unwrap();
+        prop_assert_eq!(routes(&kept), routes(&spread));
+        adds_up(&spread, &all, &naive)?;
         let [mut one, two] = halves;
         one.merge(&two);
         prop_assert_eq!(&one, &naive);
