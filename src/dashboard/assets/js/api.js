@@ -1,56 +1,118 @@
-// The admin listener's answers. What went wrong is an ApiError; who has to log in is sent to where that is done.
+// Questions to the server this page came from: JSON answers, problems as errors, and records as they come.
 
-/** What the listener says is wrong: `status`, and the RFC 9457 `problem` where there is one. Without an answer, `status` is 0. */
+const PATIENCE = 30_000;
+const AGAIN = 5_000;
+
+/** What the server, or the way to it, has to complain about. `status` is 0 where there was no answer at all. */
 export class ApiError extends Error {
   constructor(status, problem) {
-    super(problem?.detail ?? problem?.title ?? `status ${status}`);
+    super(problem?.detail ?? problem?.title ?? `HTTP ${status}`);
+    this.name = 'ApiError';
     this.status = status;
     this.problem = problem ?? {};
   }
 }
 
-/** Asks for JSON; parameters that are empty are left out. */
-export function get(path, params, options) {
-  return ask('GET', path, params, options);
+/** The JSON answer to a question. Throws `ApiError`, and an `AbortError` where `signal` was the reason. */
+export function get(path, params, { signal } = {}) {
+  return ask('GET', path, params, signal);
 }
 
-/** Changes something. */
-export function post(path, params, options) {
-  return ask('POST', path, params, options);
+/** A change. Parameters go into the query, as the API wants them. */
+export function post(path, params, { signal } = {}) {
+  return ask('POST', path, params, signal);
 }
 
-/** The address with its parameters. */
+/** Path and query of a question; what is empty is left out. */
 export function address(path, params) {
-  const given = Object.entries(params ?? {}).filter(([, value]) => value !== undefined && value !== null && value !== '');
-  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  const told = Object.entries(params ?? {}).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const query = new URLSearchParams(told.map(([name, value]) => [name, String(value)])).toString();
   return query ? `${path}?${query}` : path;
 }
 
-/**
- * Follows records as they come. `onRecord(record)`, `onMissed(count or null)`, `onState('open' | 'waiting' | 'closed')`. The
- * browser comes back by itself where the connection breaks, and goes on behind the record that it has seen last.
- */
-export function follow(path, params, { onRecord, onMissed, onState }) {
-  const source = new EventSource(address(path, params));
-  source.addEventListener('open', () => onState?.('open'));
-  source.addEventListener('error', () => onState?.(source.readyState === EventSource.CLOSED ? 'closed' : 'waiting'));
-  source.addEventListener('message', (event) => onRecord(JSON.parse(event.data)));
-  source.addEventListener('missed', (event) => onMissed?.(JSON.parse(event.data).count));
-  return { close: () => source.close() };
+async function ask(method, path, params, signal) {
+  const patience = AbortSignal.timeout(PATIENCE);
+  const answer = await send(method, address(path, params), signal ? AbortSignal.any([signal, patience]) : patience, signal);
+  if (answer.status === 401) goToLogin();
+  const content = await read(answer, signal);
+  if (!answer.ok) throw new ApiError(answer.status, content);
+  return content;
 }
 
-async function ask(method, path, params, { signal } = {}) {
-  const answer = await fetch(address(path, params), { method, signal, headers: { accept: 'application/json' }, cache: 'no-store' })
-    .catch((error) => {
-      if (error.name === 'AbortError') throw error;
-      throw new ApiError(0, { detail: error.message });
-    });
-  if (answer.status === 401) logIn();
-  const body = await answer.json().catch(() => undefined);
-  if (!answer.ok) throw new ApiError(answer.status, body);
-  return body;
+async function send(method, target, signal, asked) {
+  try {
+    return await fetch(target, { method, signal, headers: { Accept: 'application/json' }, credentials: 'same-origin', cache: 'no-store' });
+  } catch (error) {
+    if (asked?.aborted) throw error;
+    throw new ApiError(0, { title: 'no answer' });
+  }
 }
 
-function logIn() {
-  location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+async function read(answer, asked) {
+  if (answer.status === 204) return null;
+  try {
+    return await answer.json();
+  } catch (error) {
+    if (asked?.aborted) throw error;
+    if (!answer.ok) return { title: answer.statusText };
+    throw new ApiError(0, { title: 'no whole answer' });
+  }
+}
+
+/** To the login, and from there back to here. */
+export function goToLogin() {
+  if (location.pathname !== '/login') location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+/** Records as they come: `onRecord(record, id)`, `onMissed(count or null)`, `onState('connecting' | 'live' | 'lost')`. It comes
+ *  back by itself until `close()`. */
+export function follow(path, params, handlers) {
+  const following = new Following(address(path, params), handlers);
+  following.open();
+  return { close: () => following.close() };
+}
+
+class Following {
+  constructor(target, { onRecord, onMissed, onState }) {
+    this.target = target;
+    this.tell = { record: onRecord ?? nothing, missed: onMissed ?? nothing, state: onState ?? nothing };
+  }
+
+  open() {
+    this.tell.state('connecting');
+    this.source = new EventSource(this.target);
+    this.source.addEventListener('open', () => this.tell.state('live'));
+    this.source.addEventListener('error', () => this.failed());
+    this.source.addEventListener('message', (event) => this.heard(event));
+    this.source.addEventListener('missed', (event) => this.tell.missed(parsed(event.data)?.count ?? null));
+  }
+
+  heard(event) {
+    const record = parsed(event.data);
+    if (record !== null) this.tell.record(record, event.lastEventId);
+  }
+
+  /** The browser tries again after a lost connection, but gives up where the server refuses. */
+  failed() {
+    this.tell.state('lost');
+    if (this.source.readyState !== EventSource.CLOSED) return;
+    this.source.close();
+    get('/api/session').then((session) => session.login_required && !session.logged_in && goToLogin()).catch(nothing);
+    this.timer = setTimeout(() => this.open(), AGAIN);
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.source?.close();
+  }
+}
+
+const nothing = () => {};
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

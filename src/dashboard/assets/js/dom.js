@@ -1,43 +1,38 @@
-// Elements made of data. Strings become text nodes and attributes' values, whatever is in them: nothing from a log is ever markup.
+// Elements made by hand: text is always a text node, so that nothing of a log can become markup.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/**
- * An element. `props`: `class`, `on: { click }`, `data: { test }`, any attribute; `true` is an empty one, `false`, `null` and
- * `undefined` none. Children may be nested in arrays; nothing is left out of `null`, `undefined` and `false`.
- */
+/** An element. `props`: `class`, `on: {click}`, `data: {test}`, anything else is an attribute (`true` an empty one, `false`,
+ *  `null` and `undefined` none). Children: nodes, arrays of them, anything else as text; `null`, `undefined`, `false` are none. */
 export function h(tag, props, ...children) {
   return fill(document.createElement(tag), props, children);
 }
 
 /** The same for drawings. */
-export function svg(tag, props, ...children) {
+export function s(tag, props, ...children) {
   return fill(document.createElementNS(SVG, tag), props, children);
 }
 
-/** Puts these in place of all that a node holds. */
+/** Puts children in the place of those that are there. */
 export function replace(node, ...children) {
-  node.replaceChildren(...nodes(children));
+  node.replaceChildren(...children.flat(Infinity).filter(isChild).map(asNode));
   return node;
 }
 
-function fill(node, props, children) {
-  for (const [name, value] of Object.entries(props ?? {})) set(node, name, value);
-  node.append(...nodes(children));
-  return node;
+function fill(element, props, children) {
+  for (const [name, value] of Object.entries(props ?? {})) put(element, name, value);
+  return replace(element, ...children);
 }
 
-function set(node, name, value) {
-  if (value === null || value === undefined || value === false) return;
-  if (name === 'on') {
-    for (const [event, listener] of Object.entries(value)) node.addEventListener(event, listener);
-  } else if (name === 'data') {
-    for (const [key, data] of Object.entries(value)) if (data !== undefined && data !== null) node.dataset[key] = data;
-  } else {
-    node.setAttribute(name, value === true ? '' : String(value));
-  }
+function put(element, name, value) {
+  if (name === 'on') for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+  else if (name === 'data') for (const [key, it] of Object.entries(value)) putData(element, key, it);
+  else if (isChild(value)) element.setAttribute(name, value === true ? '' : String(value));
 }
 
-function nodes(children) {
-  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+function putData(element, key, value) {
+  if (isChild(value)) element.dataset[key] = String(value);
 }
+
+const isChild = (it) => it !== null && it !== undefined && it !== false;
+const asNode = (it) => (it instanceof Node ? it : document.createTextNode(String(it)));

@@ -1,47 +1,73 @@
-// Numbers as people read them, in the page's language.
+// Numbers as people read them, in the viewer's language. What is no number is a dash.
 
 import { language } from './i18n.js';
 
-const UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
+const NONE = '–';
+const made = new Map();
 
-/** A whole number: 12,345; short from a million on: 1.2M. */
+function format(options) {
+  const key = language() + JSON.stringify(options);
+  if (!made.has(key)) made.set(key, new Intl.NumberFormat(language(), options));
+  return made.get(key);
+}
+
+const isNumber = (it) => typeof it === 'number' && Number.isFinite(it);
+
+/** A whole number, exactly. */
 export function count(n) {
-  const shape = n >= 1e6 ? { notation: 'compact', maximumFractionDigits: 1 } : { maximumFractionDigits: 0 };
-  return number(n, shape);
+  return isNumber(n) ? format({ maximumFractionDigits: 0 }).format(n) : NONE;
 }
 
-/** A number each second. */
+/** A number where only its size matters: exact up to 9,999, then `12.3K`. */
+export function brief(n) {
+  if (!isNumber(n)) return NONE;
+  return Math.abs(n) < 10_000 ? count(n) : format({ notation: 'compact', maximumSignificantDigits: 3 }).format(n);
+}
+
+/** So many a second. */
 export function rate(n) {
-  return number(n, { maximumFractionDigits: n < 10 ? 2 : n < 100 ? 1 : 0 });
+  if (!isNumber(n)) return NONE;
+  const digits = Math.abs(n) < 10 ? 2 : Math.abs(n) < 100 ? 1 : 0;
+  return `${n >= 10_000 ? brief(n) : format({ maximumFractionDigits: digits }).format(n)}/s`;
 }
 
-/** Seconds in the unit that suits them: 850 µs, 12.3 ms, 1.52 s, 2 m 5 s. */
+/** Seconds, in the unit that leaves three digits or so. */
 export function seconds(s) {
-  if (s === null || s === undefined) return '–';
-  if (s < 0.001) return `${number(s * 1e6, { maximumFractionDigits: 0 })} µs`;
-  if (s < 1) return `${number(s * 1e3, { maximumSignificantDigits: 3 })} ms`;
-  if (s < 60) return `${number(s, { maximumSignificantDigits: 3 })} s`;
-  const minutes = Math.floor(s / 60);
-  if (minutes < 60) return `${minutes} m ${Math.floor(s % 60)} s`;
-  return `${number(Math.floor(minutes / 60), {})} h ${minutes % 60} m`;
+  if (!isNumber(s)) return NONE;
+  if (s === 0) return '0 s';
+  if (s < 0.001) return `${short(s * 1e6)} µs`;
+  if (s < 1) return `${short(s * 1e3)} ms`;
+  if (s < 60) return `${short(s)} s`;
+  return long(Math.round(s));
 }
 
-/** Bytes, by powers of a thousand. */
+function long(whole) {
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (hours >= 48) return `${count(Math.floor(hours / 24))} d ${hours % 24} h`;
+  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${rest} s`;
+}
+
+function short(n) {
+  return format({ maximumFractionDigits: n < 10 ? 2 : n < 100 ? 1 : 0 }).format(n);
+}
+
+/** Bytes, by thousands. */
 export function bytes(n) {
-  const power = n < 1000 ? 0 : Math.min(Math.floor(Math.log10(n) / 3), UNITS.length - 1);
-  return `${number(n / 1000 ** power, { maximumSignificantDigits: 3 })} ${UNITS[power]}`;
+  if (!isNumber(n)) return NONE;
+  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+  const power = n < 1 ? 0 : Math.min(Math.floor(Math.log10(n) / 3), units.length - 1);
+  return `${power === 0 ? count(n) : short(n / 1000 ** power)} ${units[power]}`;
 }
 
 /** A share from 0 to 1. */
 export function percent(x) {
-  const digits = x > 0 && x < 0.1 ? 2 : x < 0.995 ? 1 : 0;
-  return number(x, { style: 'percent', maximumFractionDigits: digits });
+  if (!isNumber(x)) return NONE;
+  const digits = x === 0 || x >= 0.1 ? 1 : x >= 0.001 ? 2 : 3;
+  return format({ style: 'percent', maximumFractionDigits: digits }).format(x);
 }
 
-const made = new Map();
-
-function number(n, shape) {
-  const key = JSON.stringify(shape);
-  if (!made.has(key)) made.set(key, new Intl.NumberFormat(language(), shape));
-  return made.get(key).format(n);
+/** How much more than before, as `+12%`; `null` where before was nothing. */
+export function change(now, before) {
+  if (!isNumber(now) || !isNumber(before) || before === 0) return null;
+  return format({ style: 'percent', signDisplay: 'exceptZero', maximumFractionDigits: 0 }).format((now - before) / before);
 }

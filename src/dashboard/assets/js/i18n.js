@@ -1,41 +1,65 @@
-// Words in the viewer's language: the one that was chosen, else the browser's, as far as it is one of ours.
+// Words in the viewer's language: the browser's, unless another was chosen.
 
 import english from './words/en.js';
 import korean from './words/ko.js';
 
-const WORDS = { en: { ...english }, ko: { ...korean } };
-const CHOSEN = 'gatelog.language';
+const KEPT = 'gatelog.language';
+const words = { en: { ...english }, ko: { ...korean } };
+let current = kept() ?? fromBrowser();
+document.documentElement.lang = current;
 
-/** 'en' or 'ko'. */
-export function language() {
-  const chosen = stored();
-  if (chosen in WORDS) return chosen;
-  const known = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in WORDS);
-  return known ?? 'en';
-}
-
-/** Chooses a language; the page is loaded again in it. */
-export function setLanguage(next) {
-  if (!(next in WORDS)) return;
-  localStorage.setItem(CHOSEN, next);
-  location.reload();
-}
-
-/** More words, by their keys. */
-export function addWords(of, table) {
-  Object.assign(WORDS[of], table);
-}
-
-/** The words of a key, with `{name}`s filled in. A key that has none is shown itself: a test finds it. */
+/** The words of a key, with `{name}` replaced by `values.name`. An unknown key is shown as it is. */
 export function t(key, values = {}) {
-  const words = WORDS[language()][key] ?? WORDS.en[key] ?? key;
-  return words.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  const text = words[current][key] ?? words.en[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
-function stored() {
+/** Whether there are words for a key. */
+export function hasWords(key) {
+  return Object.hasOwn(words[current], key) || Object.hasOwn(words.en, key);
+}
+
+/** `en` or `ko`. */
+export function language() {
+  return current;
+}
+
+/** Chooses a language for good; whoever shows words hears of it by `onLanguage`. */
+export function setLanguage(name) {
+  if (!(name in words)) return;
+  current = name;
+  keep(name);
+  document.documentElement.lang = name;
+  dispatchEvent(new Event('gatelog:language'));
+}
+
+export function onLanguage(listener, signal) {
+  addEventListener('gatelog:language', listener, { signal });
+}
+
+/** Words of a page: flat keys. */
+export function addWords(name, table) {
+  Object.assign(words[name], table);
+}
+
+function fromBrowser() {
+  const wanted = navigator.languages ?? [navigator.language];
+  return wanted.map((it) => it.slice(0, 2).toLowerCase()).find((it) => it in words) ?? 'en';
+}
+
+function kept() {
   try {
-    return localStorage.getItem(CHOSEN) ?? '';
+    const name = localStorage.getItem(KEPT);
+    return name in words ? name : null;
   } catch {
-    return '';
+    return null; // storage is off: the browser's language, then
+  }
+}
+
+function keep(name) {
+  try {
+    localStorage.setItem(KEPT, name);
+  } catch {
+    // It holds for this page only.
   }
 }

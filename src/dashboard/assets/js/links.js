@@ -1,20 +1,22 @@
-// Where a number is explained: the search that finds what it counts.
+// Addresses of searches: each number on a page leads to the records that it was made of.
 
-import { address } from './api.js';
-import { range } from './range.js';
-
-/** The search of an expression, in this time or that of the page. */
-export function search({ q, since, until }) {
-  return address('/search', since ? { q, since, until } : { q, ...range() });
+/** The search that explains a number; `since` and `until` are moments. */
+export function search({ q, since, until, last } = {}) {
+  const told = Object.entries({ q, last, since, until }).filter(([, value]) => value);
+  return told.length > 0 ? `/search?${new URLSearchParams(told)}` : '/search';
 }
 
-/** A field that has exactly this value. */
-export function term(field, value) {
-  if (typeof value === 'number' || typeof value === 'boolean') return `${field}:${value}`;
-  return `${field}:"${String(value).replace(/\\/g, '\\\\').replace(/"/g, '\\"')}"`;
-}
-
-/** One request's page. */
+/** A request's own page. */
 export function request(id) {
   return `/requests/${encodeURIComponent(id)}`;
+}
+
+/** `field:"value"` that matches just this value, whatever is in it. */
+export function term(field, value) {
+  return `${field}:"${String(value).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
+
+/** The requests of a route as statistics name it: what matched none is called `unmatched` there and `unknown` in the log. */
+export function ofRoute(name) {
+  return term('view_name', name === 'unmatched' ? 'unknown' : name);
 }

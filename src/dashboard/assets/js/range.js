@@ -1,79 +1,107 @@
-// The time that the page is about. It is in the address: `last=24h`, or `since=…&until=…`; without either the last hour.
+// The time that a page is about. It stands in the address: `?last=24h`, or `?since=&until=`.
 
-import { h } from './dom.js';
-import { t } from './i18n.js';
-import { navigate } from './router.js';
+import { onAddress } from './router.js';
 
-const MINUTE = 60 * 1000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-/** What can be chosen, and how long it is. */
-export const LASTS = {
-  '5m': 5 * MINUTE, '15m': 15 * MINUTE, '1h': HOUR, '3h': 3 * HOUR, '12h': 12 * HOUR, '24h': DAY, '3d': 3 * DAY, '7d': 7 * DAY, '30d': 30 * DAY,
-};
+const SECOND = 1000;
+const UNITS = { s: SECOND, m: 60 * SECOND, h: 3600 * SECOND, d: 86_400 * SECOND };
 const USUAL = '1h';
-const listeners = new Set();
+const LONGEST = 30 * UNITS.d;
+const SHORTEST = 10 * SECOND;
 
-/** `{ last }`, or `{ since, until }` as RFC 3339 moments. */
+/** What can be chosen. */
+export const LENGTHS = ['5m', '15m', '30m', '1h', '3h', '6h', '12h', '24h', '2d', '7d', '14d', '30d'];
+
+/** `{last}` or `{since, until}`, the latter as they stand in the address. */
 export function range() {
   const query = new URLSearchParams(location.search);
   const [since, until, last] = ['since', 'until', 'last'].map((name) => query.get(name));
   if (isMoment(since) && isMoment(until) && Date.parse(since) < Date.parse(until)) return { since, until };
-  return { last: last in LASTS ? last : USUAL };
+  return { last: lengthOf(last) ? last : USUAL };
 }
 
-/** Goes to another time on the same page; a page of a list is left for the first one. */
+/** Another time for the page; pages of a list begin anew. */
 export function setRange(next) {
   const query = new URLSearchParams(location.search);
   ['since', 'until', 'last', 'page'].forEach((name) => query.delete(name));
-  Object.entries(next).forEach(([name, value]) => query.set(name, value));
-  navigate(`${location.pathname}?${query}`);
-  listeners.forEach((listener) => listener(range()));
+  for (const [name, value] of Object.entries(next)) query.set(name, value);
+  history.pushState(null, '', `${location.pathname}?${query}`);
+  dispatchEvent(new Event('gatelog:address'));
 }
 
-/** Hears of each change, until `signal` says that it is over. */
+/** Tells of each change of the time, also by the browser's own buttons. */
 export function onRange(listener, signal) {
-  listeners.add(listener);
-  signal?.addEventListener('abort', () => listeners.delete(listener));
+  let seen = key(range());
+  onAddress(() => {
+    const now = key(range());
+    if (now === seen) return;
+    seen = now;
+    listener(range());
+  }, signal);
 }
 
-/** First and last moment in milliseconds since the epoch. */
-export function span(of = range(), now = Date.now()) {
-  if (of.last) return { since: now - LASTS[of.last], until: now };
-  return { since: Date.parse(of.since), until: Date.parse(of.until) };
+const key = (it) => it.last ?? `${it.since} ${it.until}`;
+
+/** `since` and `until` for the API. */
+export function params(it = range(), now = Date.now()) {
+  if (it.since) return { since: it.since, until: it.until };
+  return { since: precise(now - lengthOf(it.last)), until: precise(now) };
 }
 
-/** What the API calls it. */
-export function params(of = range(), now = Date.now()) {
-  const { since, until } = span(of, now);
-  return { since: new Date(since).toISOString(), until: new Date(until).toISOString() };
+/** The period before, of the same length. */
+export function before(it = range(), now = Date.now()) {
+  const { since, until } = bounds(it, now);
+  return { since: precise(since - (until - since)), until: it.since ?? precise(since) };
 }
 
-/** The time of the same length before it. */
-export function before(of = range(), now = Date.now()) {
-  const { since, until } = span(of, now);
-  return params({ since: new Date(2 * since - until).toISOString(), until: new Date(since).toISOString() });
+/** The same in milliseconds. */
+export function bounds(it = range(), now = Date.now()) {
+  const { since, until } = params(it, now);
+  return { since: Date.parse(since), until: Date.parse(until) };
 }
 
-/** What chooses it. */
-export function picker(signal) {
-  const select = h('select', { class: 'range', 'aria-label': t('range.label'), data: { test: 'range' } });
-  const show = () => {
-    const now = range();
-    const options = Object.keys(LASTS).map((last) => option(last, t(`range.${last}`), now.last === last));
-    select.replaceChildren(...(now.last ? options : [option('', t('range.chosen'), true), ...options]));
-  };
-  select.addEventListener('change', () => select.value && setRange({ last: select.value }));
-  onRange(show, signal);
-  addEventListener('popstate', show, { signal });
-  show();
-  return select;
+/** Whether its end is the present. */
+export function isLive(it = range()) {
+  return Boolean(it.last);
 }
 
-function option(value, words, selected) {
-  return h('option', { value, selected }, words);
+/** What of the address says the time, to be taken to other pages. */
+export function query(it = range()) {
+  return new URLSearchParams(it).toString();
 }
 
-function isMoment(text) {
-  return text !== null && /^\d{4}-\d\d-\d\dT/.test(text) && !Number.isNaN(Date.parse(text));
+/** The same length a bit earlier (-1) or later (1): half of it at a time. */
+export function moved(it, direction, now = Date.now()) {
+  const { since, until } = bounds(it, now);
+  const by = ((until - since) / 2) * direction;
+  const end = Math.min(until + by, now);
+  return between(end - (until - since), end);
 }
+
+/** Twice as long, around the same middle. */
+export function wider(it, now = Date.now()) {
+  const { since, until } = bounds(it, now);
+  const length = Math.min(2 * (until - since), LONGEST);
+  const end = Math.min((since + until + length) / 2, now);
+  return between(end - length, end);
+}
+
+/** A range from milliseconds, of no less than some seconds. */
+export function between(since, until) {
+  return { since: precise(since), until: precise(Math.max(until, since + SHORTEST)) };
+}
+
+/** RFC 3339 with microseconds. */
+export function precise(milliseconds) {
+  return new Date(milliseconds).toISOString().replace(/Z$/, '000Z');
+}
+
+/** Milliseconds of `5m`; `null` of anything else. */
+export function lengthOf(text) {
+  const parts = /^(\d{1,4})([smhd])$/.exec(text ?? '');
+  const length = parts ? Number(parts[1]) * UNITS[parts[2]] : 0;
+  return length >= SHORTEST && length <= 366 * UNITS.d ? length : null;
+}
+
+const isMoment = (text) => /^\d{4}-\d\d-\d\dT/.test(text ?? '') && !Number.isNaN(Date.parse(text));
+
+export { picker } from './picker.js';

@@ -1,55 +1,126 @@
-// Which page an address is. A page is loaded when it is first wanted, and ends by its signal when another one is.
+// Pages by their addresses: loaded when they are first wanted, ended when another one comes.
+
+import { h, replace } from './dom.js';
+import { t } from './i18n.js';
 
 const pages = [];
-let root;
-let current;
+let root = null;
+let open = null;
+let turn = 0;
 
-/** A page: `pattern` is its path, in which `{name}` stands for one part; `load()` gives its module, whose `mount` shows it. */
+/** A page: `pattern` as `/requests/{id}`, `load` imports its module, which exports `mount(root, {params, query, signal})`.
+ *  What `mount` returns may have `update({params, query})`, which is called where only the query changes. */
 export function page(pattern, load) {
-  const shape = pattern.replace(/[.]/g, '\\.').replace(/\{(\w+)\}/g, '(?<$1>[^/]+)');
-  pages.push({ pattern: new RegExp(`^${shape}/?$`), load });
+  pages.push({ parts: pattern.split('/'), load, pattern });
 }
 
-/** Shows the page of the address in `into`, now and after each change. */
-export function start(into) {
-  root = into;
-  addEventListener('popstate', () => arrive(false));
-  document.addEventListener('click', follow);
-  return arrive(false);
+/** To another address of ours, as if a link had been followed. */
+export function navigate(url, { replaces = false } = {}) {
+  const target = new URL(url, location.href);
+  if (target.origin !== location.origin) return;
+  history[replaces ? 'replaceState' : 'pushState'](null, '', target);
+  dispatchEvent(new Event('gatelog:address'));
+  show({ moved: true });
 }
 
-/** Goes to an address of ours. A page that stays is left to hear of it itself. */
-export function navigate(address) {
-  if (address === location.pathname + location.search) return;
-  history.pushState(null, '', address);
-  arrive(true);
+/** Whoever wants to know of a new address, whatever the reason. */
+export function onAddress(listener, signal) {
+  addEventListener('gatelog:address', listener, { signal });
+  addEventListener('popstate', listener, { signal });
 }
 
-async function arrive(isMove) {
-  const path = location.pathname;
-  document.dispatchEvent(new CustomEvent('arrive', { detail: path }));
-  if (current?.path === path) return current.update?.();
-  current?.end.abort();
-  const end = new AbortController();
-  const here = { path, end };
-  current = here;
-  const found = pages.map(({ pattern, load }) => ({ match: pattern.exec(path), load })).find(({ match }) => match);
-  const { mount } = await (found ?? pages[0]).load();
-  if (end.signal.aborted) return;
-  const params = Object.fromEntries(Object.entries(found?.match.groups ?? {}).map(([name, value]) => [name, decodeURIComponent(value)]));
-  const mounted = await mount(root, { params, query: new URLSearchParams(location.search), signal: end.signal });
-  here.update = mounted?.update;
-  if (isMove) root.focus({ preventScroll: true });
+/** Shows the page of the present address in an element, and goes on from there. */
+export function start(element) {
+  root = element;
+  document.addEventListener('click', followed);
+  addEventListener('popstate', () => show({ moved: false }));
+  return show({ moved: false });
 }
 
-/** Links within the dashboard need not load it again. */
-function follow(event) {
+/** The page is made anew, as in another language. */
+export function again() {
+  close();
+  return show({ moved: false });
+}
+
+/** The pattern of the page that is shown. */
+export function current() {
+  return found(location.pathname)?.page.pattern ?? null;
+}
+
+function found(path) {
+  for (const it of pages) {
+    const params = matched(it.parts, path.split('/'));
+    if (params) return { page: it, params };
+  }
+  return null;
+}
+
+function matched(parts, given) {
+  if (parts.length !== given.length) return null;
+  const params = {};
+  for (const [index, part] of parts.entries()) {
+    if (part.startsWith('{')) params[part.slice(1, -1)] = decoded(given[index]);
+    else if (part !== given[index]) return null;
+  }
+  return params;
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+async function show({ moved }) {
+  const query = Object.fromEntries(new URLSearchParams(location.search));
+  const target = found(location.pathname);
+  if (open && target && open.path === location.pathname && open.update) return open.update({ params: target.params, query });
+  close();
+  const mine = ++turn;
+  if (!target) return replace(root, h('p', { class: 'empty' }, t('page.unknown')));
+  await mount(target, query, mine);
+  if (moved && mine === turn) arrive();
+}
+
+async function mount(target, query, mine) {
+  try {
+    const module = await target.page.load();
+    if (mine !== turn) return;
+    const controller = new AbortController();
+    open = { path: location.pathname, controller };
+    const handle = module.mount(root, { params: target.params, query, signal: controller.signal });
+    open.update = handle?.update;
+  } catch (error) {
+    if (mine === turn) failed(error);
+  }
+}
+
+function failed(error) {
+  console.error(error);
+  replace(root, h('div', { class: 'empty', role: 'alert' }, h('p', {}, t('page.failed')),
+    h('button', { type: 'button', on: { click: () => location.reload() } }, t('again'))));
+}
+
+function close() {
+  open?.controller.abort();
+  open = null;
+}
+
+/** Who does not see the page hears where they are. */
+function arrive() {
+  scrollTo(0, 0);
+  root.focus({ preventScroll: true });
+}
+
+function followed(event) {
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   const link = event.target.closest?.('a[href]');
-  const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-  if (!link || !isPlain || link.target || link.hasAttribute('download') || event.defaultPrevented) return;
-  const url = new URL(link.href);
-  const isOurs = url.origin === location.origin && pages.some(({ pattern }) => pattern.test(url.pathname));
-  if (!isOurs || (url.hash && url.pathname === location.pathname)) return;
+  if (!link || link.target || link.hasAttribute('download')) return;
+  const target = new URL(link.href);
+  if (target.origin !== location.origin || !found(target.pathname) || (target.hash && target.pathname === location.pathname)) return;
   event.preventDefault();
-  navigate(url.pathname + url.search);
+  navigate(target);
 }

@@ -1,34 +1,49 @@
-// Moments in the viewer's zone, with UTC at hand.
+// Moments in the viewer's zone, with UTC at hand; and how long ago they were.
 
 import { h } from './dom.js';
 import { language } from './i18n.js';
 
-const DAY = 24 * 3600 * 1000;
+const made = new Map();
+const CLOCK = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
 
-/** A `<time>` of an RFC 3339 moment: the hour of today, the day of others; UTC when it is pointed at. */
+function format(options) {
+  const key = language() + JSON.stringify(options);
+  if (!made.has(key)) made.set(key, new Intl.DateTimeFormat(language(), options));
+  return made.get(key);
+}
+
+/** A `<time>`: the clock for today, with the date otherwise; `title` says it in UTC. What is no moment is shown as it is. */
 export function moment(iso) {
   const at = new Date(iso);
-  return h('time', { datetime: iso, title: utc(iso) }, clock(at, Date.now() - at.getTime() > DAY / 2));
+  if (Number.isNaN(at.getTime())) return h('span', {}, String(iso ?? ''));
+  return h('time', { datetime: String(iso), title: utc(iso) }, shown(at));
 }
 
-/** How long ago that was, such as "3 minutes ago". */
-export function ago(iso) {
-  const at = new Date(iso);
-  const passed = (at.getTime() - Date.now()) / 1000;
-  const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
-  const [unit, length] = units.find(([, length]) => Math.abs(passed) >= length) ?? units[3];
-  const words = new Intl.RelativeTimeFormat(language(), { numeric: 'auto' }).format(Math.round(passed / length), unit);
-  return h('time', { datetime: iso, title: `${clock(at, true)} · ${utc(iso)}` }, words);
+/** The same as text. */
+export function shown(at) {
+  const isToday = at.toDateString() === new Date().toDateString();
+  return format(isToday ? CLOCK : { month: 'short', day: 'numeric', ...CLOCK }).format(at);
 }
 
-/** A moment as text, with its day where that matters. */
-export function clock(at, withDay) {
-  const day = withDay ? { month: 'short', day: 'numeric' } : {};
-  const shape = { ...day, hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
-  return new Intl.DateTimeFormat(language(), shape).format(at);
-}
-
-/** A moment as the record has it. */
+/** `2026-11-22 11:02:36.123456 UTC`. */
 export function utc(iso) {
-  return `${iso.replace('T', ' ').replace('Z', '')} UTC`;
+  const text = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(iso) ? String(iso) : new Date(iso).toISOString();
+  return `${text.replace('T', ' ').replace(/Z$/, '')} UTC`;
+}
+
+const UNITS = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]];
+
+/** `3 minutes ago`. */
+export function ago(iso) {
+  const passed = (new Date(iso).getTime() - Date.now()) / 1000;
+  if (Number.isNaN(passed)) return '';
+  const [unit, length] = UNITS.find(([, it]) => Math.abs(passed) >= it) ?? UNITS.at(-1);
+  return new Intl.RelativeTimeFormat(language(), { numeric: 'auto' }).format(Math.trunc(passed / length), unit);
+}
+
+/** From one moment to another, as text; the dates only where they say something. */
+export function span(since, until) {
+  const isToday = [since, until].every((it) => new Date(it).toDateString() === new Date().toDateString());
+  const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', ...(until - since < 600_000 ? { second: '2-digit' } : {}) };
+  return format(isToday ? clock : { month: 'short', day: 'numeric', ...clock }).formatRange(since, until);
 }
