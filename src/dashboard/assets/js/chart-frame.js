@@ -17,7 +17,7 @@ class Frame {
     Object.assign(this, { title, unit, format, isOpen: false });
     this.legend = h('ul', { class: 'legend' });
     this.said = h('span', { class: 'panel-note' });
-    this.wrap = h('div', { class: 'table-wrap chart-table', hidden: true, tabindex: '0', role: 'region', 'aria-label': `${title}: ${t('chart.table')}` });
+    this.wrap = h('div', { class: 'table-wrap chart-table', hidden: true, tabindex: '0', role: 'group', 'aria-label': `${title}: ${t('chart.table')}` });
     this.button = h('button', { type: 'button', class: 'as-table', 'aria-expanded': 'false', on: { click: () => this.toggle() } }, t('chart.table'));
   }
 

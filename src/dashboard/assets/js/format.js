@@ -41,10 +41,14 @@ export function seconds(s) {
   return long(Math.round(s));
 }
 
+const UNITS = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]];
+
+/** The two largest units that say something. */
 function long(whole) {
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  if (hours >= 48) return `${count(Math.floor(hours / 24))} d ${hours % 24} h`;
-  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${rest} s`;
+  const largest = UNITS.findIndex(([, length]) => whole >= length);
+  const parts = UNITS.map(([unit, length], index) => [unit, index === largest ? Math.floor(whole / length) : Math.floor(whole / length) % (UNITS[index - 1]?.[1] / length || Infinity)]);
+  const told = parts.slice(largest, largest + 2).filter(([, n]) => n > 0);
+  return told.map(([unit, n]) => format({ style: 'unit', unit, unitDisplay: 'narrow', maximumFractionDigits: 0 }).format(n)).join(' ');
 }
 
 function short(n) {

@@ -16,7 +16,7 @@ export function outputs() {
 
 function table(all, context) {
   const heads = [['output', ''], ['status', ''], ['written', 'number'], ['dropped', 'number'], ['queue', '']];
-  return h('div', { class: 'table-wrap' }, h('table', {}, h('caption', { class: 'unseen' }, t('outputs.title')),
+  return h('div', { class: 'table-wrap', tabindex: '0', role: 'group', 'aria-label': t('outputs.title') }, h('table', {}, h('caption', { class: 'unseen' }, t('outputs.title')),
     h('thead', {}, h('tr', {}, heads.map(([it, kind]) => h('th', { scope: 'col', class: kind }, t(`outputs.${it}`))))),
     h('tbody', {}, all.map((it) => row(it, context)))));
 }

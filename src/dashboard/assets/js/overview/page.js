@@ -117,7 +117,10 @@ class Overview {
         running.show(it);
       }),
       question('/api/upstreams', { per_page: 200 }, 'upstreams.title', (it) => servers.show(it, context)),
-      question('/api/alerts', { per_page: 200 }, 'alerts.title', (it) => rules.show(it, context)),
+      question('/api/alerts', { per_page: 200 }, 'alerts.title', (it) => {
+        rules.show(it);
+        this.state.alarmed(it.alerts);
+      }),
       question('/api/outputs', { per_page: 200 }, 'outputs.title', (it) => logs.show(it, context)),
       question('/api/status', {}, 'overview.title', (it) => this.state.show(it)),
     ];

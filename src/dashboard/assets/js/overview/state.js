@@ -16,17 +16,25 @@ class StateLine {
   constructor(onCompare) {
     this.about = h('p', { class: 'state-about note' });
     this.updated = h('p', { class: 'note number' });
+    this.alarm = h('a', { class: 'badge badge-bad', href: '#alerts', hidden: true });
     this.lacks = h('div', { class: 'banner banner-bad', role: 'status', hidden: true });
     this.partial = h('p', { class: 'banner banner-warn', hidden: true });
     this.compare = h('input', { type: 'checkbox', data: { test: 'compare' }, on: { change: () => this.switched(onCompare) } });
     this.compare.checked = sessionStorage.getItem(KEPT) === 'yes';
     this.label = h('label', { class: 'compare' }, this.compare, t('overview.compare'));
-    this.element = h('div', { class: 'state' }, h('div', { class: 'state-line' }, this.about, this.updated, this.label), this.lacks, this.partial);
+    this.element = h('div', { class: 'state' }, h('div', { class: 'state-line' }, this.alarm, this.about, this.updated, this.label), this.lacks, this.partial);
   }
 
   switched(onCompare) {
     sessionStorage.setItem(KEPT, this.compare.checked ? 'yes' : 'no');
     onCompare();
+  }
+
+  /** What fires is said above all else. */
+  alarmed(alerts) {
+    const firing = alerts.filter((it) => it.state === 'firing' && !it.silenced).length;
+    this.alarm.hidden = firing === 0;
+    replace(this.alarm, t('state.alarm', { count: firing }));
   }
 
   /** Where there is nothing to compare. */

@@ -27,7 +27,7 @@ function draw(all, context, content, note) {
 
 function table(servers, context) {
   const heads = [h('th', { scope: 'col' }, t('upstreams.server')), h('th', { scope: 'col' }, t('upstreams.state')), HEADS.map((it) => h('th', { scope: 'col', class: 'number' }, t(`upstreams.${it}`)))];
-  return h('div', { class: 'table-wrap' }, h('table', {}, h('caption', { class: 'unseen' }, t('upstreams.title')), h('thead', {}, h('tr', {}, heads)), h('tbody', {}, servers.map((it) => row(it, context)))));
+  return h('div', { class: 'table-wrap', tabindex: '0', role: 'group', 'aria-label': t('upstreams.title') }, h('table', {}, h('caption', { class: 'unseen' }, t('upstreams.title')), h('thead', {}, h('tr', {}, heads)), h('tbody', {}, servers.map((it) => row(it, context)))));
 }
 
 function row(it, context) {

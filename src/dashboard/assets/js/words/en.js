@@ -132,6 +132,7 @@ export default {
   'alerts.title': 'Alerts',
   'alerts.none': 'No alert rule is configured. They stand under [alerts] in the configuration.',
   'alerts.firing': '{count} firing',
+  'state.alarm': 'Alerts firing: {count}',
   'alerts.calm': 'nothing fires',
   'alerts.state.firing': 'firing',
   'alerts.state.pending': 'pending',

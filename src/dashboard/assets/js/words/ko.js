@@ -132,6 +132,7 @@ export default {
   'alerts.title': '알림',
   'alerts.none': '설정된 알림 규칙이 없습니다. 설정 파일의 [alerts]에서 추가할 수 있습니다.',
   'alerts.firing': '{count}건 발생 중',
+  'state.alarm': '발생 중인 알림 {count}건',
   'alerts.calm': '발생한 알림 없음',
   'alerts.state.firing': '발생',
   'alerts.state.pending': '확인 중',
