@@ -4,7 +4,8 @@ import { h } from '../dom.js';
 import { t } from '../i18n.js';
 import { moment } from '../time.js';
 import { bytes, count, seconds } from '../format.js';
-import { addressOf, precise } from '../search/address.js';
+import { precise } from '../range.js';
+import { addressOf } from '../search/address.js';
 import { copyButton } from '../search/copy.js';
 import { others } from '../search/fields.js';
 import { termOf } from '../search/expression.js';
@@ -14,12 +15,14 @@ const SHOWN = ['view_name', 'user_id', 'ip_address', 'outcome', 'phase', 'upstre
 const SIZES = ['request_size', 'response_size'];
 // Others like it are looked for this long before and after it.
 const AROUND = 30 * 60_000;
+// What a line claims to have taken may be anything; no search is of more than that.
+const LONGEST = 30 * 86_400_000;
 
 /** The head of a request's page. */
 export function heading(story) {
   const record = story.last;
   const took = story.isRunning ? t('request.running') : seconds(story.duration);
-  return h('header', { class: 'request-head' },
+  return h('div', { class: 'request-head' },
     h('p', { class: 'request-target' },
       h('span', { class: `status status-${statusClass(record)}` }, text(record, 'status_code') || '···'),
       h('span', { class: 'method' }, text(record, 'method')),
@@ -28,7 +31,7 @@ export function heading(story) {
 }
 
 function began({ begin }) {
-  return begin > 0 ? moment(precise(new Date(begin))) : '';
+  return begin > 0 ? moment(precise(begin)) : '';
 }
 
 function size(record) {
@@ -47,6 +50,7 @@ export function facts(story) {
 function told(name, record) {
   const amount = number(record, name);
   if (SIZES.includes(name)) return amount === null ? '' : bytes(amount);
+  if (name === 'http_version') return text(record, name) && `HTTP/${text(record, name)}`.slice(0, 100);
   if (name === 'attempts') return amount === null ? '' : count(amount);
   const more = { upstream: 'upstream_address', exception_type: 'exception_message', view_name: 'route' }[name];
   return [text(record, name), more ? text(record, more) : ''].filter(Boolean).join(' · ').slice(0, 1000);
@@ -56,11 +60,11 @@ function told(name, record) {
 export function ways(story, fields, id) {
   const time = story.begin > 0 ? around(story) : {};
   const itself = addressOf({ q: termOf('request_id', id, fields), ...time });
-  return h('nav', { class: 'request-ways', 'aria-label': t('search.title') },
-    ...others(story.last, fields, time), h('a', { class: 'way', href: itself }, t('search.title')),
+  return h('div', { class: 'request-ways', role: 'group', 'aria-label': t('request.ways') },
+    ...others(story.last, fields, time), h('a', { class: 'way', href: itself }, t('request.find')),
     copyButton(t('search.copy.json'), () => JSON.stringify(story.records, null, 2)));
 }
 
 function around({ begin, duration }) {
-  return { since: precise(new Date(begin - AROUND)), until: precise(new Date(begin + duration * 1000 + AROUND)) };
+  return { since: precise(begin - AROUND), until: precise(begin + Math.min(duration * 1000, LONGEST) + AROUND) };
 }

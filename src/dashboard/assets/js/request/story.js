@@ -36,7 +36,7 @@ function story(records) {
 /** When the head was read: as its record says, else as long before the last one as that says it took. */
 function begin(records, last, duration) {
   const started = records.find((it) => text(it, 'event') === 'request_started');
-  return started ? at(started) : at(last) - duration * 1000;
+  return started ? at(started) : Math.max(0, at(last) - duration * 1000);
 }
 
 /** `[{name, start, seconds, isKnown}]` in the order in which a request goes through them, one after the other. */

@@ -1,7 +1,5 @@
 // Where a search stands: everything about it is in the page's address, so that a link to it is all of it.
 
-import { params, range } from '../range.js';
-
 const SIZES = [20, 50, 100, 200];
 
 /** `{q, page, size}` of the page's address. */
@@ -32,15 +30,4 @@ function put(query, name, value) {
   const isUsual = value === '' || (name === 'page' && value === 1) || (name === 'size' && value === 50);
   if (isUsual) query.delete(name);
   else query.set(name, String(value));
-}
-
-/** The page's time as the API wants it, with an end in any case: what is asked together is of the same moment. */
-export function timeNow() {
-  const asked = params(range());
-  return asked.until ? asked : { ...asked, until: precise(new Date()) };
-}
-
-/** RFC 3339 with microseconds, so that moments can be compared as texts. */
-export function precise(date) {
-  return date.toISOString().replace(/Z$/, '000Z');
 }

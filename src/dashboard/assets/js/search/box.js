@@ -9,11 +9,11 @@ const PAUSE = 120;
 let boxes = 0;
 
 /**
- * `{element, value(), set(text), focus()}`; `onGo(text)` is called for what is to be looked for, `range()` tells of which
+ * Of `{value, label, act, onGo, range, signal}` a `{element, text(), set(text), select(start, end)}`; `onGo(text)` is called for what is to be looked for, `range()` tells of which
  * time values are completed. It is over with `signal`.
  */
-export function searchBox({ value, label, onGo, range, signal }) {
-  return new Box({ value, label, onGo, range, signal });
+export function searchBox(settings) {
+  return new Box(settings);
 }
 
 class Box {
@@ -41,7 +41,7 @@ class Box {
     this.element = h('form', { class: 'box', role: 'search', action: '/search' },
       h('label', { class: 'unseen', for: `${this.id}-box` }, this.label),
       h('div', { class: 'box-field' }, this.input, this.list),
-      h('button', { class: 'box-go', type: 'submit', 'data-test': 'search-go' }, t('search.go')), this.told);
+      h('button', { class: 'box-go', type: 'submit', 'data-test': 'search-go' }, this.act), this.told);
   }
 
   listen() {
@@ -60,10 +60,6 @@ class Box {
 
   set(text) {
     if (this.input.value !== text) this.input.value = text;
-  }
-
-  focus() {
-    this.input.focus();
   }
 
   /** The characters at fault, so that whoever goes back to the box can type over them. */

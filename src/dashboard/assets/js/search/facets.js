@@ -11,13 +11,14 @@ import { excludeIcon } from './icons.js';
 export const FACETS = ['level', 'view_name', 'status_code', 'method', 'upstream', 'user_id', 'ip_address'];
 const LONGEST = 200;
 
-/** `{element, show(told, {q, fields}), busy(is), fail(text)}`; `onTerm(term)` is called for a term that is put in or out. */
-export function facets(onTerm) {
+/** `{element, show(told, {q, fields}), busy(is), fail(text)}`; `onTerm(term)` is called for a term that is put in or out, `onSkip`
+ *  for whoever wants on. */
+export function facets({ onTerm, onSkip }) {
   const note = h('p', { class: 'facets-note' });
   const groups = h('div', { class: 'facets-groups' });
   const body = h('details', { class: 'facets-body' }, h('summary', {}, t('search.facets')), note, groups);
   body.open = !matchMedia('(max-width: 48rem)').matches;
-  const element = h('aside', { class: 'facets', 'aria-label': t('search.facets'), 'data-test': 'facets' }, skip(), body);
+  const element = h('aside', { class: 'facets', 'aria-label': t('search.facets'), 'data-test': 'facets' }, skip(onSkip), body);
   return {
     element,
     busy: (is) => element.setAttribute('aria-busy', String(is)),
@@ -30,8 +31,8 @@ export function facets(onTerm) {
 }
 
 /** The list of values is long: who walks it with the keyboard can go by. */
-function skip() {
-  return h('a', { class: 'skip-within', href: '#results' }, t('search.facets.skip'));
+function skip(onSkip) {
+  return h('button', { type: 'button', class: 'skip-within', on: { click: onSkip } }, t('search.facets.skip'));
 }
 
 function group(facet, total, settings, onTerm) {

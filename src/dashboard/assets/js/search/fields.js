@@ -19,6 +19,7 @@ export function fieldsOf(record, { q, fields, isWhole = false }) {
     h('div', { class: 'fields-ways' }, ...(isWhole ? [] : ways(record, fields)), copyButton(t('search.copy.json'), () => JSON.stringify(record, null, 2))),
     h('table', { class: 'fields-table' },
       h('caption', { class: 'unseen' }, t('search.fields')),
+      h('colgroup', {}, h('col', { class: 'col-name' }), h('col', {}), h('col', { class: 'col-narrow' })),
       h('thead', { class: 'unseen' }, h('tr', {}, ...['name', 'value', 'narrow'].map((it) => h('th', { scope: 'col' }, t(`search.fields.${it}`))))),
       h('tbody', {}, ...rows)));
 }

@@ -5,7 +5,7 @@ import { h, replace } from '../dom.js';
 import { t } from '../i18n.js';
 import { moment } from '../time.js';
 import { count } from '../format.js';
-import { earlierIcon, laterIcon, outIcon, svg } from './icons.js';
+import { svg } from './icons.js';
 import { brush } from './brush.js';
 import { bounds, span, stepName, ticks } from './scale.js';
 
@@ -22,11 +22,10 @@ class Histogram {
     this.total = h('p', { class: 'hits-total' });
     this.plot = h('div', { class: 'hits-plot' });
     this.legend = h('ul', { class: 'hits-legend' });
-    this.table = h('details', { class: 'hits-table' });
-    this.said = h('p', { class: 'unseen', role: 'status' });
+    this.table = h('details', { class: 'hits-table', hidden: true });
     const title = h('h2', { id: 'hits-title', class: 'unseen' }, t('search.hits'));
-    const head = h('div', { class: 'hits-head' }, this.total, this.legend, this.buttons());
-    this.element = h('section', { class: 'hits panel', 'aria-labelledby': 'hits-title', 'data-test': 'hits' }, title, head, this.plot, this.table, this.said);
+    const head = h('div', { class: 'hits-head' }, this.total, this.legend);
+    this.element = h('section', { class: 'hits panel', 'aria-labelledby': 'hits-title', 'data-test': 'hits' }, title, head, this.plot, this.table);
     this.signal = signal;
   }
 
@@ -36,6 +35,8 @@ class Histogram {
 
   fail(text) {
     replace(this.total, text);
+    for (const part of [this.legend, this.plot, this.table]) replace(part);
+    this.table.hidden = true;
   }
 
   show(hits) {
@@ -52,24 +53,6 @@ class Histogram {
   /** Levels that occur, the gravest first. */
   levels() {
     return LEVELS.filter((level) => this.hits.points.some((point) => ofLevel(point, level) > 0));
-  }
-
-  buttons() {
-    const button = (word, icon, act) => {
-      const label = t(word);
-      return h('button', { type: 'button', class: 'plain icon-only', 'aria-label': label, title: label, on: { click: act } }, icon);
-    };
-    return h('div', { class: 'hits-buttons', role: 'group', 'aria-label': t('search.time') },
-      button('search.earlier', earlierIcon(), () => this.move(-0.5, -0.5)), button('search.wider', outIcon(), () => this.move(-0.5, 0.5)),
-      button('search.later', laterIcon(), () => this.move(0.5, 0.5)));
-  }
-
-  /** By so much of the present length, at either end; never beyond now. */
-  move(start, end) {
-    if (!this.range) return;
-    const length = this.range.until - this.range.since;
-    const until = Math.min(Date.now(), this.range.until + length * end);
-    this.onZoom({ since: Math.min(this.range.since + length * start, until - length * (1 + end - start)), until });
   }
 
   drawn() {
@@ -121,6 +104,7 @@ class Histogram {
     const table = h('table', {}, h('caption', { class: 'unseen' }, t('search.hits')),
       h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('search.time')), h('th', { scope: 'col' }, t('search.hits.records')))), body);
     body.append(...this.hits.points.map((point) => h('tr', {}, h('td', {}, moment(point.timestamp)), h('td', { 'data-value': String(point.count) }, count(point.count)))));
+    this.table.hidden = false;
     replace(this.table, h('summary', {}, t('search.table')), h('div', { class: 'hits-rows' }, table));
   }
 }

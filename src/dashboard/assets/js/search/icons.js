@@ -18,11 +18,8 @@ function icon(...paths) {
 export const includeIcon = () => icon('M8 3v10M3 8h10');
 export const excludeIcon = () => icon('M3 8h10');
 export const chevronIcon = () => icon('M6 4l4 4-4 4');
-export const earlierIcon = () => icon('M10 3L5 8l5 5');
-export const laterIcon = () => icon('M6 3l5 5-5 5');
 export const linkIcon = () => icon('M6.5 9.5l3-3M7 4.5l1.2-1.2a3 3 0 014.3 4.3L11.2 9M9 11.5l-1.2 1.2a3 3 0 01-4.3-4.3L4.8 7');
 export const copyIcon = () => icon('M6 6h7v7H6zM10 6V3H3v7h3');
 export const exportIcon = () => icon('M8 2v8M5 7l3 3 3-3M3 13h10');
-export const outIcon = () => icon('M3 8h10M6 5L3 8l3 3M10 5l3 3-3 3');
 export const pauseIcon = () => icon('M5.5 3v10M10.5 3v10');
 export const goIcon = () => icon('M5 3l8 5-8 5z');

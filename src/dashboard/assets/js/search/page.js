@@ -4,10 +4,10 @@ import { h, replace } from '../dom.js';
 import { get } from '../api.js';
 import { t } from '../i18n.js';
 import { count } from '../format.js';
-import { navigate } from '../router.js';
-import { onRange, range, setRange } from '../range.js';
+import { navigate, onAddress } from '../router.js';
+import { between, params, range, setRange } from '../range.js';
 import './words.js';
-import { addressOf, here, precise, timeNow } from './address.js';
+import { addressOf, here } from './address.js';
 import { searchBox } from './box.js';
 import { complaint, isAboutExpression, place } from './complaint.js';
 import { FACETS, facets } from './facets.js';
@@ -27,23 +27,23 @@ export function mount(root, { signal }) {
   document.title = `${t('search.title')} · gatelog`;
   replace(root, page.element);
   page.load();
-  return { update: () => page.load() };
+  // It hears of a new address by itself, and stays as it is: who types goes on typing.
+  return { update: () => {} };
 }
 
 class Search {
   constructor(signal) {
     this.signal = signal;
     this.asked = new AbortController();
-    this.box = searchBox({ value: here().q, label: t('search.label'), onGo: (q) => this.go({ q }), range: () => ({ ...range(), params: timeNow() }), signal });
+    this.box = searchBox({ value: here().q, label: t('search.label'), act: t('search.go'), onGo: (q) => this.go({ q }), range: () => ({ ...range(), params: params() }), signal });
     this.wrong = complaint((text) => this.go({ q: text }));
     this.hits = histogram({ onZoom: (time) => this.zoom(time), signal });
-    this.facets = facets((term) => this.go({ q: toggled(here().q, term) }));
+    this.facets = facets({ onTerm: (term) => this.go({ q: toggled(here().q, term) }), onSkip: () => this.found.focus() });
     this.results = results();
     this.take = takeAway();
     this.pager = pager({ onPage: (page) => this.go({ page }), onSize: (size) => this.go({ size }) });
     this.build();
-    onRange(() => this.load(), signal);
-    addEventListener('popstate', () => this.load(), { signal });
+    onAddress(() => this.load(), signal);
     signal.addEventListener('abort', () => this.asked.abort());
   }
 
@@ -61,23 +61,22 @@ class Search {
     const address = addressOf(change);
     if (address === location.pathname + location.search) this.load();
     else navigate(address);
-    if (location.search !== this.seen) this.load();
     if (change.page) this.found.focus();
   }
 
   zoom({ since, until }) {
-    setRange({ since: precise(new Date(since)), until: precise(new Date(until)) });
+    setRange(between(since, until));
   }
 
   load() {
     if (this.signal.aborted || location.pathname !== '/search') return;
-    this.seen = location.search;
     this.asked.abort();
     this.asked = new AbortController();
     const state = here();
     this.box.set(state.q);
     this.wrong.clear();
-    this.ask({ ...state, ...timeNow() }, this.asked.signal);
+    this.element.classList.remove('is-wrong');
+    this.ask({ ...state, ...params() }, this.asked.signal);
   }
 
   /** The three questions are asked together; each is shown when it is answered. */
@@ -97,10 +96,10 @@ class Search {
     return { busy: (is) => this.found.setAttribute('aria-busy', String(is)), fail: (text) => this.none(text) };
   }
 
-  async part(panel, path, params, asked, signal, show) {
+  async part(panel, path, question, asked, signal, show) {
     panel.busy(true);
     try {
-      const told = await get(path, named(params), { signal });
+      const told = await get(path, question, { signal });
       if (!signal.aborted) show(told);
     } catch (error) {
       if (!signal.aborted) this.fail(panel, error, asked);
@@ -114,12 +113,15 @@ class Search {
     panel.fail(t('search.nothing'));
     if (this.wrong.element.childElementCount > 0) return;
     this.wrong.show(error, asked.q);
-    if (isAboutExpression(error)) this.box.select(...place(error, asked.q));
+    if (!isAboutExpression(error)) return;
+    this.element.classList.add('is-wrong');
+    this.box.select(...place(error, asked.q));
   }
 
   none(text) {
     replace(this.note, text);
     this.results.show([], {});
+    this.pager.clear();
   }
 
   showList(list, asked, settings) {
@@ -127,11 +129,6 @@ class Search {
     this.pager.show(list, asked.size);
     replace(this.note, ...notes(list, asked));
   }
-}
-
-/** Parameters that say something. */
-function named(params) {
-  return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined && value !== ''));
 }
 
 function notes(list, asked) {

@@ -5,10 +5,10 @@ import { t } from '../i18n.js';
 import { count } from '../format.js';
 import { sizes } from './address.js';
 
-/** `{element, show(list)}`; `onPage(number)` and `onSize(rows)` are called for what is wanted. */
+/** `{element, show(list, size), clear()}`; `onPage(number)` and `onSize(rows)` are called for what is wanted. */
 export function pager({ onPage, onSize }) {
   const element = h('nav', { class: 'pager', 'aria-label': t('search.pages'), 'data-test': 'pager' });
-  return { element, show: (list, size) => replace(element, ...parts(list, size, onPage, onSize)) };
+  return { element, show: (list, size) => replace(element, ...parts(list, size, onPage, onSize)), clear: () => replace(element) };
 }
 
 function parts(list, size, onPage, onSize) {

@@ -59,14 +59,15 @@ export function flat(record) {
   return rows.slice(0, MOST_FIELDS);
 }
 
-/** What happened, in parts: `[[class, text]]`, for a line of a list. */
-export function gist(record) {
+/** What happened, in parts: `[[class, text]]`, for a line of a list; that a request is over goes without saying, unless it is
+ *  `isWhole`. */
+export function gist(record, isWhole = false) {
   const event = text(record, 'event');
   if (!isOfRequest(record)) return [['event', event], ['message', text(record, 'message')], ['detail', detail(record)]].filter(isTold);
   const status = text(record, 'status_code');
   return [
     [`status status-${statusClass(record)}`, status], ['method', text(record, 'method')], ['path', target(record)],
-    ['event', event === 'request_completed' ? '' : event], ['detail', detail(record)],
+    ['event', event === 'request_completed' && !isWhole ? '' : event], ['detail', detail(record)],
   ].filter(isTold);
 }
 

@@ -20,7 +20,7 @@ export function results(label = t('search.results')) {
 function result(record, settings) {
   const item = h('li', { class: `result level-${level(record)}`, 'data-test': 'result', 'data-id': text(record, 'request_id') });
   const panel = `fields-${(panels += 1)}`;
-  const button = h('button', { type: 'button', class: 'result-line', 'aria-expanded': 'false', 'aria-controls': panel }, chevronIcon(), ...line(record, settings.time ?? when));
+  const button = h('button', { type: 'button', class: 'result-line', 'aria-expanded': 'false', 'aria-controls': panel }, chevronIcon(), ...line(record, settings.time ?? when, Boolean(settings.time)));
   const opened = h('div', { id: panel, class: 'result-opened' });
   opened.hidden = true;
   button.addEventListener('click', () => toggle(button, opened, () => fieldsOf(record, settings)));
@@ -37,12 +37,12 @@ function toggle(button, opened, make) {
 }
 
 /** The parts of a record's line: when, how grave, what, how long. */
-function line(record, time) {
+function line(record, time, isWhole) {
   const took = number(record, 'duration');
   return [
     h('span', { class: 'when' }, time(record)),
     h('span', { class: 'level' }, text(record, 'level')),
-    h('span', { class: 'what' }, ...gist(record).map(([name, told]) => h('span', { class: name }, told.slice(0, MOST_SHOWN)))),
+    h('span', { class: 'what' }, ...gist(record, isWhole).map(([name, told]) => h('span', { class: name }, told.slice(0, MOST_SHOWN)))),
     h('span', { class: 'took' }, took === null ? '' : seconds(took)),
   ];
 }

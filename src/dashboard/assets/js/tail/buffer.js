@@ -17,9 +17,9 @@ export class Buffer {
   push(item) {
     this.items.push(item);
     if (this.size <= this.limit) return;
+    if (this.items[this.first].record) this.passed += 1;
     this.items[this.first] = undefined;
     this.first += 1;
-    if (item.record) this.passed += 1;
     if (this.first >= this.limit) this.compact();
   }
 

@@ -5,10 +5,10 @@ import { h, replace } from '../dom.js';
 import { follow, get } from '../api.js';
 import { t } from '../i18n.js';
 import { count } from '../format.js';
-import { navigate } from '../router.js';
-import { range } from '../range.js';
+import { navigate, onAddress } from '../router.js';
+import { params, range } from '../range.js';
 import '../search/words.js';
-import { addressOf, here, timeNow } from '../search/address.js';
+import { addressOf, here } from '../search/address.js';
 import { searchBox } from '../search/box.js';
 import { complaint } from '../search/complaint.js';
 import { goIcon, pauseIcon } from '../search/icons.js';
@@ -26,7 +26,7 @@ export function mount(root, { signal }) {
   document.title = `${t('tail.title')} · gatelog`;
   replace(root, page.element);
   page.start();
-  return { update: () => page.start() };
+  return { update: () => {} };
 }
 
 class Tail {
@@ -37,10 +37,10 @@ class Tail {
     this.counts = { seen: 0, missed: 0, before: 0 };
     this.isPaused = false;
     this.link = 'connecting';
-    this.box = searchBox({ value: here().q, label: t('tail.label'), onGo: (q) => this.go(q), range: () => ({ ...range(), params: timeNow() }), signal });
+    this.box = searchBox({ value: here().q, label: t('tail.label'), act: t('tail.go'), onGo: (q) => this.go(q), range: () => ({ ...range(), params: params() }), signal });
     this.wrong = complaint((text) => this.go(text));
     this.build();
-    addEventListener('popstate', () => this.start(), { signal });
+    onAddress(() => this.start(), signal);
     const timer = setInterval(() => this.rate(), COUNTED);
     signal.addEventListener('abort', () => (clearInterval(timer), this.stop()));
   }
@@ -63,7 +63,7 @@ class Tail {
   go(q) {
     const address = addressOf({ q }, '/tail');
     if (address !== location.pathname + location.search) navigate(address);
-    if (this.seen !== here().q || this.link === 'refused') this.start();
+    else this.start();
   }
 
   /** Follows what the address says. An expression that is wrong is told by a question of its own: a stream cannot say why. */
@@ -96,11 +96,19 @@ class Tail {
 
   open(q) {
     this.clear();
+    this.wasLive = false;
     this.following = follow('/api/logs/tail', q === '' ? {} : { q }, {
       onRecord: (record, id) => this.take(record, id),
       onMissed: (missed) => this.miss(missed),
-      onState: (state) => this.connect(state === 'live' || state === 'open' ? 'live' : 'connecting'),
+      onState: (state) => this.moved(state),
     });
+  }
+
+  /** A connection that begins anew, rather than being taken up again, does not know what it missed. */
+  moved(state) {
+    if (state === 'connecting' && this.wasLive) this.miss(null);
+    this.wasLive ||= state === 'live';
+    this.connect(state);
   }
 
   stop() {
@@ -116,9 +124,9 @@ class Tail {
   }
 
   tell() {
-    const state = this.isPaused ? 'paused' : this.link === 'live' ? 'live' : 'connecting';
+    const state = this.isPaused && this.link === 'live' ? 'paused' : this.link;
     this.element.dataset.state = state;
-    replace(this.state, this.link === 'refused' ? t('search.failed') : t(`tail.state.${state}`));
+    replace(this.state, t(`tail.state.${state}`));
     replace(this.pause, this.isPaused ? goIcon() : pauseIcon(), t(this.isPaused ? 'tail.resume' : 'tail.pause'));
     this.pause.setAttribute('aria-pressed', String(this.isPaused));
   }
