@@ -19,9 +19,9 @@ export function waterfall(story) {
 
 function table(parts, within, story, whole) {
   return h('table', { class: 'phases' },
-    h('thead', {}, h('tr', {}, head('request.phase'), h('th', { scope: 'col', class: 'phases-scale' }, scale(whole)), head('request.took'), head('request.share'))),
+    h('thead', {}, h('tr', {}, head('request.phase'), h('th', { scope: 'col', class: 'phases-scale' }, h('span', { class: 'unseen' }, t('request.scale')), scale(whole)), head('request.took'), head('request.share'))),
     h('tbody', {}, ...parts.map((it) => row(it, whole))),
-    within.length ? h('tbody', { class: 'inside' }, h('tr', {}, h('th', { scope: 'rowgroup', colspan: '4' }, t('request.inside'))), ...inner(parts, within, whole)) : '',
+    within.length ? h('tbody', { class: 'inside' }, h('tr', {}, h('th', { scope: 'rowgroup', colspan: '3' }, t('request.inside'))), ...inner(parts, within, whole)) : '',
     h('tfoot', {}, h('tr', {}, h('th', { scope: 'row' }, t('request.total')), h('td', { class: 'phases-track' }, moments(story, whole)),
       h('td', { class: 'number' }, seconds(story.duration)), h('td', {}))));
 }
@@ -67,7 +67,7 @@ function bar(name, start, took, whole, more) {
 /** At which moments something was written of it. */
 function moments(story, whole) {
   const points = marks(story).filter(({ after }) => after <= whole * 1.05).map(({ after, event, level }) => {
-    const point = h('span', { class: `mark level-${level}`, title: `${event} +${seconds(after)}` });
+    const point = h('span', { class: `moment level-${level}`, title: `${event} +${seconds(after)}` });
     point.style.left = `${Math.min(1, after / whole) * 100}%`;
     return point;
   });

@@ -9,8 +9,8 @@ const PAUSE = 120;
 let boxes = 0;
 
 /**
- * Of `{value, label, act, onGo, range, signal}` a `{element, text(), set(text), select(start, end)}`; `onGo(text)` is called for what is to be looked for, `range()` tells of which
- * time values are completed. It is over with `signal`.
+ * `{element, text(), set(text), select(start, end)}` of `{value, label, act, onGo, range, signal}`: `label` is its name, `act`
+ * its button's; `onGo(text)` is called for what is to be looked for, `range()` tells of which time values are completed.
  */
 export function searchBox(settings) {
   return new Box(settings);

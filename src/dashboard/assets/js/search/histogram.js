@@ -44,7 +44,7 @@ class Histogram {
     this.range = bounds(hits);
     const isOver = hits.total_is_exact === false || hits.partial;
     const number = h('strong', { 'data-value': String(hits.total) }, count(hits.total) + (isOver ? '+' : ''));
-    replace(this.total, number, ' ', t('search.hits.records'), h('span', { class: 'hits-span' }, span(this.range, hits.step)));
+    replace(this.total, number, t('search.hits.records'), h('span', { class: 'hits-span' }, span(this.range, hits.step)));
     replace(this.legend, ...this.levels().map((level) => legendOf(level, hits)));
     replace(this.plot, ...this.drawn());
     this.tabulate();
@@ -102,7 +102,7 @@ class Histogram {
   tabulate() {
     const body = h('tbody');
     const table = h('table', {}, h('caption', { class: 'unseen' }, t('search.hits')),
-      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('search.time')), h('th', { scope: 'col' }, t('search.hits.records')))), body);
+      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('search.time')), h('th', { scope: 'col' }, t('search.hits.count')))), body);
     body.append(...this.hits.points.map((point) => h('tr', {}, h('td', {}, moment(point.timestamp)), h('td', { 'data-value': String(point.count) }, count(point.count)))));
     this.table.hidden = false;
     replace(this.table, h('summary', {}, t('search.table')), h('div', { class: 'hits-rows' }, table));

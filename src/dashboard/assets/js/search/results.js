@@ -47,8 +47,9 @@ function line(record, time, isWhole) {
   ];
 }
 
-/** Lines of other programs may have no moment that can be read. */
-export function when(record) {
+/** To the millisecond, for many are of the same second; lines of other programs may have no moment that can be read. */
+function when(record) {
   const at = text(record, 'timestamp');
-  return Number.isNaN(Date.parse(at)) ? at : moment(at);
+  const fraction = /\.\d{3}/.exec(at)?.[0] ?? '';
+  return Number.isNaN(Date.parse(at)) ? [at] : [moment(at), h('span', { class: 'fraction' }, fraction)];
 }
