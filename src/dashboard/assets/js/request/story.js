@@ -21,8 +21,11 @@ export function stories(records) {
 
 /** When a record was written; lines that say it in no known way come first. */
 export function at(record) {
-  const moment = Date.parse(text(record, 'timestamp'));
-  return Number.isNaN(moment) ? 0 : moment;
+  const written = text(record, 'timestamp');
+  const moment = Date.parse(written);
+  // Dates end with milliseconds, records with microseconds.
+  const rest = Number(/\.\d{3}(\d{3})/.exec(written)?.[1] ?? 0) / 1000;
+  return Number.isNaN(moment) ? 0 : moment + rest;
 }
 
 function story(records) {

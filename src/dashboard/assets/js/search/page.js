@@ -80,27 +80,25 @@ class Search {
   }
 
   /** The three questions are asked together; each is shown when it is answered. */
-  async ask(asked, signal) {
+  ask(asked, signal) {
     this.take.show(asked);
     const { q, since, until, page, size } = asked;
     const all = { q, since, until };
-    const fields = await vocabulary();
-    if (signal.aborted) return;
-    const settings = { q, fields };
-    this.part(this.list(), '/api/logs', { ...all, page, per_page: size }, asked, signal, (list) => this.showList(list, asked, settings));
-    this.part(this.hits, '/api/hits', { ...all, points: BARS }, asked, signal, (hits) => this.hits.show(hits));
-    this.part(this.facets, '/api/facets', { ...all, fields: FACETS.join(','), limit: VALUES }, asked, signal, (told) => this.facets.show(told, settings));
+    const part = (panel, path, question, show) => this.part(panel, { path, question: { ...all, ...question }, show }, asked, signal);
+    part(this.list(), '/api/logs', { page, per_page: size }, (list, settings) => this.showList(list, asked, settings));
+    part(this.hits, '/api/hits', { points: BARS }, (hits) => this.hits.show(hits));
+    part(this.facets, '/api/facets', { fields: FACETS.join(','), limit: VALUES }, (told, settings) => this.facets.show(told, settings));
   }
 
   list() {
     return { busy: (is) => this.found.setAttribute('aria-busy', String(is)), fail: (text) => this.none(text) };
   }
 
-  async part(panel, path, question, asked, signal, show) {
+  async part(panel, { path, question, show }, asked, signal) {
     panel.busy(true);
     try {
-      const told = await get(path, question, { signal });
-      if (!signal.aborted) show(told);
+      const [told, fields] = await Promise.all([get(path, question, { signal }), vocabulary()]);
+      if (!signal.aborted) show(told, { q: asked.q, fields });
     } catch (error) {
       if (!signal.aborted) this.fail(panel, error, asked);
     } finally {

@@ -16,10 +16,23 @@ function ways(asked) {
   return [
     copyButton(t('search.permalink'), () => permalink(asked), { icon: linkIcon(), 'data-test': 'permalink' }),
     copyButton(t('search.curl'), () => curl(asked), { 'data-test': 'copy-curl' }),
-    h('details', { class: 'menu', 'data-test': 'export' },
-      h('summary', {}, exportIcon(), t('search.export')),
-      h('ul', {}, ...['ndjson', 'csv'].map((format) => h('li', {}, download(asked, format))))),
+    menu(t('search.export'), exportIcon(), ['ndjson', 'csv'].map((format) => download(asked, format))),
   ];
+}
+
+/** A list that is closed by whoever goes elsewhere, takes one, or presses Escape. */
+function menu(label, icon, items) {
+  const summary = h('summary', {}, icon, label);
+  const element = h('details', { class: 'menu', 'data-test': 'export' }, summary, h('ul', {}, ...items.map((it) => h('li', {}, it))));
+  const close = () => (element.open = false);
+  element.addEventListener('focusout', (event) => event.relatedTarget && !element.contains(event.relatedTarget) && close());
+  element.addEventListener('click', (event) => event.target.closest('a') && close());
+  element.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || !element.open) return;
+    close();
+    summary.focus();
+  });
+  return element;
 }
 
 function download(asked, format) {
