@@ -153,6 +153,7 @@ pub mod alert;
 pub mod store;
 pub mod search;
 pub mod admin;
+pub mod dashboard;
 pub mod config;
 pub mod net;
 pub mod disk;

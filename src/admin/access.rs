@@ -1,4 +1,5 @@
-//! Who may ask: whoever shows the token, or, where there is none, whoever is on this machine and means it.
+//! Who may ask: whoever shows the token, or the cookie that he was given for it; or, where there is none, whoever is on this
+//! machine and means it.
 //!
 //! Without a token a page of the web, in a browser on this machine, must not be able to ask in its user's place. It can
 //! give its own name our address (DNS rebinding): so what is asked for must be an address, `localhost` or a name that is
@@ -14,11 +15,15 @@ use http::{HeaderMap, Method, header};
 use ring::hmac;
 
 use super::refused::Refused;
+use super::session::{Ended, Seal, Worth};
 use super::settings::Settings;
 
 /// The rules in force.
 #[derive(Debug)]
-pub struct Access(ArcSwap<Rules>);
+pub struct Access {
+    rules: ArcSwap<Rules>,
+    ended: Ended,
+}
 
 #[derive(Debug)]
 struct Rules {
@@ -31,6 +36,7 @@ struct Rules {
 struct Lock {
     key: hmac::Key,
     tag: hmac::Tag,
+    seal: Seal,
 }
 
 impl Access {
@@ -39,7 +45,7 @@ impl Access {
     /// # Errors
     /// When the system has no random numbers.
     pub fn new(settings: &Settings) -> io::Result<Access> {
-        Rules::new(settings).map(|rules| Access(ArcSwap::from_pointee(rules)))
+        Rules::new(settings).map(|rules| Access { rules: ArcSwap::from_pointee(rules), ended: Ended::default() })
     }
 
     /// From now on these settings are meant. Only for a listener that does not lose its token by that: see `[admin]`.
@@ -47,19 +53,55 @@ impl Access {
     /// # Errors
     /// When the system has no random numbers; the rules before stay.
     pub fn change(&self, settings: &Settings) -> io::Result<()> {
-        Rules::new(settings).map(|rules| self.0.store(rules.into()))
+        Rules::new(settings).map(|rules| self.rules.store(rules.into()))
     }
 
-    /// Refuses whoever may not ask. What is `open` needs no token.
-    pub(super) fn check(&self, head: &Parts, open: bool) -> Result<(), Refused> {
-        let rules = self.0.load();
+    /// Refuses whoever may not ask at this moment, in microseconds since the Unix epoch. What is `open` needs no token.
+    pub(super) fn check(&self, head: &Parts, open: bool, now: u64) -> Result<(), Refused> {
+        let rules = self.rules.load();
         match &rules.lock {
-            Some(lock) if !open && !lock.opens(&head.headers) => return Err(Refused::NoToken),
+            Some(lock) if !open => lock.check(&head.headers, &self.ended, now)?,
             None if !rules.is_ours(host(head)) => return Err(Refused::ForeignHost),
             _ => {}
         }
         let changes = head.method != Method::GET && head.method != Method::HEAD;
         if changes && is_cross_site(head) { Err(Refused::CrossSite) } else { Ok(()) }
+    }
+
+    /// Whether a page for people is asked for by somebody who has to log in first.
+    pub(super) fn is_stranger(&self, head: &Parts, now: u64) -> bool {
+        let rules = self.rules.load();
+        rules.lock.as_ref().is_some_and(|lock| lock.check(&head.headers, &self.ended, now).is_err())
+    }
+
+    /// The cookie of a new session, for whoever shows the token.
+    ///
+    /// # Errors
+    /// When it is another one, or none is asked for.
+    pub(super) fn log_in(&self, token: &str, now: u64) -> Result<String, Refused> {
+        let rules = self.rules.load();
+        let lock = rules.lock.as_ref();
+        let lock = lock.ok_or_else(|| Refused::NotThere("there is no token: nobody has to log in".to_owned()))?;
+        if !lock.is(token.as_bytes()) {
+            return Err(Refused::NoToken);
+        }
+        lock.seal.issue(now).ok_or_else(|| Refused::Unanswered("the system has no random numbers".to_owned()))
+    }
+
+    /// Ends the session that is shown.
+    pub(super) fn log_out(&self, headers: &HeaderMap, now: u64) {
+        if let Some(lock) = &self.rules.load().lock {
+            lock.seal.end(headers, &self.ended, now);
+        }
+    }
+
+    /// Whether one has to log in, and whether who shows this is. Of tokens nothing is said: whoever guesses would have it
+    /// confirmed.
+    pub(super) fn session(&self, headers: &HeaderMap, now: u64) -> (bool, bool) {
+        match &self.rules.load().lock {
+            Some(lock) => (true, lock.seal.weigh(headers, &self.ended, now) == Worth::Good),
+            None => (false, false),
+        }
     }
 }
 
@@ -82,7 +124,23 @@ impl Lock {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new());
         let key = key.map_err(|_| io::Error::other("no random numbers"))?;
         let tag = hmac::sign(&key, token.as_bytes());
-        Ok(Lock { key, tag })
+        Ok(Lock { key, tag, seal: Seal::of(token) })
+    }
+
+    fn check(&self, headers: &HeaderMap, ended: &Ended, now: u64) -> Result<(), Refused> {
+        if self.opens(headers) {
+            return Ok(());
+        }
+        match self.seal.weigh(headers, ended, now) {
+            Worth::Good => Ok(()),
+            // A page that is open asks ten times at once: who it is may log in again at once.
+            Worth::Over => Err(Refused::LoggedOut),
+            Worth::None => Err(Refused::NoToken),
+        }
+    }
+
+    fn is(&self, token: &[u8]) -> bool {
+        hmac::verify(&self.key, token, self.tag.as_ref()).is_ok()
     }
 
     /// RFC 6750 §2.1; one field, or none.
@@ -90,7 +148,7 @@ impl Lock {
         let mut fields = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(field), None) = (fields.next(), fields.next()) else { return false };
         let (scheme, token) = field.as_bytes().split_at(field.len().min(BEARER.len()));
-        scheme.eq_ignore_ascii_case(BEARER) && hmac::verify(&self.key, token, self.tag.as_ref()).is_ok()
+        scheme.eq_ignore_ascii_case(BEARER) && self.is(token)
     }
 }
 
@@ -138,7 +196,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let head = request.body(()).expect("a request").into_parts().0;
-        access.check(&head, open).map_or_else(|refused| refused.status().as_u16(), |()| 200)
+        access.check(&head, open, 0).map_or_else(|refused| refused.status().as_u16(), |()| 200)
     }
 
     #[test]

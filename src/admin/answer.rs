@@ -83,6 +83,13 @@ impl Answer {
         Answer::of(status, content_type, content).with(header::CONTENT_LENGTH, length)
     }
 
+    /// An answer without a body that has a length of its own.
+    pub(super) fn bare(status: StatusCode) -> Answer {
+        let mut answer = Answer::of(status, "", Bytes::new());
+        answer.headers.remove(header::CONTENT_TYPE);
+        answer
+    }
+
     /// An answer that goes on for as long as there is something to come.
     pub(super) fn going_on(content_type: &'static str, opening: String, live: mpsc::Receiver<Bytes>) -> Answer {
         Answer { live: Some(live), ..Answer::of(StatusCode::OK, content_type, opening.into()) }

@@ -71,7 +71,7 @@ impl Pages {
             request = request.header("last-event-id", id);
         }
         let head: Parts = request.body(()).unwrap().into_parts().0;
-        self.router.answer(&Peer::new(([127, 0, 0, 1], 1).into(), None), &head).await
+        self.router.answer(&Peer::new(([127, 0, 0, 1], 1).into(), None), &head, b"").await
     }
 
     async fn get(&self, target: &str) -> Answer {

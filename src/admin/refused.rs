@@ -14,6 +14,9 @@ pub enum Refused {
     /// The token is missing, or is another one.
     #[error("show the token of [admin]: Authorization: Bearer …")]
     NoToken,
+    /// The session is over.
+    #[error("the session is over: log in again")]
+    LoggedOut,
     /// The client was refused too often; it has to wait so many seconds.
     #[error("too many requests without the token of [admin]; try again in {0} s")]
     HeldOff(u64),
@@ -64,7 +67,7 @@ impl Refused {
     /// The status that says it.
     pub fn status(&self) -> StatusCode {
         match self {
-            Refused::NoToken => StatusCode::UNAUTHORIZED,
+            Refused::NoToken | Refused::LoggedOut => StatusCode::UNAUTHORIZED,
             Refused::HeldOff(_) => StatusCode::TOO_MANY_REQUESTS,
             Refused::ForeignHost | Refused::CrossSite => StatusCode::FORBIDDEN,
             Refused::NoPage(_) | Refused::NotThere(_) => StatusCode::NOT_FOUND,
@@ -82,7 +85,7 @@ impl Refused {
         }
         let answer = problem(self.status(), &self.to_string());
         match self {
-            Refused::NoToken => answer.with(header::WWW_AUTHENTICATE, CHALLENGE),
+            Refused::NoToken | Refused::LoggedOut => answer.with(header::WWW_AUTHENTICATE, CHALLENGE),
             Refused::HeldOff(seconds) => answer.with(header::RETRY_AFTER, HeaderValue::from(*seconds)),
             Refused::Busy => answer.with(header::RETRY_AFTER, HeaderValue::from_static("1")),
             Refused::Crowded(_) | Refused::Slow => answer.with(header::RETRY_AFTER, HeaderValue::from_static("5")),

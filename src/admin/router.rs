@@ -6,6 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
 use tokio::sync::{Semaphore, watch};
 
+use crate::dashboard::{self, Asset};
 use crate::listen::Stage;
 use crate::metrics::{Exposition, Format};
 use crate::net::Peer;
@@ -20,7 +21,7 @@ use super::refused::Refused;
 use super::server::Sources;
 use super::statistics::Side;
 use super::tail::Followers;
-use super::{alerts, charts, health, inflight, logs, reload, statistics, upstreams};
+use super::{alerts, charts, health, inflight, login, logs, pages, reload, statistics, upstreams};
 
 /// Expositions that are held in memory at the same time. How large one is depends on how many routes are configured, not on
 /// the traffic; whoever reads slowly makes others wait, not the memory grow.
@@ -44,10 +45,15 @@ enum Page {
     Silences,
     Reload,
     Description,
+    LogIn,
+    LogOut,
+    Session,
+    /// The dashboard, and what it is made of.
+    Asset(&'static Asset),
 }
 
-/// Each page by its path; that of one request has its id at the end.
-const PAGES: [(&str, Page); 17] = [
+/// Each page by its path; that of one request has its id at the end. Files of the dashboard are beside.
+const PAGES: [(&str, Page); 20] = [
     ("/healthz", Page::Health),
     ("/readyz", Page::Readiness),
     ("/metrics", Page::Metrics),
@@ -65,6 +71,9 @@ const PAGES: [(&str, Page); 17] = [
     ("/api/alerts/silences", Page::Silences),
     ("/api/reload", Page::Reload),
     ("/api/openapi.json", Page::Description),
+    ("/api/login", Page::LogIn),
+    ("/api/logout", Page::LogOut),
+    ("/api/session", Page::Session),
 ];
 /// What stands before the id of a request.
 const OF_A_REQUEST: &str = "/api/logs/";
@@ -75,18 +84,28 @@ const DESCRIPTION: &str = include_str!("openapi.json");
 impl Page {
     fn of(path: &str) -> Option<Page> {
         let known = PAGES.iter().find(|(known, _)| *known == path).map(|(_, page)| *page);
-        known.or_else(|| request_id(path).map(|_| Page::Request))
+        let known = known.or_else(|| request_id(path).map(|_| Page::Request));
+        known.or_else(|| dashboard::find(path).map(Page::Asset))
     }
 
-    /// Supervisors and load balancers have no token.
+    /// Supervisors and load balancers have no token, and who logs in has none to show yet.
     fn is_open(self) -> bool {
-        matches!(self, Page::Health | Page::Readiness)
+        match self {
+            Page::Health | Page::Readiness | Page::LogIn | Page::LogOut | Page::Session => true,
+            Page::Asset(asset) => asset.is_open,
+            _ => false,
+        }
+    }
+
+    /// Whether it is for people, who are shown where to log in.
+    fn is_for_people(self) -> bool {
+        matches!(self, Page::Asset(asset) if asset.is_page())
     }
 
     /// As `Allow` has it.
     const fn methods(self) -> &'static str {
         match self {
-            Page::Reload | Page::Silences => "POST",
+            Page::Reload | Page::Silences | Page::LogIn | Page::LogOut => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -116,19 +135,43 @@ impl Router {
         Router { access, guard, sources, library, followers, stages, expositions: Semaphore::new(EXPOSITIONS).into() }
     }
 
-    /// The answer to a request without a body.
-    pub(super) async fn answer(&self, peer: &Peer, head: &Parts) -> Answer {
-        self.try_answer(peer, head).await.unwrap_or_else(|refused| refused.answer())
+    /// The answer to a request, of whose body only the page where one logs in takes notice.
+    pub(super) async fn answer(&self, peer: &Peer, head: &Parts, body: &[u8]) -> Answer {
+        self.try_answer(peer, head, body).await.unwrap_or_else(|refused| refused.answer())
     }
 
-    async fn try_answer(&self, peer: &Peer, head: &Parts) -> Result<Answer, Refused> {
+    /// Whether the body of a request is wanted, and how many bytes of it.
+    pub(super) fn wants_body(head: &Parts) -> Option<usize> {
+        matches!(Page::of(head.uri.path()), Some(Page::LogIn)).then_some(login::MOST)
+    }
+
+    async fn try_answer(&self, peer: &Peer, head: &Parts, body: &[u8]) -> Result<Answer, Refused> {
         let page = Page::of(head.uri.path());
+        let now = wall_now();
+        if page.is_some_and(|page| page.is_for_people() && !page.is_open()) && self.access.is_stranger(head, now) {
+            return Ok(login::invitation(head));
+        }
         self.admit(peer, head, page.is_some_and(Page::is_open))?;
+        if let Some(Page::LogIn) = page {
+            return self.log_in(peer, head, body);
+        }
         let page = page.ok_or_else(not_found)?;
         if !is_offered(page, &head.method) {
             return Err(Refused::Method(page.methods()));
         }
         self.show(page, head).await
+    }
+
+    /// A wrong token is a try, wherever it is shown; who has tried too often has to wait here, too.
+    fn log_in(&self, peer: &Peer, head: &Parts, body: &[u8]) -> Result<Answer, Refused> {
+        if !is_offered(Page::LogIn, &head.method) {
+            return Err(Refused::Method(Page::LogIn.methods()));
+        }
+        Query::read(head.uri.query(), &[])?;
+        let now = monotonic();
+        self.guard.hold_off(peer, now)?;
+        let entered = login::log_in(&self.access, head, body, wall_now());
+        entered.inspect_err(|refused| self.guard.note(peer, refused, now))
     }
 
     async fn show(&self, page: Page, head: &Parts) -> Result<Answer, Refused> {
@@ -158,6 +201,14 @@ impl Router {
                 Query::read(query, &[])?;
                 Ok(raw_json(StatusCode::OK, DESCRIPTION.trim_end()))
             }
+            Page::LogOut | Page::Session => {
+                Query::read(query, &[])?;
+                let answer = if page == Page::LogOut { login::log_out } else { login::session };
+                Ok(answer(&self.access, head, now))
+            }
+            Page::Asset(asset) => Ok(pages::show(asset, &head.headers)),
+            // It is shown before, with its body.
+            Page::LogIn => Err(not_found()),
         }
     }
 
@@ -167,7 +218,7 @@ impl Router {
         if !open {
             self.guard.hold_off(peer, now)?;
         }
-        self.access.check(head, open).inspect_err(|refused| self.guard.note(peer, refused, now))
+        self.access.check(head, open, wall_now()).inspect_err(|refused| self.guard.note(peer, refused, now))
     }
 
     async fn metrics(&self, head: &Parts) -> Result<Answer, Refused> {
@@ -230,7 +281,7 @@ mod tests {
     fn every_page_has_one_path_and_its_methods() {
         for (path, page) in PAGES {
             assert_eq!(Page::of(path), Some(page));
-            let changes = matches!(page, Page::Reload | Page::Silences);
+            let changes = matches!(page, Page::Reload | Page::Silences | Page::LogIn | Page::LogOut);
             assert_eq!(is_offered(page, &Method::GET), !changes);
             assert_eq!(is_offered(page, &Method::POST), changes);
             assert!(!is_offered(page, &Method::DELETE));

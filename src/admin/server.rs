@@ -34,7 +34,7 @@ use super::refused::Refused;
 use super::reload::ReloadRequest;
 use super::router::Router;
 
-/// A request body, which is read and thrown away: no page needs more than its query.
+/// A request body that is read and thrown away: hardly a page needs more than its query.
 const BODY_BYTES: usize = 64 * 1024;
 /// How long an answer may take to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -197,22 +197,27 @@ impl Handler for Pages {
 impl Pages {
     async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();
-        match discard(body).await {
-            Ok(()) => self.router.answer(peer, &head).await,
-            Err(status) => problem(status, "no page takes a body"),
+        let wanted = Router::wants_body(&head);
+        match read(body, wanted.unwrap_or(BODY_BYTES), wanted.is_some()).await {
+            Ok(body) => self.router.answer(peer, &head, &body).await,
+            Err(status) if wanted.is_some() => problem(status, "the body is too long, or broken"),
+            Err(status) => problem(status, "this takes no body"),
         }
     }
 }
 
-/// Reads a body that nobody wants, so that the next request can be read.
-async fn discard(mut body: Incoming) -> Result<(), StatusCode> {
-    let mut left = BODY_BYTES;
+/// Reads a body to its end, so that the next request can be read; what is not kept is thrown away.
+async fn read(mut body: Incoming, most: usize, keep: bool) -> Result<Vec<u8>, StatusCode> {
+    let (mut kept, mut left) = (Vec::new(), most);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| StatusCode::BAD_REQUEST)?;
-        let length = frame.data_ref().map_or(0, bytes::Bytes::len);
-        left = left.checked_sub(length).ok_or(StatusCode::PAYLOAD_TOO_LARGE)?;
+        let data = frame.data_ref().map_or(&[][..], |data| data);
+        left = left.checked_sub(data.len()).ok_or(StatusCode::PAYLOAD_TOO_LARGE)?;
+        if keep {
+            kept.extend_from_slice(data);
+        }
     }
-    Ok(())
+    Ok(kept)
 }
 
 fn response(answer: Answer, wire: &Rc<Wire>) -> Response<Body> {

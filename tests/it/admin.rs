@@ -39,7 +39,7 @@ fn what_is_not_offered_is_a_problem_that_says_what_is() {
         ("POST", "/metrics", 405, Some("GET, HEAD")),
         ("GET", "/api/reload", 405, Some("POST")),
         ("DELETE", "/healthz", 405, Some("GET, HEAD")),
-        ("GET", "/", 404, None),
+        ("GET", "/nothing", 404, None),
         ("GET", "/healthz/", 404, None),
         ("GET", "/api/inflight?page=0", 400, None),
         ("GET", "/api/inflight?per_page=201", 400, None),

@@ -155,6 +155,7 @@ mod hostile_answers_http2;
 mod arbitrary_bytes;
 
 /// Outputs over a network, before collectors that misbehave.
+mod dashboard;
 mod delivery;
 mod demo;
 

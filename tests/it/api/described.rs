@@ -45,6 +45,10 @@ impl Description {
         let response = &operation["responses"][answer.status().to_string()];
         assert!(response.is_object(), "{method} {path}: {} is not documented: {answer:?}", answer.status());
         let response = self.resolved(response);
+        if response.get("content").is_none() {
+            assert!(answer.body.is_empty(), "{method} {path} {}: {answer:?}", answer.status());
+            return;
+        }
         let content_type = answer.header("content-type").unwrap();
         let media = &response["content"][content_type];
         assert!(media.is_object(), "{method} {path} {}: {content_type} is not documented", answer.status());
@@ -152,7 +156,9 @@ fn who_may_not_ask_gets_a_documented_problem_on_every_path() {
         let method = description.method(path);
         let answer = ask(proxy.admin(), method, &path.replace("{request_id}", "a"), "");
         let is_open = description.0["paths"][path][method.to_ascii_lowercase()]["security"] == json!([]);
-        assert_eq!(answer.status() == 200, is_open, "{path}: {answer:?}");
+        // Whoever has tried too often may not show a token there either.
+        let is_let_in = matches!(answer.status(), 200 | 204) || path == "/api/login";
+        assert_eq!(is_let_in, is_open, "{path}: {answer:?}");
         held_off += usize::from(answer.status() == 429);
         description.check(method, path, &answer);
     }
