@@ -17,6 +17,7 @@ use tokio::task::LocalSet;
 use super::access::Access;
 use super::answer::Answer;
 use super::guard::Guard;
+use super::outputs::{Condition, OutputStatus, ProcessStatus};
 use super::router::Router;
 use super::server::{Admin, Sources, start};
 use super::settings::Settings;
@@ -41,6 +42,29 @@ fn sources(archive: Arc<dyn Archive>, recent: Arc<Recent>) -> Sources {
         recent,
         alerts: Arc::default(),
         channels: Box::new(Vec::new),
+        condition: Box::new(Calm),
+    }
+}
+
+/// A process without outputs.
+struct Calm;
+
+impl Condition for Calm {
+    fn outputs(&self) -> Vec<OutputStatus> {
+        Vec::new()
+    }
+
+    fn process(&self) -> ProcessStatus {
+        ProcessStatus {
+            started: 0,
+            instance: "i".to_owned(),
+            service: None,
+            environment: None,
+            generation: 1,
+            cores: 1,
+            in_flight: 0,
+            store: None,
+        }
     }
 }
 
@@ -161,6 +185,18 @@ async fn statistics_are_of_the_time_and_the_records_that_are_asked_for() {
         (&json!("unmatched"), &json!(1))
     );
     assert!(routes["routes"][0]["series"]["requests"].as_array().unwrap().len() <= 12);
+    let hits = pages.json("/api/hits?hours=1&q=status%3A503&points=30").await;
+    assert_eq!((&hits["total"], &hits["total_is_exact"]), (&json!(1), &json!(true)));
+    let facets = pages.json("/api/facets?hours=1&fields=status,level,user").await;
+    assert_eq!((&facets["looked_at"], &facets["complete"]), (&json!(3), &json!(true)));
+    assert_eq!(facets["facets"][0]["values"], json!([{"value": 200, "count": 2}, {"value": 503, "count": 1}]));
+    assert_eq!(facets["facets"][2]["values"], json!([{"value": "7", "count": 3}]));
+    let values = pages.json("/api/values?field=level&prefix=e").await;
+    assert_eq!(values["values"], json!([{"value": "ERROR", "count": 1}]));
+    let csv = pages.get("/api/export?format=csv&q=level%3Aerror").await;
+    assert_eq!(String::from_utf8_lossy(&csv.content).lines().count(), 2);
+    let refused = pages.get("/api/facets?fields=levle").await;
+    assert_eq!(refused.status.as_u16(), 400);
     let refused = pages.get("/api/series?points=0").await;
     assert_eq!(refused.status.as_u16(), 400);
 }

@@ -21,7 +21,9 @@ use super::refused::Refused;
 use super::server::Sources;
 use super::statistics::Side;
 use super::tail::Followers;
-use super::{alerts, charts, health, inflight, login, logs, pages, reload, statistics, upstreams};
+use super::{
+    alerts, charts, export, facets, health, inflight, login, logs, outputs, pages, reload, statistics, upstreams,
+};
 
 /// Expositions that are held in memory at the same time. How large one is depends on how many routes are configured, not on
 /// the traffic; whoever reads slowly makes others wait, not the memory grow.
@@ -39,6 +41,13 @@ enum Page {
     Statistics(Side),
     Series,
     Routes,
+    Hits,
+    Facets,
+    Values,
+    Vocabulary,
+    Export,
+    Outputs,
+    Status,
     Inflight,
     Upstreams,
     Alerts,
@@ -53,7 +62,7 @@ enum Page {
 }
 
 /// Each page by its path; that of one request has its id at the end. Files of the dashboard are beside.
-const PAGES: [(&str, Page); 20] = [
+const PAGES: [(&str, Page); 27] = [
     ("/healthz", Page::Health),
     ("/readyz", Page::Readiness),
     ("/metrics", Page::Metrics),
@@ -65,6 +74,13 @@ const PAGES: [(&str, Page); 20] = [
     ("/api/performance", Page::Statistics(Side::Performance)),
     ("/api/series", Page::Series),
     ("/api/routes", Page::Routes),
+    ("/api/hits", Page::Hits),
+    ("/api/facets", Page::Facets),
+    ("/api/values", Page::Values),
+    ("/api/fields", Page::Vocabulary),
+    ("/api/export", Page::Export),
+    ("/api/outputs", Page::Outputs),
+    ("/api/status", Page::Status),
     ("/api/inflight", Page::Inflight),
     ("/api/upstreams", Page::Upstreams),
     ("/api/alerts", Page::Alerts),
@@ -189,6 +205,13 @@ impl Router {
             Page::Statistics(side) => statistics::show(&self.library, side, query, now).await,
             Page::Series => charts::series(&self.library, query, now).await,
             Page::Routes => charts::routes(&self.library, query, now).await,
+            Page::Hits => facets::hits(&self.library, query, now).await,
+            Page::Facets => facets::facets(&self.library, query, now).await,
+            Page::Values => facets::values(&self.library, query, now).await,
+            Page::Vocabulary => facets::vocabulary(query),
+            Page::Export => export::take(&self.library, query, now).await,
+            Page::Outputs => outputs::list(&self.sources, query),
+            Page::Status => outputs::status(&self.sources, query, now),
             Page::Inflight => inflight::list(&self.sources, query).await,
             Page::Upstreams => upstreams::list(&self.sources, query),
             Page::Alerts => alerts::list(&self.sources, query),

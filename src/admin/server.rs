@@ -30,6 +30,7 @@ use super::answer::{Answer, problem};
 use super::body::Body;
 use super::cores::CoreLine;
 use super::guard::{Guard, Tell};
+use super::outputs::Condition;
 use super::refused::Refused;
 use super::reload::ReloadRequest;
 use super::router::Router;
@@ -84,6 +85,8 @@ pub struct Sources {
     pub alerts: Arc<Alerts>,
     /// How each channel of theirs does.
     pub channels: Channels,
+    /// How the outputs and the process do.
+    pub condition: Box<dyn Condition>,
 }
 
 /// Says how each channel of the alerts does.

@@ -2,7 +2,6 @@
 //!
 //! Without `q` they come from what was counted beforehand; with it each record is looked at, for a bounded time.
 
-use crate::filter::{Expression, Node};
 use crate::store::statistics::Statistics;
 use crate::store::{Archive, Stop};
 
@@ -27,7 +26,7 @@ pub(super) enum Side {
 pub(super) async fn show(library: &Library, side: Side, query: Option<&str>, now: u64) -> Result<Answer, Refused> {
     let query = Query::read(query, &KNOWN)?;
     let (filter, range) = (filter(&query)?, Span::of(&query, now)?.range(now));
-    let lane = if is_everything(&filter) { Lane::Glance } else { Lane::Search };
+    let lane = if filter.means_everything() { Lane::Glance } else { Lane::Search };
     let needs_routes = side != Side::Errors || lane == Lane::Search;
     let ask = move |archive: &dyn Archive, stop: Stop<'_>| match needs_routes {
         true => archive.statistics(range, &filter, stop),
@@ -36,10 +35,6 @@ pub(super) async fn show(library: &Library, side: Side, query: Option<&str>, now
     let asked = library.ask(lane, ask).await;
     let (statistics, place) = asked?;
     render(side, &statistics).map(|answer| answer.holding(place))
-}
-
-fn is_everything(filter: &Expression) -> bool {
-    matches!(filter.root(), Node::All(nodes) if nodes.is_empty())
 }
 
 fn render(side: Side, statistics: &Statistics) -> Result<Answer, Refused> {

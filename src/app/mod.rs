@@ -3,6 +3,7 @@
 mod account;
 mod alerts;
 mod certificates;
+mod condition;
 mod core;
 pub mod diagnostics;
 mod difference;

@@ -21,6 +21,7 @@ use crate::store::{Archive, Gauge};
 use crate::time;
 use crate::upstream::Clusters;
 
+use super::condition::Condition;
 use super::handover::Estate;
 use super::keeper::Keeper;
 use super::listeners::SpokenTls;
@@ -117,8 +118,16 @@ pub(super) fn start(
     let alerts = view.control.alerts().alerts();
     let desk = Arc::clone(view.control);
     let channels = Box::new(move || desk.alerts().channels());
+    let condition = Box::new(Condition {
+        started: time::wall_now(),
+        cores: view.cores.len(),
+        traffic: Arc::clone(view.traffic),
+        control: Arc::clone(view.control),
+        store: view.store.map(Gauge::new),
+    });
     let View { cores, stages, .. } = view;
-    let sources = Sources { cores, stages, collectors, upstreams, reloads, archive, recent, alerts, channels };
+    let sources =
+        Sources { cores, stages, collectors, upstreams, reloads, archive, recent, alerts, channels, condition };
     let control = Arc::clone(view.control);
     let tell = Box::new(move |intrusion: &Intrusion<'_>| tell_intrusion(&control, intrusion));
     let admin = admin::start(socket, Arc::clone(view.control.access()), sources, tell)?;

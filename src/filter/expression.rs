@@ -58,6 +58,11 @@ impl Expression {
         &self.root
     }
 
+    /// Whether it says nothing, so that every record is meant.
+    pub fn means_everything(&self) -> bool {
+        matches!(&self.root, Node::All(nodes) if nodes.is_empty())
+    }
+
     /// The first field it names that only a written line has (`seq`, `instance`, `service`, `environment`): on a
     /// [`Record`](crate::record::Record), before an output has written it, such a field is absent.
     pub fn first_written_field(&self) -> Option<&'static str> {

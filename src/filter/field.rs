@@ -18,6 +18,11 @@ pub struct Field {
     pub(super) read: Read,
 }
 
+/// All fields, in the order of the record.
+pub fn fields() -> &'static [Field] {
+    &FIELDS
+}
+
 /// From when on a field of a request's last record is known: whoever has to act before that record is written may ask for
 /// no later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -74,7 +74,7 @@ mod value;
 pub use condition::{Comparison, Condition, Loose};
 pub use error::{Error, Mistake, nearest};
 pub use expression::{Expression, Node};
-pub use field::{Field, Kind, Known, Name};
+pub use field::{Field, Kind, Known, Name, fields};
 pub use line::Line;
 pub use members::{ByName, Member, Members};
 pub use moment::Span;

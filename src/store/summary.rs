@@ -7,7 +7,7 @@ use super::opened::Opened;
 use super::reader::{Moment, Reader};
 use super::rollup::{RollupError, RollupReader};
 use super::statistics::{Gather, fill};
-use crate::filter::{Expression, Node};
+use crate::filter::Expression;
 
 /// Records that are not in the statistics yet and are counted by whoever asks; with more of them it is told that they lack.
 const MOST_BEHIND: usize = 200_000;
@@ -16,8 +16,7 @@ const STRIDE: usize = 256;
 
 impl Summaries for Reader {
     fn gather(&self, into: &mut dyn Gather, filter: &Expression, stop: Stop<'_>) -> Result<(), AskError> {
-        let is_any = matches!(filter.root(), Node::All(nodes) if nodes.is_empty());
-        if !is_any || into.wish().is_none() {
+        if !filter.means_everything() || into.wish().is_none() {
             return self.scan(into, filter, stop);
         }
         match self.count(into, stop) {

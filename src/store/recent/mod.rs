@@ -32,7 +32,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value as Json};
 
 use super::ask::{AskError, Order, Page, Question, Records, Stop, Total};
-use crate::filter::{Expression, Node};
+use crate::filter::Expression;
 use crate::store::rollup::RouteName;
 use ring::{Numbered, Ring};
 
@@ -157,7 +157,7 @@ impl Recent {
 impl Records for Recent {
     fn search(&self, question: &Question, stop: Stop<'_>) -> Result<Page, AskError> {
         let (mut page, mut count) = (Page::default(), 0_u64);
-        let all = is_everything(&question.filter);
+        let all = question.filter.means_everything();
         for (at, line) in self.candidates(question).iter().enumerate() {
             if at % BREATH == 0 && stop() {
                 page.partial = true;
@@ -195,10 +195,6 @@ fn quoted(request_id: &str) -> Option<String> {
     let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let fits = (1..=128).contains(&request_id.len()) && request_id.chars().all(is_id);
     fits.then(|| format!("\"{request_id}\""))
-}
-
-fn is_everything(filter: &Expression) -> bool {
-    matches!(filter.root(), Node::All(nodes) if nodes.is_empty())
 }
 
 fn matches(filter: &Expression, json: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::{BREATH, Numbered, Recent, is_everything, line, matches, ring};
+use super::{BREATH, Numbered, Recent, line, matches, ring};
 use crate::filter::Expression;
 use crate::store::ask::{AskError, Order, Question, Stop, Summaries};
 use crate::store::rollup::{Range, Snapshot};
@@ -11,7 +11,7 @@ use crate::store::statistics::{Gather, fill};
 impl Summaries for Recent {
     /// What has been evicted is not in it, and that is said.
     fn gather(&self, into: &mut dyn Gather, filter: &Expression, stop: Stop<'_>) -> Result<(), AskError> {
-        let (range, all) = (into.range(), is_everything(filter));
+        let (range, all) = (into.range(), filter.means_everything());
         if let Some(snapshot) = self.snapshot(range).filter(|_| all && into.wish().is_some()) {
             count(&snapshot, into);
             return Ok(());

@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::{Recent, is_everything, matches, ring};
+use super::{Recent, matches, ring};
 use crate::filter::Expression;
 use crate::store::ask::Line;
 
@@ -79,7 +79,7 @@ impl Tail {
         let oldest = chunks.first().map_or(newest + 1, |chunk| chunk.first());
         let mut batch = Batch { lost: oldest.saturating_sub(self.seen + 1), ..Batch::default() };
         self.seen += batch.lost;
-        let (all, seen) = (is_everything(&self.filter), self.seen);
+        let (all, seen) = (self.filter.means_everything(), self.seen);
         let mut unseen = chunks.iter().flat_map(ring::records).skip_while(|line| line.number() <= seen);
         for looked_at in 0.. {
             if batch.lines.len() >= most || looked_at == MOST_LOOKED_AT {

@@ -22,7 +22,7 @@ pub mod text;
 
 pub use answers::{Errors, Performance, Stats};
 pub use gather::{Gather, Wish, fill};
-pub use series::{Chart, Series};
+pub use series::{Chart, Point, Series};
 pub use spread::{Routes, Spread};
 
 use std::collections::BTreeMap;
