@@ -6,9 +6,10 @@ import { t } from '../i18n.js';
 import { count, seconds } from '../format.js';
 import '../search/words.js';
 import { vocabulary } from '../search/vocabulary.js';
+import { reason } from '../search/complaint.js';
 import { results } from '../search/results.js';
 import { text } from '../search/record.js';
-import { facts, heading, ways } from './facts.js';
+import { around, facts, heading, ways } from './facts.js';
 import { at, stories } from './story.js';
 import { waterfall } from './waterfall.js';
 
@@ -41,7 +42,7 @@ async function load(body, id, signal) {
 
 function failed(error, again) {
   const isMissing = error.status === 404;
-  const why = isMissing ? t('request.missing') : (error.problem?.detail ?? t('request.failed'));
+  const why = isMissing ? t('request.missing') : reason(error);
   return h('div', { class: 'panel nothing', role: 'alert' }, h('p', {}, why),
     isMissing ? '' : h('button', { type: 'button', class: 'plain', on: { click: again } }, t('request.again')),
     h('a', { class: 'way', href: '/search' }, t('request.back')));
@@ -62,7 +63,7 @@ function one(story, fields, id, place) {
 
 function records(story, fields) {
   const list = results(t('request.records'));
-  list.show(story.records, { q: '', fields, time: (record) => offset(story, record) });
+  list.show(story.records, { q: '', fields, time: around(story), clock: (record) => offset(story, record) });
   return h('section', { class: 'panel records', 'aria-label': t('request.records') }, h('h2', {}, t('request.records')), list.element);
 }
 

@@ -1,6 +1,6 @@
 // The records of one id, told as the requests that they are of: a client may use its id more than once.
 
-import { level, number, text } from '../search/record.js';
+import { amount, level, text } from '../search/record.js';
 
 const PHASES = ['queue', 'connect', 'tls', 'send', 'wait', 'receive'];
 
@@ -32,7 +32,7 @@ function story(records) {
   const isOver = (it) => text(it, 'event') === 'request_completed';
   const ofRequest = records.filter((it) => text(it, 'event').startsWith('request_'));
   const last = ofRequest.findLast(isOver) ?? ofRequest.at(-1) ?? records.at(-1);
-  const duration = Math.max(0, number(last, 'duration') ?? 0);
+  const duration = amount(last, 'duration') ?? 0;
   return { records, last, duration, begin: begin(records, last, duration), isRunning: !isOver(last) && ofRequest.length > 0 };
 }
 
@@ -63,7 +63,7 @@ export function inside(record) {
 function measured(object) {
   const isObject = typeof object === 'object' && object !== null && !Array.isArray(object);
   const entries = isObject ? Object.entries(object) : [];
-  return new Map(entries.filter(([, seconds]) => Number.isFinite(seconds) && seconds >= 0).slice(0, 100));
+  return new Map(entries.filter(([, seconds]) => Number.isFinite(seconds) && seconds >= 0 && seconds <= Number.MAX_SAFE_INTEGER).slice(0, 100));
 }
 
 /** The records' own moments, in seconds after the beginning. */

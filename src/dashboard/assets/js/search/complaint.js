@@ -29,12 +29,18 @@ export function place(error, expression) {
 
 function parts(error, expression, onFix) {
   const problem = error.problem ?? {};
-  if (!isAboutExpression(error)) return [h('p', { class: 'complaint-what' }, problem.detail ?? problem.title ?? t('search.failed'))];
+  if (!isAboutExpression(error)) return [h('p', { class: 'complaint-what' }, reason(error))];
   return [
     underlined(error, expression),
     h('p', { class: 'complaint-what' }, t('search.column', { column: problem.column }), ' ', said(problem)),
     problem.hint ? h('p', { class: 'complaint-hint' }, problem.hint, fix(error, expression, onFix)) : '',
   ];
+}
+
+/** What is no fault of the expression: the server's own words, where it has any. */
+export function reason(error) {
+  if (error.status === 0) return t('search.unreachable');
+  return error.problem?.detail ?? error.problem?.title ?? t('search.failed');
 }
 
 /** The detail without what is said beside it: the parameter, the column, the hint. */

@@ -13,8 +13,8 @@ const MOST_SHOWN = 2000;
 const LEADS = [['user_id', 'user'], ['ip_address', 'ip'], ['view_name', 'route']];
 
 /** The panel of a record; `q` is the expression that further terms are added to. */
-export function fieldsOf(record, { q, fields, isWhole = false }) {
-  const rows = flat(record).map(([name, value]) => row(name, value, q, fields));
+export function fieldsOf(record, { q, fields, time = {}, isWhole = false }) {
+  const rows = flat(record).map(([name, value]) => row(name, value, { q, fields, time }));
   return h('div', { class: 'fields', 'data-test': 'result-fields' },
     h('div', { class: 'fields-ways' }, ...(isWhole ? [] : ways(record, fields)), copyButton(t('search.copy.json'), () => JSON.stringify(record, null, 2))),
     h('table', { class: 'fields-table' },
@@ -25,7 +25,7 @@ export function fieldsOf(record, { q, fields, isWhole = false }) {
 }
 
 /** Links to the whole request, and to others of its user, address and route. */
-export function ways(record, fields) {
+function ways(record, fields) {
   const id = text(record, 'request_id');
   const whole = id ? [h('a', { class: 'way way-main', href: `/requests/${encodeURIComponent(id)}` }, t('search.whole'))] : [];
   return whole.concat(others(record, fields));
@@ -37,11 +37,11 @@ export function others(record, fields, time = {}) {
     h('a', { class: 'way', href: addressOf({ q: termOf(name, field(record, name), fields), ...time }) }, t(`search.this.${word}`)));
 }
 
-function row(name, value, q, fields) {
+function row(name, value, settings) {
   return h('tr', {},
     h('th', { scope: 'row', class: 'fields-name' }, name),
     h('td', { class: 'fields-value', 'data-field': name }, ...content(value)),
-    h('td', { class: 'fields-narrow' }, ...narrowing(name, value, q, fields)));
+    h('td', { class: 'fields-narrow' }, ...narrowing(name, value, settings)));
 }
 
 /** A long value is cut, with the rest behind a button. */
@@ -57,16 +57,16 @@ function content(value) {
   return [cut, more];
 }
 
-function narrowing(name, value, q, fields) {
+function narrowing(name, value, { q, fields, time }) {
   if (typeof value === 'object' && value !== null) return [];
   if (value === '' || shown(value).length > MOST_SHOWN) return [];
   const term = termOf(name, value, fields);
   return [
-    way(term, q, t('search.only', { field: name }), includeIcon()),
-    way(negated(term), q, t('search.not', { field: name }), excludeIcon()),
+    way(including(q, term), time, t('search.only', { field: name }), includeIcon()),
+    way(including(q, negated(term)), time, t('search.not', { field: name }), excludeIcon()),
   ];
 }
 
-function way(term, q, label, icon) {
-  return h('a', { class: 'narrow', href: addressOf({ q: including(q, term) }), 'aria-label': label, title: label }, icon);
+function way(q, time, label, icon) {
+  return h('a', { class: 'narrow', href: addressOf({ q, ...time }), 'aria-label': label, title: label }, icon);
 }

@@ -30,5 +30,5 @@ function rows(size, onSize) {
   const select = h('select', { on: { change: (event) => onSize(Number(event.target.value)) } },
     ...sizes.map((it) => h('option', { value: String(it) }, count(it))));
   select.value = String(size);
-  return h('label', { class: 'pager-size' }, t('search.rows'), ' ', select);
+  return h('label', { class: 'pager-size' }, h('span', { class: 'pager-word' }, t('search.rows')), ' ', select);
 }

@@ -21,6 +21,12 @@ export function number(record, name) {
   return Number.isFinite(value) ? value : null;
 }
 
+/** An amount that can be one: what is below nothing or beyond measure is none. */
+export function amount(record, name) {
+  const value = number(record, name);
+  return value !== null && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : null;
+}
+
 /** The level in small letters; `none` where it is no level. */
 export function level(record) {
   const name = text(record, 'level').toLowerCase();

@@ -55,5 +55,5 @@ export function ticks({ since, until }, hits) {
   for (let at = Math.ceil((first - offset) / step) * step + offset; at < first + length; at += step) {
     marks.push({ at: (at - first) / length, label: format(parts).format(at), time: new Date(at).toISOString() });
   }
-  return marks.filter(({ at }) => at > 0.03 && at < 0.97 && until > since);
+  return marks.filter(({ at }) => at > 0.04 && at < 0.94 && until > since);
 }

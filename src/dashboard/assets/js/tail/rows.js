@@ -3,7 +3,7 @@
 import { h } from '../dom.js';
 import { t } from '../i18n.js';
 import { count, seconds } from '../format.js';
-import { gist, level, number, text } from '../search/record.js';
+import { amount, gist, level, text } from '../search/record.js';
 
 const LONGEST = 300;
 
@@ -28,7 +28,7 @@ function add(element, items, limit) {
 
 function line({ record, id }) {
   const request = text(record, 'request_id');
-  const took = number(record, 'duration');
+  const took = amount(record, 'duration');
   const what = gist(record).map(([name, told]) => h('span', { class: name }, told.slice(0, LONGEST)));
   return h('li', { class: `tail-row level-${level(record)}`, 'data-id': request, 'data-number': id ?? '' },
     clock(text(record, 'timestamp')), h('span', { class: 'level' }, text(record, 'level').slice(0, 20)),
