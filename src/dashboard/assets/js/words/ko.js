@@ -54,7 +54,7 @@ export default {
   'tile.requests.more': '평균 {rate}',
   'tile.errors.more': '5xx 응답 {count}건',
   'tile.p95.more': '50%는 {p50}, 99%는 {p99} 이내',
-  'tile.inflight.more': '가장 오래된 요청 {age}째',
+  'tile.inflight.more': '가장 오래된 요청: {age}',
   'tile.inflight.idle': '처리 중인 요청 없음',
   'chart.rate': '초당 요청 수',
   'chart.status': '상태 코드 분포',
