@@ -85,7 +85,7 @@ function quiet(silence) {
 
 /** What was written when it fired. */
 function records(it) {
-  return search({ q: `logger:gatelog.alert ${term('rule', it.rule)}`, last: '7d' });
+  return search({ q: `logger:gatelog.alert ${term('fields.rule', it.rule)}`, last: '7d' });
 }
 
 function channels(all) {
