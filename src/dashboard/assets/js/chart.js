@@ -96,7 +96,7 @@ class Chart {
 
   series({ token, fill, ghost }) {
     const points = { show: false };
-    if (this.options.isStacked) return { fill: colour(token), stroke: colour(token), width: 0, points, paths: uPlot.paths.bars({ size: [0.9, 40], align: 1 }) };
+    if (this.options.isStacked) return { ...bars(colour(token)), points };
     const faded = fill ? colour(token).replace('rgb(', 'rgba(').replace(')', ', 0.14)') : undefined;
     return { stroke: colour(token), width: ghost ? 1.25 : 1.75, dash: ghost ? [4, 4] : undefined, fill: faded, points };
   }
@@ -149,6 +149,10 @@ class Chart {
 function cursor() {
   const stays = (type) => type !== 'mousedown' && type !== 'mouseup';
   return { y: false, points: { size: 6 }, drag: { x: true, y: false, setScale: false }, sync: { key: 'overview', filters: { pub: stays } } };
+}
+
+function bars(ink) {
+  return { fill: ink, stroke: ink, width: 0, paths: uPlot.paths.bars({ size: [0.9, 40], align: 1 }) };
 }
 
 /** From the highest sum down: the first row becomes the sum of all, the last stays as it is. */

@@ -91,7 +91,8 @@ function records(it) {
 function channels(all) {
   if (all.length === 0) return null;
   const told = (it) => t('alerts.channel', { delivered: count(it.delivered), failed: count(it.failed), waiting: count(it.waiting) });
-  return h('dl', { class: 'channels', 'aria-label': t('alerts.channels') }, all.map((it) => h('div', {}, h('dt', {}, it.name), h('dd', { class: it.failing ? 'error-text' : 'note' }, told(it), it.failing && it.last_error ? `: ${it.last_error}` : ''))));
+  return h('dl', { class: 'channels', 'aria-label': t('alerts.channels') }, all.map((it) => h('div', {}, h('dt', {}, it.name),
+    h('dd', { class: it.failing ? 'error-text' : 'note' }, told(it), it.failing && it.last_error ? `: ${it.last_error}` : ''))));
 }
 
 function unseen(number) {

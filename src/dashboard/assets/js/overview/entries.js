@@ -55,11 +55,15 @@ function kindLink(kind, number, context) {
 }
 
 function slowEntry(it) {
-  return h('li', { class: 'entry', data: { id: it.request_id } }, h('span', { class: 'entry-lead number', data: { value: it.duration } }, seconds(it.duration)), what(it), h('span', { class: 'entry-more' }, it.route === 'unmatched' ? t('routes.unmatched') : it.route ?? ''), status(it), when(it));
+  return h('li', { class: 'entry', data: { id: it.request_id } },
+    h('span', { class: 'entry-lead number', data: { value: it.duration } }, seconds(it.duration)),
+    what(it), h('span', { class: 'entry-more' }, it.route === 'unmatched' ? t('routes.unmatched') : it.route ?? ''), status(it), when(it));
 }
 
 function errorEntry(it) {
-  return h('li', { class: 'entry', data: { id: it.request_id } }, status(it) ?? h('span', { class: 'status' }, it.level), what(it), h('span', { class: 'entry-more' }, it.error_kind ?? ''), when(it));
+  return h('li', { class: 'entry', data: { id: it.request_id } },
+    status(it) ?? h('span', { class: 'status' }, it.level), what(it),
+    h('span', { class: 'entry-more', title: it.message }, it.error_kind ?? ''), when(it));
 }
 
 function status({ status_code: code }) {

@@ -101,7 +101,6 @@ export default {
   'errors.title': 'Recent errors',
   'errors.none': 'No errors in this time.',
   'errors.all': 'All errors',
-  'list.more': 'More',
   'inflight.title': 'Running now',
   'inflight.none': 'Nothing runs right now.',
   'inflight.others': 'and {count} more',
@@ -134,7 +133,6 @@ export default {
   'alerts.state.pending': 'pending',
   'alerts.state.quiet': 'quiet',
   'alerts.since': 'since {time}',
-  'alerts.silenced': 'silenced',
   'alerts.silenced.until': 'silenced until {time}',
   'alerts.silence': 'Silence {rule}',
   'alerts.silence.for': 'Silence for {time}',
@@ -159,5 +157,4 @@ export default {
   'outputs.status': 'Status',
   'status.ok': 'ok',
   'status.failing': 'failing',
-  'more': 'Details',
 };

@@ -101,7 +101,6 @@ export default {
   'errors.title': '최근 오류',
   'errors.none': '이 기간에는 오류가 없습니다.',
   'errors.all': '오류 모두 보기',
-  'list.more': '더 보기',
   'inflight.title': '처리 중인 요청',
   'inflight.none': '처리 중인 요청이 없습니다.',
   'inflight.others': '외 {count}건',
@@ -134,7 +133,6 @@ export default {
   'alerts.state.pending': '확인 중',
   'alerts.state.quiet': '정상',
   'alerts.since': '{time}부터',
-  'alerts.silenced': '음소거됨',
   'alerts.silenced.until': '{time}까지 음소거',
   'alerts.silence': '{rule} 음소거',
   'alerts.silence.for': '{time} 동안 음소거',
@@ -159,5 +157,4 @@ export default {
   'outputs.status': '상태',
   'status.ok': '정상',
   'status.failing': '실패',
-  'more': '자세히',
 };
