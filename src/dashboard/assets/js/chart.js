@@ -12,6 +12,9 @@ import { t } from './i18n.js';
 const HEIGHT = 190;
 const AXIS = { size: 30, gap: 4, ticks: { show: false }, font: '11px system-ui, sans-serif' };
 
+// Marks of an axis of counts.
+const WHOLE = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((it) => it * 10 ** power)).flat();
+
 /** `{element, show(chart, context)}`. `lines`: `[{key, label, token, value(point), q(value), fill, ghost}]`; `isStacked` puts
  *  bars on each other; `format` writes a value. `context` is `{since, until, zoom(since, until), search({q, since, until})}`. */
 export function chart(options) {
@@ -85,7 +88,7 @@ class Chart {
       padding: [8, 8, 0, 0],
       cursor: cursor(),
       scales: { x: { time: true, range: () => this.bounds() }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-      axes: [{ ...axis, values: address, space: 70 }, { ...axis, size: 58, space: 34, values: (_, splits) => splits.map((it) => this.options.format(it)) }],
+      axes: [{ ...axis, values: address, space: 70 }, { ...axis, size: 58, space: 34, incrs: this.options.isStacked ? WHOLE : undefined, values: (_, splits) => splits.map((it) => this.options.format(it)) }],
       series: [{}, ...this.drawnLines().map((line) => this.series(line))],
       hooks: { setCursor: [(drawn) => this.legend(drawn.cursor.idx)], setSelect: [(drawn) => this.selected(drawn)] },
     };
@@ -93,7 +96,7 @@ class Chart {
 
   series({ token, fill, ghost }) {
     const points = { show: false };
-    if (this.options.isStacked) return { fill: colour(token), stroke: colour(token), width: 0, points, paths: uPlot.paths.bars({ size: [0.9, 40], align: 1 }) };
+    if (this.options.isStacked) return { ...bars(colour(token)), points };
     const faded = fill ? colour(token).replace('rgb(', 'rgba(').replace(')', ', 0.14)') : undefined;
     return { stroke: colour(token), width: ghost ? 1.25 : 1.75, dash: ghost ? [4, 4] : undefined, fill: faded, points };
   }
@@ -146,6 +149,10 @@ class Chart {
 function cursor() {
   const stays = (type) => type !== 'mousedown' && type !== 'mouseup';
   return { y: false, points: { size: 6 }, drag: { x: true, y: false, setScale: false }, sync: { key: 'overview', filters: { pub: stays } } };
+}
+
+function bars(ink) {
+  return { fill: ink, stroke: ink, width: 0, paths: uPlot.paths.bars({ size: [0.9, 40], align: 1 }) };
 }
 
 /** From the highest sum down: the first row becomes the sum of all, the last stays as it is. */

@@ -46,8 +46,9 @@ const UNITS = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]];
 /** The two largest units that say something. */
 function long(whole) {
   const largest = UNITS.findIndex(([, length]) => whole >= length);
-  const parts = UNITS.map(([unit, length], index) => [unit, index === largest ? Math.floor(whole / length) : Math.floor(whole / length) % (UNITS[index - 1]?.[1] / length || Infinity)]);
-  const told = parts.slice(largest, largest + 2).filter(([, n]) => n > 0);
+  const [first, second] = UNITS.slice(largest, largest + 2);
+  const parts = [[first[0], Math.floor(whole / first[1])], ...(second ? [[second[0], Math.floor((whole % first[1]) / second[1])]] : [])];
+  const told = parts.filter(([, n]) => n > 0);
   return told.map(([unit, n]) => format({ style: 'unit', unit, unitDisplay: 'narrow', maximumFractionDigits: 0 }).format(n)).join(' ');
 }
 

@@ -16,6 +16,11 @@ export function term(field, value) {
   return `${field}:"${String(value).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
+/** `duration>=0.25`, or another operator, as the filter language reads numbers: never with an exponent. */
+export function lasting(operator, seconds) {
+  return `duration${operator}${seconds.toFixed(6).replace(/\.?0+$/, '')}`;
+}
+
 /** The requests of a route as statistics name it: what matched none is called `unmatched` there and `unknown` in the log. */
 export function ofRoute(name) {
   return term('view_name', name === 'unmatched' ? 'unknown' : name);

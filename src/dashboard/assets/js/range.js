@@ -5,6 +5,7 @@ import { onAddress } from './router.js';
 const SECOND = 1000;
 const UNITS = { s: SECOND, m: 60 * SECOND, h: 3600 * SECOND, d: 86_400 * SECOND };
 const USUAL = '1h';
+const FROM_RECORDS = 15 * UNITS.m;
 const LONGEST = 30 * UNITS.d;
 const SHORTEST = 10 * SECOND;
 
@@ -41,10 +42,13 @@ export function onRange(listener, signal) {
 
 const key = (it) => it.last ?? `${it.since} ${it.until}`;
 
-/** `since` and `until` for the API. */
+/** `since` and `until` for the API. What is counted by minutes begins with one, so that a search finds as many as were
+ *  counted; short ranges are counted from the records themselves. */
 export function params(it = range(), now = Date.now()) {
   if (it.since) return { since: it.since, until: it.until };
-  return { since: precise(now - lengthOf(it.last)), until: precise(now) };
+  const since = now - lengthOf(it.last);
+  const first = now - since > FROM_RECORDS ? Math.floor(since / UNITS.m) * UNITS.m : since;
+  return { since: precise(first), until: precise(now) };
 }
 
 /** The period before, of the same length. */

@@ -85,13 +85,14 @@ function quiet(silence) {
 
 /** What was written when it fired. */
 function records(it) {
-  return search({ q: `logger:gatelog.alert ${term('rule', it.rule)}`, last: '7d' });
+  return search({ q: `logger:gatelog.alert ${term('fields.rule', it.rule)}`, last: '7d' });
 }
 
 function channels(all) {
   if (all.length === 0) return null;
   const told = (it) => t('alerts.channel', { delivered: count(it.delivered), failed: count(it.failed), waiting: count(it.waiting) });
-  return h('dl', { class: 'channels', 'aria-label': t('alerts.channels') }, all.map((it) => h('div', {}, h('dt', {}, it.name), h('dd', { class: it.failing ? 'error-text' : 'note' }, told(it), it.failing && it.last_error ? `: ${it.last_error}` : ''))));
+  return h('dl', { class: 'channels', 'aria-label': t('alerts.channels') }, all.map((it) => h('div', {}, h('dt', {}, it.name),
+    h('dd', { class: it.failing ? 'error-text' : 'note' }, told(it), it.failing && it.last_error ? `: ${it.last_error}` : ''))));
 }
 
 function unseen(number) {

@@ -4,6 +4,7 @@ import { chart } from '../chart.js';
 import { h } from '../dom.js';
 import { brief, rate, seconds } from '../format.js';
 import { t } from '../i18n.js';
+import { lasting } from '../links.js';
 import { heatMap } from './heat.js';
 
 const REQUESTS = 'event:request_completed';
@@ -74,7 +75,7 @@ function statusLines() {
 }
 
 function latencyLines() {
-  const line = (name, token) => ({ key: name, label: name, token, value: (it) => it[`${name}_response_time`] ?? null, q: (value) => `${REQUESTS} duration>=${value}` });
+  const line = (name, token) => ({ key: name, label: name, token, value: (it) => it[`${name}_response_time`] ?? null, q: (value) => `${REQUESTS} ${lasting('>=', value)}` });
   const old = { key: 'p95-before', label: `p95 ${t('chart.before')}`, token: '--ghost', ghost: true, value: (_, it) => it?.p95_response_time ?? null };
   return [line('p50', '--q50'), line('p95', '--q95'), line('p99', '--q99'), old];
 }

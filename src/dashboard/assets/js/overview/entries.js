@@ -7,6 +7,9 @@ import { request, term } from '../links.js';
 import { moment } from '../time.js';
 
 const MOST = 10;
+// Only these can be asked for as an outcome.
+const OUTCOMES = ['success', 'redirect', 'client_error', 'server_error', 'client_abort', 'client_timeout', 'upstream_timeout', 'upstream_refused',
+  'upstream_reset', 'upstream_incomplete', 'upstream_protocol', 'upstream_tls', 'upstream_dns', 'no_upstream', 'rejected', 'limited', 'shutdown', 'internal', 'upgraded'];
 
 /** `{element, showSlow(performance, context), showErrors(errors, context)}`; `test` is `slow` or `errors`. */
 export function entries({ test }) {
@@ -44,20 +47,23 @@ class Entries {
   }
 }
 
-/** Kinds are outcomes, or what an exception is called. */
+/** A kind is an exception's type, else an outcome, else an event. */
 function kindLink(kind, number, context) {
-  const isOutcome = /^[a-z_]+$/.test(kind);
-  const q = isOutcome ? `level>=error (${term('outcome', kind)} OR ${term('exception_type', kind)})` : `level>=error ${term('exception_type', kind)}`;
-  const isField = /^(client|server|upstream|no_upstream|internal|shutdown|rejected|limited)/.test(kind);
-  return h('a', { href: context.search({ q: isOutcome && !isField ? `level>=error ${term('exception_type', kind)}` : q }) }, kind, ' ', h('b', { class: 'number' }, count(number)));
+  const otherwise = OUTCOMES.includes(kind) ? term('outcome', kind) : term('event', kind);
+  const q = `level>=error (${term('exception_type', kind)} OR (${otherwise} -exception_type:*))`;
+  return h('a', { href: context.search({ q }) }, kind, ' ', h('b', { class: 'number' }, count(number)));
 }
 
 function slowEntry(it) {
-  return h('li', { class: 'entry', data: { id: it.request_id } }, h('span', { class: 'entry-lead number', data: { value: it.duration } }, seconds(it.duration)), what(it), h('span', { class: 'entry-more' }, it.route ?? ''), status(it), when(it));
+  return h('li', { class: 'entry', data: { id: it.request_id } },
+    h('span', { class: 'entry-lead number', data: { value: it.duration } }, seconds(it.duration)),
+    what(it), h('span', { class: 'entry-more' }, it.route === 'unmatched' ? t('routes.unmatched') : it.route ?? ''), status(it), when(it));
 }
 
 function errorEntry(it) {
-  return h('li', { class: 'entry', data: { id: it.request_id } }, status(it) ?? h('span', { class: 'status' }, it.level), what(it), h('span', { class: 'entry-more' }, it.error_kind ?? ''), when(it));
+  return h('li', { class: 'entry', data: { id: it.request_id } },
+    status(it) ?? h('span', { class: 'status' }, it.level), what(it),
+    h('span', { class: 'entry-more', title: it.message }, it.error_kind ?? ''), when(it));
 }
 
 function status({ status_code: code }) {

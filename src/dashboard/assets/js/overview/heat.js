@@ -7,6 +7,7 @@ import { frame } from '../chart-frame.js';
 import { mark } from '../chart-axis.js';
 import { h, replace } from '../dom.js';
 import { t } from '../i18n.js';
+import { lasting } from '../links.js';
 import { shown } from '../time.js';
 import { stepOf } from '../chart.js';
 
@@ -202,8 +203,8 @@ function bandName({ heat_bounds: bounds }, band) {
 
 /** The requests of a band, as the filter language says it: a bound belongs to the band below. */
 function question({ heat_bounds: bounds }, band) {
-  const above = band > 0 ? ` duration>${bounds[band - 1]}` : '';
-  return `event:request_completed${above}${band < bounds.length ? ` duration<=${bounds[band]}` : ''}`;
+  const above = band > 0 ? ` ${lasting('>', bounds[band - 1])}` : '';
+  return `event:request_completed${above}${band < bounds.length ? ` ${lasting('<=', bounds[band])}` : ''}`;
 }
 
 function shade(ramp, share) {

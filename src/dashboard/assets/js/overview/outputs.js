@@ -29,8 +29,10 @@ function row(it, context) {
   return h('tr', { data: { output: it.name } },
     h('th', { scope: 'row' }, it.name, h('span', { class: 'sub mono' }, [it.type, it.format, it.target].filter(Boolean).join(' · '))),
     h('td', {}, badge(it.status), h('span', { class: 'sub error-text' }, failure)),
-    h('td', { class: 'number', data: { column: 'written', value: it.written } }, brief(it.written), h('span', { class: 'sub' }, it.bytes === undefined || it.bytes === null ? '' : bytes(it.bytes))),
-    h('td', { class: `number ${lost > 0 ? 'cell-bad' : ''}`, data: { column: 'dropped', value: lost } }, lost > 0 ? h('a', { href: losses }, count(lost)) : '0', h('span', { class: 'sub' }, reasons)),
+    h('td', { class: 'number', data: { column: 'written', value: it.written } }, brief(it.written),
+      h('span', { class: 'sub' }, it.bytes === undefined || it.bytes === null ? '' : bytes(it.bytes))),
+    h('td', { class: `number ${lost > 0 ? 'cell-bad' : ''}`, data: { column: 'dropped', value: lost } }, lost > 0 ? h('a', { href: losses }, count(lost)) : '0',
+      h('span', { class: 'sub' }, reasons)),
     h('td', {}, queue(it)));
 }
 

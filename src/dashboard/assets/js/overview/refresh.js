@@ -3,9 +3,12 @@
 
 import { get } from '../api.js';
 
+// A range may begin with a whole minute before its length.
+const BEGUN = 60_000;
+
 /** How long until the next round, in milliseconds, for so long a range. */
 export function pace(length) {
-  const hours = length / 3_600_000;
+  const hours = (length - BEGUN) / 3_600_000;
   if (hours <= 1) return 5_000;
   if (hours <= 6) return 15_000;
   return hours <= 24 ? 30_000 : 60_000;

@@ -3,7 +3,7 @@
 import { h, replace } from '../dom.js';
 import { brief, bytes, count, percent, rate, seconds } from '../format.js';
 import { t } from '../i18n.js';
-import { ofRoute } from '../links.js';
+import { lasting, ofRoute } from '../links.js';
 import { sparkline } from './sparkline.js';
 
 const REQUESTS = 'event:request_completed';
@@ -15,7 +15,7 @@ const COLUMNS = [
   { name: 'requests', value: (it) => it.requests, text: (n) => brief(n), title: count, q: () => '' },
   { name: 'rate', value: (it) => it.rate, text: rate, q: () => '' },
   { name: 'errors', value: share, text: percent, q: () => ' status>=500' },
-  { name: 'p95', value: (it) => it.p95_response_time, text: seconds, q: (n) => ` duration>=${n}` },
+  { name: 'p95', value: (it) => it.p95_response_time, text: seconds, q: (n) => ` ${lasting('>=', n)}` },
   { name: 'bytes', value: (it) => it.response_bytes, text: bytes, q: () => '' },
 ];
 

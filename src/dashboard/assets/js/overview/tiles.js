@@ -3,6 +3,7 @@
 import { h, replace } from '../dom.js';
 import { brief, change, count, percent, rate, seconds } from '../format.js';
 import { t } from '../i18n.js';
+import { lasting } from '../links.js';
 
 const REQUESTS = 'event:request_completed';
 
@@ -56,7 +57,7 @@ class Tiles {
     if (!context) return;
     if ('requests' in now) this.drawCounts(now, past, all, context);
     if (!('p95' in now)) return;
-    const slower = now.p95 === null ? null : context.search({ q: `${REQUESTS} duration>=${now.p95}` });
+    const slower = now.p95 === null ? null : context.search({ q: `${REQUESTS} ${lasting('>=', now.p95)}` });
     all.p95.show({ value: now.p95, text: seconds(now.p95), href: slower });
     all.p95.change(now.p95, past.p95, seconds(past.p95), 'less');
     all.p95.more(now.p95 === null ? t('overview.nothing') : t('tile.p95.more', { p50: seconds(now.p50), p99: seconds(now.p99) }));

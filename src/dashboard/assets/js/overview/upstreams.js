@@ -26,15 +26,19 @@ function draw(all, context, content, note) {
 }
 
 function table(servers, context) {
-  const heads = [h('th', { scope: 'col' }, t('upstreams.server')), h('th', { scope: 'col' }, t('upstreams.state')), HEADS.map((it) => h('th', { scope: 'col', class: 'number' }, t(`upstreams.${it}`)))];
-  return h('div', { class: 'table-wrap', tabindex: '0', role: 'group', 'aria-label': t('upstreams.title') }, h('table', {}, h('caption', { class: 'unseen' }, t('upstreams.title')), h('thead', {}, h('tr', {}, heads)), h('tbody', {}, servers.map((it) => row(it, context)))));
+  const heads = [h('th', { scope: 'col' }, t('upstreams.server')), h('th', { scope: 'col' }, t('upstreams.state')),
+    HEADS.map((it) => h('th', { scope: 'col', class: 'number' }, t(`upstreams.${it}`)))];
+  return h('div', { class: 'table-wrap', tabindex: '0', role: 'group', 'aria-label': t('upstreams.title') }, h('table', {}, h('caption', { class: 'unseen' }, t('upstreams.title')),
+    h('thead', {}, h('tr', {}, heads)),
+    h('tbody', {}, servers.map((it) => row(it, context)))));
 }
 
 function row(it, context) {
   const of = `${term('upstream_address', it.address)}`;
   const link = (q, n, text) => (n > 0 ? h('a', { href: context.search({ q }) }, text) : text);
   return h('tr', { data: { server: it.address, state: it.state } },
-    h('th', { scope: 'row' }, h('a', { class: 'mono', href: context.search({ q: `event:request_completed ${of}` }) }, it.address), h('span', { class: 'sub' }, it.upstream, it.backup ? ` · ${t('upstreams.backup')}` : '')),
+    h('th', { scope: 'row' }, h('a', { class: 'mono', href: context.search({ q: `event:request_completed ${of}` }) }, it.address),
+      h('span', { class: 'sub' }, it.upstream, it.backup ? ` · ${t('upstreams.backup')}` : '')),
     h('td', {}, badge(it), trouble(it)),
     h('td', { class: 'number', data: { column: 'requests', value: it.requests } }, link(`event:request_completed ${of}`, it.requests, brief(it.requests))),
     h('td', { class: 'number', data: { column: 'inflight', value: it.in_flight } }, count(it.in_flight)),
