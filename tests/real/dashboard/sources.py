@@ -29,19 +29,22 @@ def check_texts(checks):
     sources = [path for path in files() if path.suffix[1:] in BANNED]
     checks.that(len(sources) > 10, "there are sources", sources)
     for path in sources:
-        text, name = without_comments(path), str(path.relative_to(ASSETS))
-        found = [match[0] for match in re.finditer(BANNED[path.suffix[1:]], text)]
-        checks.equal(found, [], f"{name}: makes nothing of text")
-        foreign = [match[1] for match in ELSEWHERE.finditer(text) if not NAMESPACES.match(match[1])]
-        checks.equal(foreign, [], f"{name}: names nobody else")
+        found = faults(path.suffix[1:], path.read_text(encoding="utf-8"))
+        checks.equal(found, [], f"{path.relative_to(ASSETS)}: makes nothing of text, and names nobody else")
 
 
-def without_comments(path):
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".html":
+def faults(kind, text):
+    """What a text of such a kind may not say."""
+    text = without_comments(kind, text)
+    foreign = [match[1] for match in ELSEWHERE.finditer(text) if not NAMESPACES.match(match[1])]
+    return [match[0] for match in re.finditer(BANNED[kind], text)] + foreign
+
+
+def without_comments(kind, text):
+    if kind == "html":
         return re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    return re.sub(r"(?m)^\s*//.*$", "", text) if path.suffix == ".js" else text
+    return re.sub(r"(?m)^\s*//.*$", "", text) if kind == "js" else text
 
 
 def check_served(checks, scene):
