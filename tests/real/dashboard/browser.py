@@ -39,6 +39,7 @@ class Visitor:
         self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.complaints, self.foreign, self.refused, self.expected = [], [], [], re.compile("(?!)")
+        self.answers = {}
         self.watch()
 
     def watch(self):
@@ -48,6 +49,7 @@ class Visitor:
         page.on("dialog", self.dismiss)
         page.on("request", lambda request: self.is_ours(request.url) or self.foreign.append(request.url))
         page.on("response", lambda answer: answer.status >= 400 and self.refused.append((answer.status, answer.url)))
+        page.on("requestfinished", lambda request: "/api/" in request.url and self.answers.__setitem__(urlsplit(request.url).path, request))
         page.on("popup", lambda other: self.is_ours(other.url) or self.foreign.append(other.url))
 
     def complain(self, text):
@@ -91,6 +93,10 @@ class Visitor:
 
     def at(self, hook):
         return self.page.get_by_test_id(hook)
+
+    def answer(self, path):
+        """What the API has answered to the page itself, the last time."""
+        return self.answers[path].response().json()
 
     def address(self, pattern):
         """Waits for the page's address, by a part of it."""

@@ -246,21 +246,31 @@ class Scene:
             subprocess.run(command, check=True, capture_output=True, timeout=500)
         with self.stack:
             shop = self.stack.enter_context(application())
-            config = CONFIGURATION.format(
+            self.config = CONFIGURATION.format(
                 port=self.port, admin=self.admin, shop=shop, nobody=free_port(), fast=self.fast,
                 folder=self.folder,
                 token=f'token = "{self.token}"' if self.token else "",
             )  # fmt: skip
-            config = config.replace(f'"{self.folder}/store"', f'"{self.store}"')
-            self.gatelog = self.stack.enter_context(Gatelog(self.folder, config, self.port))
-            if not until(lambda: self.is_answering()):
-                raise RuntimeError(f"the admin listener does not answer: {self.gatelog.stderr.read_text()[-2000:]}")
+            self.config = self.config.replace(f'"{self.folder}/store"', f'"{self.store}"')
+            self.start()
             self.stack = self.stack.pop_all()
         return self
 
     def __exit__(self, *_):
         Application.released.set()
+        self.stop()
         self.stack.close()
+
+    def start(self):
+        self.gatelog = Gatelog(self.folder, self.config, self.port)
+        self.gatelog.__enter__()
+        if not until(self.is_answering):
+            self.gatelog.stop()
+            raise RuntimeError(f"the admin listener does not answer: {self.gatelog.stderr.read_text()[-2000:]}")
+
+    def stop(self):
+        """Its exit code."""
+        return self.gatelog.stop()
 
     def is_answering(self):
         with contextlib.suppress(OSError):

@@ -5,9 +5,11 @@ GATELOG_DASHBOARD_TAIL  seconds of a thousand records each (10)
 """
 
 import os
+import re
 import subprocess
 import threading
 import time
+from http.client import HTTPConnection
 
 from browser import Visitor, value
 from peers import nginx, program
@@ -33,6 +35,10 @@ def check(checks, chromium, scene):
         narrow(checks, visitor, scene)
     with Visitor(checks, chromium, scene.url, "tail at full speed") as visitor:
         keeps_up(checks, visitor, scene)
+    with Visitor(checks, chromium, scene.url, "tail of a full house") as visitor:
+        crowded(checks, visitor, scene)
+    with Visitor(checks, chromium, scene.url, "tail across a restart") as visitor:
+        comes_back(checks, visitor, scene)
 
 
 def is_live(visitor):
@@ -70,6 +76,53 @@ def narrow(checks, visitor, scene):
     expect(line(visitor, "narrow-3")).to_have_count(1)
     shown = [line(visitor, f"narrow-{number}").count() for number in range(4)]
     checks.equal(shown, [0, 1, 0, 1], "what the filter means is shown")
+
+
+def crowded(checks, visitor, scene):
+    """One follower too many is told so, and let in once there is room."""
+    others = []
+    while (other := Follower(scene)).is_in:
+        others.append(other)
+    checks.that(len(others) > 10, "there is room for some", len(others))
+    visitor.expected = re.compile("503")
+    visitor.goto("/tail", settle=False)
+    expect(visitor.at("tail")).not_to_have_attribute("data-state", "live")
+    with visitor.page.expect_response(lambda answer: answer.status == 503 and "/tail" in answer.url):
+        pass
+    for other in others:
+        other.leave()
+    is_live(visitor)
+
+
+class Follower:
+    """A program that follows, as long as it is let in."""
+
+    def __init__(self, scene):
+        self.connection = HTTPConnection("127.0.0.1", scene.admin, timeout=20)
+        self.connection.request("GET", "/api/logs/tail")
+        self.answer = self.connection.getresponse()
+        self.is_in = self.answer.status == 200
+        if not self.is_in:
+            self.leave()
+
+    def leave(self):
+        self.answer.close(), self.connection.close()
+
+
+def comes_back(checks, visitor, scene):
+    """A gatelog that starts anew is followed anew, and that something may be missing is told."""
+    visitor.goto("/tail", settle=False)
+    is_live(visitor)
+    scene.request("/cart/", headers={"X-Request-ID": "before-1"})
+    expect(line(visitor, "before-1")).to_have_count(2)
+    visitor.expected = re.compile("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY|ERR_CONNECTION_RESET")
+    checks.equal(scene.stop(), 0, "gatelog leaves")
+    expect(visitor.at("tail")).not_to_have_attribute("data-state", "live")
+    scene.start()
+    is_live(visitor)
+    scene.request("/cart/", headers={"X-Request-ID": "after-1"})
+    expect(line(visitor, "after-1")).to_have_count(2)
+    expect(line(visitor, "before-1")).to_have_count(2)
 
 
 def keeps_up(checks, visitor, scene):
