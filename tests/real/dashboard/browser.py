@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from peers import program
-from playwright.sync_api import Error, expect, sync_playwright
+from playwright.sync_api import expect, sync_playwright
+from scene import until
 
 PATIENCE = 20_000  # milliseconds that anything may take on a slow machine
 # Beside the usual: sandboxes need privileges that a build machine has not, and frames of other visitors go on.
@@ -88,8 +89,13 @@ class Visitor:
     def settle(self):
         """Until the page has its numbers: nothing of it says that it is still busy."""
         self.page.locator("main").first.wait_for()
-        self.page.wait_for_function("document.readyState === 'complete' && document.querySelector('main > *') !== null")
+        self.wait("document.readyState === 'complete' && document.querySelector('main > *') !== null")
         expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
+
+    def wait(self, expression):
+        """Until it is true in the page, whose own policy lets nobody else evaluate anything."""
+        if not until(lambda: self.page.evaluate(expression), PATIENCE / 1000):
+            raise AssertionError(f"{self.name}: never became true: {expression}")
 
     def at(self, hook):
         return self.page.get_by_test_id(hook)
@@ -128,8 +134,3 @@ WIDE = """() => {
 def value(locator):
     """The number that an element shows, as it was before it was written for people."""
     return float(locator.get_attribute("data-value"))
-
-
-def closed(error):
-    """Whether it is only that the page went while it was asked."""
-    return isinstance(error, Error) and "closed" in str(error)

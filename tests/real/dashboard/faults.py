@@ -46,7 +46,7 @@ def check(checks, chromium):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with Visitor(silent, chromium, f"http://127.0.0.1:{server.server_address[1]}", "faulty") as visitor:
         visitor.goto("/")
-        visitor.page.wait_for_function("window.ran === 1")
+        visitor.wait("window.ran === 1")
         visitor.axe("faulty")
         visitor.fits("faulty")
         looks.walk_all(silent, visitor, "faulty")

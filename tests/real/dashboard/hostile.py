@@ -79,6 +79,7 @@ def mistyped(at):
     yield base | {"event": "request_completed", "message": "m", "status_code": PAYLOADS[1], "duration": "long", "timing": "none", "labels": 7}
     yield base | {"event": "request_completed", "message": "m", "status_code": 99999, "duration": -1e300, "timing": {"wait": "x"}, "path": 7}
     yield base | {"event": "request_completed", "message": "m", "method": {}, "path": [], "view_kwargs": [1], "user_id": {"a": 1}, "slow": "no"}
+    yield base | {"event": "request_completed", "message": "m", "duration": 1e300, "timing": {"wait": 1e300}, "request_id": "endless-1", "request_size": 1e300}
     yield {"timestamp": moment(at), "level": "INFO", "event": PAYLOADS[0], "message": PAYLOADS[0], "logger": PAYLOADS[0], "request_id": PAYLOADS[0]}
 
 
@@ -154,7 +155,7 @@ def requests_are_text(checks, visitor):
         visitor.goto(f"/requests/hostile-{number}")
         visitor.at("waterfall").wait_for()
         is_harmless(checks, visitor, f"the request of {payload[:40]!r}")
-    for path in ("mistyped-1", "%3Cscript%3Ewindow.ran=1;alert(1)%3C%2Fscript%3E", "nobody%22%3E%3Cimg%20src=x%20onerror=window.ran=1%3E"):
+    for path in ("mistyped-1", "endless-1", "%3Cscript%3Ewindow.ran=1;alert(1)%3C%2Fscript%3E", "nobody%22%3E%3Cimg%20src=x%20onerror=window.ran=1%3E"):
         visitor.expected = re.compile(r"404")
         visitor.goto(f"/requests/{path}")
         is_harmless(checks, visitor, f"the page of a request called {path}")

@@ -91,7 +91,7 @@ def late(checks, visitor):
     few = requests(visitor)
     visitor.page.route("**/api/**", lambda route: held.append(route) if "/api/logs/tail" not in route.request.url else route.continue_())
     choose(visitor, "7d")
-    visitor.page.wait_for_function("location.search.includes('7d')")
+    visitor.wait("location.search.includes('7d')")
     expect(visitor.page.locator("[aria-busy=true]").first).to_be_attached()
     visitor.page.unroute("**/api/**")
     choose(visitor, "1h")
