@@ -4,9 +4,11 @@ the test's hand, so that nothing here waits for time.
 """
 
 import re
+import threading
 
 from browser import Visitor, value
 from playwright.sync_api import expect
+from scene import until
 
 HIDE = """(hidden) => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden});
   Object.defineProperty(document, 'visibilityState', {configurable: true, get: () => hidden ? 'hidden' : 'visible'});
@@ -98,14 +100,16 @@ def says_what_it_lacks(checks, visitor, asked):
 
 def late(checks, visitor):
     """The answers of a range that is left come after those of the one that it was left for."""
-    held = []
+    held, holding = [], threading.Event()
     visitor.goto("/?last=5m")
     few = requests(visitor)
-    visitor.page.route("**/api/**", lambda route: held.append(route) if "/api/logs/tail" not in route.request.url else route.continue_())
+    visitor.page.route("**/api/**", lambda route: held.append(route) if holding.is_set() else route.continue_())
+    holding.set()
     choose(visitor, "7d")
     visitor.wait("location.search.includes('7d')")
     expect(visitor.page.locator("[aria-busy=true]").first).to_be_attached()
-    visitor.page.unroute("**/api/**")
+    until(lambda: visitor.page.evaluate("1") and held)
+    holding.clear()
     choose(visitor, "1h")
     visitor.address("last=1h")
     visitor.settle()

@@ -142,7 +142,7 @@ def found(checks, visitor, records, span):
         search(visitor, text)
         expected = [record for record in records if holds(record)]
         checks.equal(value(visitor.at("hits").locator("[data-value]").first), len(expected), f"{text}: hits")
-        expected.sort(key=lambda record: record["timestamp"], reverse=True)
+        expected = newest_first(expected)
         shown = [it.get_attribute("data-id") for it in visitor.at("result").all()]
         checks.equal(shown[:10], [record["request_id"] for record in expected[:10]], f"{text}: the newest first")
     row = visitor.at("result").first
@@ -153,6 +153,11 @@ def found(checks, visitor, records, span):
         if isinstance(content, str) and content:
             expect(fields.locator(f'[data-field="{name}"]').first).to_contain_text(content)
     checks.that(fields.locator("[data-field]").count() >= len(record) - 2, "all fields are there", (fields.locator("[data-field]").count(), len(record)))
+
+
+def newest_first(records):
+    """Of those of one moment, what was written last."""
+    return sorted(records, key=lambda record: record["timestamp"])[::-1]
 
 
 def facets(checks, visitor, records, span):
@@ -201,7 +206,7 @@ def pages(checks, visitor, records, span):
         following.click()
         expect(visitor.at("result").first).not_to_have_attribute("data-id", before)
         visitor.settle()
-    ended = sorted(Count(records).ended, key=lambda record: record["timestamp"], reverse=True)
+    ended = newest_first(Count(records).ended)
     checks.equal(len(set(seen)), len(seen), "no record is on two pages")
     expected = [record["request_id"] for record in ended[: len(seen)]]
     wrong = [pair for pair in zip(seen, expected) if pair[0] != pair[1]]
