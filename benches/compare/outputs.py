@@ -12,6 +12,9 @@ binaries (--gatelog A B) are compared with each other in the same turns.
 
 With --rate N the load is N requests a second instead of as many as there can be, and the latencies are printed, too: the
 lowest p50 and p99 of all runs. Where there is a live view or a store, it is printed how many of the records it has taken.
+
+The case `ten` has ten dashboards open and tailing, on the load's core: a program that asks and follows as they do or, with
+--browsers, ten times Chromium (tests/real/dashboard/ten). What it costs the threads of the proxy is in the parentheses.
 """
 
 import argparse
@@ -49,6 +52,11 @@ address = "off"
 LIVE = """
 [admin]
 address = "127.0.0.1:@admin@"
+"""
+
+STORE = """
+[store]
+path = "@dir@/store"
 """
 
 # name: (what stands in the configuration behind the first output, what it is)
@@ -99,8 +107,10 @@ CASES = {
         "and four outputs that refuse: a pipe nobody reads, a full disk, a dead collector with a full spool, a syslog that hangs",
     ),
     "live": (LIVE, "and the newest records in memory, for the admin listener"),
-    "store": (LIVE + '[store]\npath = "@dir@/store"\n', "and the store beside them"),
+    "store": (LIVE + STORE, "and the store beside them"),
+    "ten": (LIVE + STORE, "and ten dashboards that tail"),
 }
+DASHBOARDS = TREE / "tests/real/dashboard/ten"
 
 
 def main():
@@ -122,6 +132,7 @@ def arguments():
     parser.add_argument("--warm-up", type=int, default=4, help="seconds before the first run: queues and spools fill (%(default)s)")
     parser.add_argument("--proxy-core", default="0")
     parser.add_argument("--load-core", default="1")
+    parser.add_argument("--browsers", action="store_true", help="the dashboards of `ten` are Chromium's")
     parser.add_argument("--out", help="JSON file for the figures")
     options = parser.parse_args()
     unknown = set(options.cases) - set(CASES)
@@ -201,6 +212,7 @@ class Server:
 
     def __init__(self, binary, case, folder, values, options):
         self.binary, self.case, self.load_core, self.rate = binary, case, options.load_core, options.rate
+        self.watching = [] if options.browsers else ["--plain"]
         self.folder = Path(tempfile.mkdtemp(dir=folder, prefix=case))
         self.port, self.admin = free_port(), free_port()
         values = {**values, "plain": self.port, "admin": self.admin, "dir": self.folder}
@@ -227,7 +239,7 @@ class Server:
 
     def run(self, seconds):
         """Figures of one load, each for one request."""
-        with Counters(self.process.pid) as counters:
+        with self.watched(), Counters(self.process.pid) as counters:
             before, taken, began = self.threads(), self.taken(), time.monotonic()
             answers, errors, latencies = self.load(seconds)
             elapsed, after = time.monotonic() - began, self.threads()
@@ -240,6 +252,22 @@ class Server:
         counted = {name: count / answers for name, count in counters.read().items()}
         figures = {"us": sum(threads.values()), "rate": answers / elapsed, "threads": threads, **counted, **latencies}
         return {**figures, "taken": self.share(taken)}
+
+    @contextlib.contextmanager
+    def watched(self):
+        """With those open who look on, if there are any."""
+        if self.case != "ten":
+            yield
+            return
+        command = ["taskset", "-c", self.load_core, str(DASHBOARDS), f"http://127.0.0.1:{self.admin}", "--seconds", "600"]
+        process = subprocess.Popen([*command, *self.watching], stdout=subprocess.PIPE, text=True)
+        try:
+            if "tailing" not in process.stdout.readline():
+                sys.exit("the dashboards did not open")
+            yield
+        finally:
+            stop(process)
+            process.stdout.close()
 
     def load(self, seconds):
         """Answers, errors and, where the rate is given, latencies in microseconds."""
