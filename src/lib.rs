@@ -59,6 +59,8 @@
 //!             exchange   what runs: each core answers a message, within bounds
 //!             store      what was, and what comes: few questions at a time, each for a bounded time; followers of a ring
 //!
+//!           dashboard     the pages' files: what a browser makes of the same answers
+//!
 //! person ──> cli ── search   log files looked through, in blocks and side by side; tables, one request's story
 //!             │       │
 //!             │     store    what is asked of a place that holds records, and what it answers

@@ -83,7 +83,7 @@ impl Access {
         let lock = rules.lock.as_ref();
         let lock = lock.ok_or_else(|| Refused::NotThere("there is no token: nobody has to log in".to_owned()))?;
         if !lock.is(token.as_bytes()) {
-            return Err(Refused::NoToken);
+            return Err(Refused::WrongToken);
         }
         lock.seal.issue(now).ok_or_else(|| Refused::Unanswered("the system has no random numbers".to_owned()))
     }
@@ -135,6 +135,7 @@ impl Lock {
             Worth::Good => Ok(()),
             // A page that is open asks ten times at once: who it is may log in again at once.
             Worth::Over => Err(Refused::LoggedOut),
+            Worth::None if headers.contains_key(header::AUTHORIZATION) => Err(Refused::WrongToken),
             Worth::None => Err(Refused::NoToken),
         }
     }

@@ -74,14 +74,14 @@ impl Guard {
         self.counts[index].add(1);
         let mut state = self.state();
         let tries = match peer.ip {
-            Some(ip) if matches!(refused, Refused::NoToken) => state.try_again(block(ip), now),
+            Some(ip) if matches!(refused, Refused::WrongToken) => state.try_again(block(ip), now),
             _ => 0,
         };
         let Some(suppressed) = state.spend(now) else { return };
         // Writing waits for nobody, but has nothing to do with the table.
         drop(state);
         let detail = match tries {
-            TRIES.. => "the token of [admin] was not shown, too often in a minute: the client has to wait",
+            TRIES.. => "this was not the token of [admin], too often in a minute: the client has to wait",
             _ => detail(refused),
         };
         let status = Some(refused.status().as_u16());
@@ -123,7 +123,7 @@ impl Collect for Guard {
 
 fn reason(refused: &Refused) -> Option<usize> {
     match refused {
-        Refused::NoToken => Some(0),
+        Refused::NoToken | Refused::WrongToken => Some(0),
         Refused::ForeignHost => Some(1),
         Refused::CrossSite => Some(2),
         _ => None,
@@ -133,6 +133,7 @@ fn reason(refused: &Refused) -> Option<usize> {
 fn detail(refused: &Refused) -> &'static str {
     match refused {
         Refused::NoToken => "the token of [admin] was not shown",
+        Refused::WrongToken => "this was not the token of [admin]",
         Refused::ForeignHost => "the admin listener was asked for by a name that is none of its own",
         _ => "a page of another site wanted to change something",
     }
@@ -232,13 +233,13 @@ mod tests {
         let (client, other) = (peer("192.0.2.1:1"), peer("192.0.2.2:1"));
         for _ in 0..TRIES {
             assert_eq!(guard.hold_off(&client, start), Ok(()));
-            guard.note(&client, &Refused::NoToken, start);
+            guard.note(&client, &Refused::WrongToken, start);
         }
         assert_eq!(guard.hold_off(&client, start + MINUTE / 4), Err(Refused::HeldOff(45)));
         assert_eq!(guard.hold_off(&other, start), Ok(()));
         assert_eq!(guard.hold_off(&client, start + MINUTE), Ok(()));
         assert_eq!(told.lock().expect("no panic").len(), TRIES as usize);
-        guard.note(&client, &Refused::NoToken, start + MINUTE);
+        guard.note(&client, &Refused::WrongToken, start + MINUTE);
         assert_eq!(told.lock().expect("no panic").last(), Some(&("admin_token", 1)), "the one that was held off");
     }
 
@@ -248,7 +249,7 @@ mod tests {
         let clients = CLIENTS as u32 + 100;
         for client in 0..clients {
             let address = IpAddr::from(std::net::Ipv4Addr::from(client));
-            guard.note(&Peer::new((address, 1).into(), None), &Refused::NoToken, start);
+            guard.note(&Peer::new((address, 1).into(), None), &Refused::WrongToken, start);
         }
         assert_eq!(guard.state().clients.len(), CLIENTS);
         guard.tell_suppressed();
@@ -261,7 +262,7 @@ mod tests {
     fn an_ipv6_network_is_one_client_and_what_is_no_intrusion_is_not_told() {
         let ((guard, told), start) = (guard(), monotonic());
         for host in 0..TRIES {
-            guard.note(&peer(&format!("[2001:db8::{host:x}]:1")), &Refused::NoToken, start);
+            guard.note(&peer(&format!("[2001:db8::{host:x}]:1")), &Refused::WrongToken, start);
         }
         assert!(guard.hold_off(&peer("[2001:db8::ffff]:1"), start).is_err());
         assert!(guard.hold_off(&peer("[2001:db8:0:1::]:1"), start).is_ok());

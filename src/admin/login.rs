@@ -54,7 +54,7 @@ pub(super) fn invitation(head: &Parts) -> Answer {
 }
 
 /// What stands for itself in a part of a query.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn done(cookie: &str, headers: &HeaderMap) -> Answer {
     // Whoever stands in front of us and speaks TLS says so; a client that says it of itself only keeps its own cookie closer.

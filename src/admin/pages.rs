@@ -1,4 +1,4 @@
-//! The dashboard's files over HTTP: kept by browsers, and asked again each time whether they are still the same.
+//! The dashboard's files over HTTP: kept by browsers, which ask each time whether they are still the same.
 
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
@@ -10,25 +10,28 @@ use crate::dashboard::{Asset, POLICY};
 
 use super::answer::Answer;
 
-/// A file, or that it is as it was.
+/// A file, or that it is as it was. Pages are not kept at all, so that whoever has logged out and goes back comes to where one
+/// logs in.
 pub(super) fn show(asset: &'static Asset, headers: &HeaderMap) -> Answer {
     let form = asset.form(takes_gzip(headers));
+    if asset.is_page() {
+        return guarded(encoded(Answer::new(StatusCode::OK, asset.content_type(), form.content), form.is_gzip));
+    }
     let is_known = headers.get_all(IF_NONE_MATCH).iter().any(|field| names(field, &form.tag));
     let answer = match is_known {
         true => Answer::bare(StatusCode::NOT_MODIFIED),
         false => Answer::new(StatusCode::OK, asset.content_type(), form.content),
     };
-    let answer = answer.with(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    let answer = answer.with(VARY, HeaderValue::from_static("accept-encoding"));
-    let answer = match HeaderValue::try_from(form.tag) {
+    let answer = encoded(answer, form.is_gzip && !is_known).with(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    match HeaderValue::try_from(form.tag) {
         Ok(tag) => answer.with(ETAG, tag),
         Err(_) => answer,
-    };
-    let answer = match form.is_gzip && !is_known {
-        true => answer.with(CONTENT_ENCODING, HeaderValue::from_static("gzip")),
-        false => answer,
-    };
-    if asset.is_page() { guarded(answer) } else { answer }
+    }
+}
+
+fn encoded(answer: Answer, is_gzip: bool) -> Answer {
+    let answer = answer.with(VARY, HeaderValue::from_static("accept-encoding"));
+    if is_gzip { answer.with(CONTENT_ENCODING, HeaderValue::from_static("gzip")) } else { answer }
 }
 
 /// What a page may do, whatever is in it.
@@ -71,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_known_is_not_sent_again() {
-        for asset in all() {
+        for asset in all().filter(|asset| !asset.is_page()) {
             for accept in ["gzip", "identity"] {
                 let first = show(asset, &headers(&[("accept-encoding", accept)]));
                 let tag = first.headers[ETAG].to_str().expect("a tag").to_owned();
@@ -106,8 +109,9 @@ mod tests {
     #[test]
     fn every_page_says_what_it_may_do() {
         for asset in all() {
-            let policy = show(asset, &HeaderMap::new()).headers.get(CONTENT_SECURITY_POLICY).cloned();
-            assert_eq!(policy.is_some(), asset.is_page(), "{}", asset.name);
+            let headers = show(asset, &HeaderMap::new()).headers;
+            assert_eq!(headers.contains_key(CONTENT_SECURITY_POLICY), asset.is_page(), "{}", asset.name);
+            assert_eq!(headers[CACHE_CONTROL] == "no-store", asset.is_page(), "{}", asset.name);
         }
     }
 }

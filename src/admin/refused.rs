@@ -11,14 +11,17 @@ use super::answer::{Answer, problem, problem_with};
 /// Why a page is not shown. The sentences are for whoever asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refused {
-    /// The token is missing, or is another one.
+    /// The token is missing.
     #[error("show the token of [admin]: Authorization: Bearer …")]
     NoToken,
+    /// It is another one: a guess, perhaps.
+    #[error("this is not the token of [admin]")]
+    WrongToken,
     /// The session is over.
     #[error("the session is over: log in again")]
     LoggedOut,
     /// The client was refused too often; it has to wait so many seconds.
-    #[error("too many requests without the token of [admin]; try again in {0} s")]
+    #[error("too many wrong tokens; try again in {0} s")]
     HeldOff(u64),
     /// There is no token, and what is asked for is none of our names.
     #[error("ask by address or as localhost, set admin.token, or name this host in admin.hosts")]
@@ -67,7 +70,7 @@ impl Refused {
     /// The status that says it.
     pub fn status(&self) -> StatusCode {
         match self {
-            Refused::NoToken | Refused::LoggedOut => StatusCode::UNAUTHORIZED,
+            Refused::NoToken | Refused::WrongToken | Refused::LoggedOut => StatusCode::UNAUTHORIZED,
             Refused::HeldOff(_) => StatusCode::TOO_MANY_REQUESTS,
             Refused::ForeignHost | Refused::CrossSite => StatusCode::FORBIDDEN,
             Refused::NoPage(_) | Refused::NotThere(_) => StatusCode::NOT_FOUND,
@@ -85,7 +88,9 @@ impl Refused {
         }
         let answer = problem(self.status(), &self.to_string());
         match self {
-            Refused::NoToken | Refused::LoggedOut => answer.with(header::WWW_AUTHENTICATE, CHALLENGE),
+            Refused::NoToken | Refused::WrongToken | Refused::LoggedOut => {
+                answer.with(header::WWW_AUTHENTICATE, CHALLENGE)
+            }
             Refused::HeldOff(seconds) => answer.with(header::RETRY_AFTER, HeaderValue::from(*seconds)),
             Refused::Busy => answer.with(header::RETRY_AFTER, HeaderValue::from_static("1")),
             Refused::Crowded(_) | Refused::Slow => answer.with(header::RETRY_AFTER, HeaderValue::from_static("5")),

@@ -9,6 +9,7 @@
 pub mod channel;
 pub mod engine;
 pub mod lifecycle;
+mod link;
 pub mod memory;
 pub mod notice;
 pub mod replay;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::{Change, Engine, Knows, TICK};
 use super::lifecycle::{Phase, Told};
+use super::link;
 use super::memory;
 use super::notice::{Evidence, Group, Kind, Notice};
 use super::settings::{Rule, Settings, Severity};
@@ -324,6 +325,9 @@ impl Work {
         let mut evidence = self.around.witness.evidence(rule, group.as_ref(), at);
         evidence.chart = self.engine.chart(change.rule, group.as_ref(), now);
         let From { service, environment } = self.from.clone();
+        let since = step.since * 1_000_000;
+        let dashboard = self.settings.link.as_ref();
+        let link = dashboard.map(|dashboard| link::to(dashboard, rule, group.as_ref(), (since, at)));
         Notice {
             kind: step.kind,
             rule: rule.name.clone(),
@@ -333,12 +337,12 @@ impl Work {
             summary: summary(rule, step.kind, *value, *sample),
             value: plain(rule, *value),
             bound: plain(rule, rule.bound.value()),
-            since: step.since * 1_000_000,
+            since,
             at,
             key: key(&service, &environment, rule, group.as_ref()),
             service,
             environment,
-            link: self.settings.link.as_ref().map(ToString::to_string),
+            link,
             evidence,
         }
     }

@@ -159,7 +159,7 @@ const FOLDER: &str = "/assets/";
 /// The file that a path is. Pages are told apart by the browser, and are one file.
 pub fn find(path: &str) -> Option<&'static Asset> {
     let name = match path {
-        "/" | "/search" | "/tail" => "index.html",
+        "/" | "/search" | "/tail" | "/alerts" => "index.html",
         "/login" => "login.html",
         path if path.strip_prefix("/requests/").is_some_and(|id| !id.is_empty() && !id.contains('/')) => "index.html",
         path => path.strip_prefix(FOLDER).filter(|name| !name.ends_with(".html"))?,
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn pages_are_one_file_and_parts_are_found_by_their_names() {
-        for page in ["/", "/search", "/tail", "/requests/0199-a"] {
+        for page in ["/", "/search", "/tail", "/alerts", "/requests/0199-a"] {
             assert_eq!(find(page).map(|asset| asset.name), Some("index.html"), "{page}");
         }
         assert_eq!(find("/login").map(|asset| (asset.name, asset.is_open)), Some(("login.html", true)));

@@ -50,7 +50,7 @@ fn cookie(answer: &Message) -> String {
     format!("Cookie: theme=dark; {}\r\n", given.split(';').next().expect("a pair"))
 }
 
-const PAGES: [&str; 4] = ["/", "/search?q=a", "/tail", "/requests/r-1"];
+const PAGES: [&str; 5] = ["/", "/search?q=a", "/tail", "/alerts", "/requests/r-1"];
 
 #[test]
 fn on_this_machine_and_without_a_token_every_page_and_part_is_there() {
@@ -99,7 +99,7 @@ fn without_the_token_there_is_the_page_where_one_logs_in_and_nothing_else() {
     for page in PAGES {
         let answer = ask(admin, "GET", page, "");
         let to = answer.header("location").unwrap_or_default();
-        assert!(answer.status() == 303 && to.starts_with("/login?next=/"), "{page}: {to}");
+        assert!(answer.status() == 303 && to.starts_with("/login?next=%2F"), "{page}: {to}");
         assert!(to[1..].chars().all(|c| c.is_ascii_alphanumeric() || "?=/%-._~".contains(c)), "{to}");
     }
     for open in [

@@ -58,7 +58,7 @@ fn show(webhook: Option<&str>, environment: &Environment) -> anyhow::Result<Exit
     let mut traffic = None;
     let ended = super::run::serve(Ready { config, table }, None, |proxy| {
         if let Some((address, _)) = proxy.addresses().first() {
-            super::complain(&[announcement(*address, shop.id())]);
+            super::complain(&[announcement(*address, proxy.admin_address(), shop.id())]);
             traffic = Traffic::start(*address).ok();
         }
     });
@@ -127,7 +127,7 @@ fn this_or_any_port(usual: SocketAddr) -> SocketAddr {
 }
 
 /// What to open and what to type, for stderr: stdout belongs to the records.
-pub fn announcement(proxy: SocketAddr, shop: u32) -> String {
+pub fn announcement(proxy: SocketAddr, dashboard: Option<SocketAddr>, shop: u32) -> String {
     let things = [
         ("/products/teapot/", "a page, with view name and arguments in its record"),
         ("/reports/sales/", "slow: reported after 1 s, while it still runs"),
@@ -140,9 +140,10 @@ pub fn announcement(proxy: SocketAddr, shop: u32) -> String {
         .map(|(path, what)| format!("  curl -i {:<50}# {what}\n", format!("http://{proxy}{path}")))
         .collect();
     let kill = format!("  kill {:<53}# an application that dies: an alert within seconds, and its end\n", shop);
+    let dashboard = dashboard.map(|address| format!("  dashboard  http://{address}/\n")).unwrap_or_default();
     format!(
         "gatelog demo: a small shop behind gatelog, with a few visitors. Its records follow on stdout.\n\
-         \n  open    http://{proxy}/\n{curls}{kill}\
+         \n{dashboard}  the shop   http://{proxy}/\n{curls}{kill}\
          \n  JSON instead of colours: gatelog demo | cat        end: Ctrl-C\n"
     )
 }
@@ -179,8 +180,8 @@ mod tests {
 
     #[test]
     fn the_announcement_names_the_proxy_in_every_command() {
-        let text = announcement("127.0.0.1:8080".parse().unwrap(), 4711);
+        let text = announcement("127.0.0.1:8080".parse().unwrap(), "127.0.0.1:9900".parse().ok(), 4711);
         assert_eq!(text.matches("curl -i http://127.0.0.1:8080/").count(), 5, "{text}");
-        assert!(text.contains("\n  kill 4711 "), "{text}");
+        assert!(text.contains("\n  kill 4711 ") && text.contains("dashboard  http://127.0.0.1:9900/\n"), "{text}");
     }
 }

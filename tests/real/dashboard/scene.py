@@ -80,7 +80,7 @@ severity = "critical"
 address = "127.0.0.1:{admin}"
 {token}
 """
-TOKEN = "a token of the dashboard's test"
+TOKEN = "a-token-of-the-dashboard's-test"
 
 
 class Application(BaseHTTPRequestHandler):

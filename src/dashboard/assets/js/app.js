@@ -1,6 +1,6 @@
 // The frame of all pages: the head with its ways and switches, and what is shown below it.
 
-import { get, post } from './api.js';
+import { get, goToLogin, post } from './api.js';
 import { h, replace } from './dom.js';
 import { language, onLanguage, setLanguage, t } from './i18n.js';
 import { picker, query } from './range.js';
@@ -85,6 +85,7 @@ function setTheme(name) {
 async function askForLogin() {
   try {
     const session = await get('/api/session');
+    if (session.login_required && !session.logged_in) goToLogin();
     hasLogin = Boolean(session.login_required && session.logged_in);
     document.querySelector('[data-test=logout]').hidden = !hasLogin;
   } catch {

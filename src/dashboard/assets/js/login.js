@@ -25,6 +25,8 @@ const WORDS = {
   },
 };
 
+const PAGES = /^\/(search|tail|alerts|requests\/[^/]+)?$/;
+
 const [form, token, problem, go] = ['form', 'token', 'problem', 'go'].map((id) => document.getElementById(id));
 const words = WORDS[language()];
 
@@ -78,12 +80,12 @@ function fail(text) {
   token.focus();
 }
 
-/** Where one came from, if that is here: an address that leads anywhere else is none. */
+/** Where one came from, if that is a page of ours: an address that leads anywhere else is none. */
 function next() {
   const wanted = new URLSearchParams(location.search).get('next') ?? '/';
-  if (!wanted.startsWith('/') || /^\/[/\\]/.test(wanted)) return '/';
-  const url = new URL(wanted, location.origin);
-  return url.origin === location.origin ? url.pathname + url.search : '/';
+  const url = URL.canParse(wanted, location.origin) ? new URL(wanted, location.origin) : null;
+  const isOurs = wanted.startsWith('/') && url?.origin === location.origin && PAGES.test(url.pathname);
+  return isOurs ? url.pathname + url.search : '/';
 }
 
 function chosen(name) {
