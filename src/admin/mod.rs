@@ -15,6 +15,9 @@
 //! were written are looked for on threads of their own, for a bounded time and no longer than somebody waits ([`ask`]); those
 //! that come are followed from a ring, by so many followers, of whom none has a queue ([`tail`]).
 //!
+//! The dashboard's files ([`crate::dashboard`]) are pages like any other ([`pages`]); people log in once and show a cookie from
+//! then on ([`login`], [`session`]).
+//!
 //! All of it is described in `openapi.json`, which a test holds against what a running proxy answers.
 
 pub mod access;
@@ -24,9 +27,9 @@ pub mod ask;
 mod asked;
 mod body;
 mod charts;
+pub mod cores;
 mod export;
 mod facets;
-pub mod cores;
 pub mod guard;
 mod health;
 mod inflight;
