@@ -5,9 +5,10 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::record::text::visible;
 
 /// How a text stands out (ECMA-48).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Colour {
     /// As it is.
+    #[default]
     Plain,
     /// What frames the rest.
     Dim,
@@ -49,6 +50,24 @@ impl Colour {
         }
     }
 
+    const ALL: [Colour; 8] = [
+        Colour::Plain,
+        Colour::Dim,
+        Colour::Bold,
+        Colour::Green,
+        Colour::Yellow,
+        Colour::Red,
+        Colour::Cyan,
+        Colour::Alarm,
+    ];
+
+    /// Which one has this code, of which neither the escape nor the `m` is there.
+    fn of_code(code: &str) -> Colour {
+        let own =
+            |colour: &Colour| colour.code().strip_prefix('\x1b').and_then(|own| own.strip_suffix('m')) == Some(code);
+        Colour::ALL.into_iter().find(own).unwrap_or_default()
+    }
+
     fn code(self) -> &'static str {
         match self {
             Colour::Plain => "",
@@ -80,6 +99,17 @@ impl Screen {
         }
         text.to_owned()
     }
+}
+
+/// Takes apart what [`Screen::paint`] has put together: texts, each in its colour.
+pub fn painted(line: &str) -> Vec<(String, Colour)> {
+    let mut parts = line.split('\x1b');
+    let first = parts.next().map(|text| (text.to_owned(), Colour::Plain));
+    let coloured = parts.map(|part| {
+        let (code, text) = part.split_once('m').unwrap_or(("", part));
+        (text.to_owned(), Colour::of_code(code))
+    });
+    first.into_iter().chain(coloured).filter(|(text, _)| !text.is_empty()).collect()
 }
 
 /// Anybody's text on one line, made harmless: what moves the cursor, hides or turns the direction shows as its number.
@@ -139,6 +169,18 @@ mod tests {
     #[test]
     fn nothing_reaches_a_terminal_as_a_command() {
         assert_eq!(harmless("a\x1b[2Jb\u{202e}\n"), "a\\u{1b}[2Jb\\u{202e}\\u{a}");
+    }
+
+    #[test]
+    fn what_was_painted_is_taken_apart() {
+        let screen = Screen { colour: true, width: None };
+        for colour in Colour::ALL {
+            let line = format!("a {}, {}b", screen.paint(colour, "x;1m"), screen.paint(Colour::Dim, "y"));
+            let parts: Vec<_> = painted(&line).into_iter().filter(|(_, found)| *found == colour).collect();
+            assert!(parts.iter().any(|(text, _)| text.contains("x;1m")), "{parts:?}");
+            assert_eq!(painted(&line).iter().map(|(text, _)| text.as_str()).collect::<String>(), "a x;1m, yb");
+        }
+        assert_eq!(painted("plain"), [("plain".to_owned(), Colour::Plain)]);
     }
 
     #[test]

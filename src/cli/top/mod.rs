@@ -1,14 +1,24 @@
-//! `gatelog top`: what the proxy does now, drawn again and again until `q` or Ctrl-C; in a pipe one plain frame.
+//! `gatelog top`: what the proxy does now, on a terminal until `q` or Ctrl-C; in a pipe one plain frame.
 //!
 //! Rates are differences of the counters that `/metrics` shows ([`sample`]), so they are exact and cost the proxy next to
-//! nothing; what runs, and what was slow or failed, are the pages of the same name ([`view`]). A frame is plain text
-//! ([`frame`]) until it meets a terminal ([`terminal`]).
+//! nothing; what runs, and what was slow or failed, are the pages of the same name ([`view`]). That makes a few lines
+//! ([`head`]) and four lists ([`lists`]), written as text ([`plain`]) or drawn by ratatui ([`draw`]). On a terminal, threads
+//! bring keys and news ([`watch`]), keys say what is looked at ([`browse`]), and what is opened lies over the lists ([`page`]).
 
-mod columns;
-mod frame;
+mod browse;
+mod draw;
+#[cfg(test)]
+mod example;
+mod head;
+mod list;
+mod lists;
+mod numbers;
+mod page;
+mod plain;
 mod sample;
 mod terminal;
 mod view;
+mod watch;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -25,12 +35,12 @@ use crate::config::{self, Environment};
 use crate::search::paint::Screen;
 use crate::search::zone::Zone;
 use crate::time::wall_now;
-use frame::Size;
-use terminal::{Key, Terminal};
-use view::View;
-
-/// Columns and rows of what nobody says the size of.
-const PLAIN: Size = Size { columns: 120, rows: usize::MAX };
+use browse::{Act, Browse};
+use draw::Pens;
+use page::Page;
+use terminal::Terminal;
+use view::{Look, View};
+use watch::{Event, Watch};
 
 /// What is shown, and how.
 #[derive(Debug, Args)]
@@ -69,13 +79,13 @@ pub fn top(arguments: &TopArguments, environment: &Environment) -> anyhow::Resul
     let zone = if arguments.utc { Zone::utc() } else { Zone::local() };
     let interrupts = Interrupts::watch_ends()?;
     let mut view = View::of(running.address());
-    view.look(&running)?;
+    view.take(Ok(Look::at(&running)?));
     let is_live = !arguments.once && io::stdout().is_terminal();
     if is_live && !io::stdin().is_terminal() {
         return Ok(misused("gatelog: top needs a terminal to hear `q` on; --once prints one frame"));
     }
     let drawn = if is_live {
-        live(&running, &mut view, arguments.every, &interrupts, &zone)
+        live(Watch::start(running, arguments.every, interrupts)?, &mut view, &zone)
     } else {
         once(&running, &mut view, arguments.every, &interrupts, &zone)
     };
@@ -85,23 +95,34 @@ pub fn top(arguments: &TopArguments, environment: &Environment) -> anyhow::Resul
 /// Two looks, so that there are rates.
 fn once(running: &Running, view: &mut View, every: Duration, interrupts: &Interrupts, zone: &Zone) -> io::Result<()> {
     if !interrupts.rest(every) {
-        view.look(running).map_err(io::Error::other)?;
+        view.take(Ok(Look::at(running).map_err(io::Error::other)?));
     }
-    let screen = screen();
-    let text = frame::draw(view, Screen { width: None, ..screen }, PLAIN, zone, wall_now()).join("\n") + "\n";
+    let text = plain::draw(view, Screen { width: None, ..screen() }, zone, wall_now()).join("\n") + "\n";
     super::write_whole(&text, &mut io::stdout().lock())
 }
 
-fn live(running: &Running, view: &mut View, every: Duration, interrupts: &Interrupts, zone: &Zone) -> io::Result<()> {
-    let mut terminal = Terminal::take(io::stdout().lock())?;
+/// Draws after whatever happens, until somebody leaves.
+fn live(watch: Watch, view: &mut View, zone: &Zone) -> io::Result<()> {
+    let colour = screen().colour;
+    let mut terminal = Terminal::take()?;
+    let mut browse = Browse::default();
     loop {
-        let (columns, rows) = terminal.size();
-        let size = Size { columns, rows };
-        let lines = frame::draw(view, Screen { colour: screen().colour, width: Some(columns) }, size, zone, wall_now());
-        terminal.show(&lines)?;
-        match terminal.wait(every, interrupts)? {
-            Key::Leave => return Ok(()),
-            Key::Again => view.try_look(running),
+        let pens = Pens { colour, zone, now: wall_now() };
+        terminal.show(|frame| draw::draw(frame, view, &mut browse, pens))?;
+        for event in watch.next() {
+            match event {
+                Event::End => return Ok(()),
+                Event::Resized => {}
+                Event::Looked(_) if browse.is_paused => {}
+                Event::Looked(look) => view.take(*look),
+                Event::Opened(opens, found) => browse.opened(&opens, || Page::of(opens.clone(), found)),
+                Event::Key(key) => match browse.key(key) {
+                    Act::Draw => {}
+                    Act::Leave => return Ok(()),
+                    Act::Look => watch.look(),
+                    Act::Open(opens) => watch.open(opens),
+                },
+            }
         }
     }
 }

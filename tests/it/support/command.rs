@@ -1,6 +1,7 @@
 //! The commands as processes: in a pipe, in a terminal, interrupted; and logs to ask them about.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -104,6 +105,8 @@ pub(crate) struct InTerminal {
     keys: ChildStdin,
     shown: Receiver<Vec<u8>>,
     text: String,
+    /// What a person sees.
+    screen: vt100::Parser,
 }
 
 impl InTerminal {
@@ -111,8 +114,10 @@ impl InTerminal {
     pub(crate) fn start(arguments: &[&str], more: &str) -> InTerminal {
         let quoted: Vec<String> = arguments.iter().map(|word| format!("'{word}'")).collect();
         let program = env!("CARGO_BIN_EXE_gatelog");
-        let line =
-            format!("trap : INT; stty cols 100 rows 30; {program} {}; code=$?; {more}; exit $code", quoted.join(" "));
+        let line = format!(
+            "trap : INT; tty; stty cols 100 rows 30; {program} {}; code=$?; {more}; exit $code",
+            quoted.join(" ")
+        );
         let mut script = Command::new("script");
         script.args(["-qefc", &line, "/dev/null"]).env("TERM", "xterm").env("TZ", "UTC").env("SHELL", "/bin/sh");
         script.env_remove("NO_COLOR").env_remove("GATELOG_ADMIN_TOKEN");
@@ -125,7 +130,39 @@ impl InTerminal {
                 let _ = to.send(part[..read].to_vec());
             }
         });
-        InTerminal { child, keys, shown, text: String::new() }
+        InTerminal { child, keys, shown, text: String::new(), screen: vt100::Parser::new(length(30), length(100), 0) }
+    }
+
+    /// Takes what comes next.
+    #[track_caller]
+    fn take(&mut self, until: Instant, missing: &dyn Fn(&str) -> String) {
+        let part = self.shown.recv_timeout(until.saturating_duration_since(Instant::now()));
+        let part = part.unwrap_or_else(|_| panic!("{}", missing(&self.text)));
+        self.screen.process(&part);
+        self.text += &String::from_utf8_lossy(&part);
+    }
+
+    /// Waits until a person sees what is wanted, and returns the whole screen.
+    #[track_caller]
+    pub(crate) fn sees(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let screen = self.screen.screen().contents();
+            if wanted(&screen) {
+                return screen;
+            }
+            self.take(until, &|_| format!("it is not on the screen:\n{screen}\n"));
+        }
+    }
+
+    /// Gives the terminal another size, as whoever pulls at the corner of its window does.
+    pub(crate) fn resize(&mut self, columns: u16, rows: u16) -> &mut InTerminal {
+        let name = self.text.lines().next().unwrap().to_owned();
+        let [columns_of, rows_of] = [columns, rows].map(|number| number.to_string());
+        let resized = Command::new("stty").args(["-F", &name, "cols", &columns_of, "rows", &rows_of]).status().unwrap();
+        assert!(resized.success(), "{name}");
+        self.screen.screen_mut().set_size(length(rows), length(columns));
+        self
     }
 
     /// Waits until the terminal was shown this.
@@ -133,9 +170,7 @@ impl InTerminal {
     pub(crate) fn until(&mut self, expected: &str) -> &mut InTerminal {
         let until = Instant::now() + DEADLINE;
         while !self.text.contains(expected) {
-            let part = self.shown.recv_timeout(until.saturating_duration_since(Instant::now()));
-            let part = part.unwrap_or_else(|_| panic!("{expected:?} is not in {:?}", self.text));
-            self.text += &String::from_utf8_lossy(&part);
+            self.take(until, &|text| format!("{expected:?} is not in {text:?}"));
         }
         self
     }
@@ -156,6 +191,10 @@ impl InTerminal {
         drop(self.keys);
         (self.child.wait().unwrap().code(), self.text)
     }
+}
+
+fn length(number: u16) -> NonZero<u16> {
+    NonZero::new(number).unwrap()
 }
 
 /// A log of three requests with fixed moments, of which one failed and one is not over.
