@@ -36,6 +36,7 @@ mod inflight;
 mod login;
 mod logs;
 pub mod outputs;
+mod pace;
 mod pages;
 pub mod query;
 pub mod refused;

@@ -2,8 +2,9 @@
 //!
 //! A record is a `message` event whose `id` says where it stands. Whoever comes back with the last one that he has seen, as
 //! browsers do by `Last-Event-ID`, goes on behind it, as far as the records are still held. Nothing is kept for a follower
-//! beyond one piece on its way: one that is too slow finds that records went by, and a `missed` event says how many. While
-//! there is nothing to tell, a comment every so often shows that both ends are there.
+//! beyond one piece on its way: one that is too slow finds that records went by, and a `missed` event says how many. So does
+//! one who asks for no more than `per_second`, once he is a second behind. While there is nothing to tell, a comment every so
+//! often shows that both ends are there.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::time;
 
 use super::answer::{Answer, harmless};
 use super::asked::filter;
+use super::pace::Pace;
 use super::query::Query;
 use super::refused::Refused;
 
@@ -29,8 +31,10 @@ const MOST: usize = 32;
 const RECORDS: usize = 32;
 /// How long nothing is said where nothing matches.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The greatest `per_second`.
+const FASTEST: usize = 1_000_000;
 /// The parameters.
-const KNOWN: [&str; 5] = ["q", "level", "logger", "route", "user_id"];
+const KNOWN: [&str; 6] = ["q", "level", "logger", "route", "user_id", "per_second"];
 
 /// Whoever follows the newest records.
 pub(super) struct Followers {
@@ -49,6 +53,10 @@ impl Followers {
     pub(super) fn follow(&self, head: &Parts, stages: watch::Receiver<Stage>) -> Result<Answer, Refused> {
         let query = Query::read(head.uri.query(), &KNOWN)?;
         let filter = filter(&query)?;
+        let limit = match query.number("per_second", 0, FASTEST)? {
+            0 => None,
+            per_second => Some(Limit::new(per_second as u32)),
+        };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refused::Crowded(MOST))?;
         let before = head.headers.get("last-event-id").map(|id| self.number(id));
         let news = Arc::new(Notify::new());
@@ -57,7 +65,7 @@ impl Followers {
         let tail = tail.ok_or(Refused::Crowded(MOST))?;
         let (to, live) = mpsc::channel(1);
         let opening = self.opening(&tail, before == Some(None));
-        let follower = Follower { tail, news, stages, to, era: self.era.clone(), _place: place };
+        let follower = Follower { tail, limit, news, stages, to, era: self.era.clone(), _place: place };
         tokio::task::spawn_local(follower.run());
         Ok(Answer::going_on("text/event-stream", opening, live).with(UNBUFFERED, HeaderValue::from_static("no")))
     }
@@ -78,9 +86,33 @@ impl Followers {
 /// nginx keeps answers until they are long enough, unless it is told not to.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// No more than so many records a second.
+struct Limit {
+    per_second: u32,
+    pace: Pace,
+}
+
+impl Limit {
+    fn new(per_second: u32) -> Limit {
+        Limit { per_second, pace: Pace::new(per_second, time::monotonic()) }
+    }
+
+    /// Waits until a piece may go; returns how many records it may have, and how many are left out for it.
+    async fn piece(&self, tail: &mut Tail) -> (usize, u64) {
+        let most = self.per_second.min(RECORDS as u32);
+        let wait = self.pace.wait(most, time::monotonic());
+        if wait.is_zero() {
+            return (most as usize, 0);
+        }
+        tokio::time::sleep(wait).await;
+        (most as usize, tail.skip(self.per_second.into(), most.into()))
+    }
+}
+
 /// One of them.
 struct Follower {
     tail: Tail,
+    limit: Option<Limit>,
     news: Arc<Notify>,
     stages: watch::Receiver<Stage>,
     to: mpsc::Sender<Bytes>,
@@ -105,7 +137,7 @@ impl Follower {
         let mut silence = tokio::time::interval(HEARTBEAT);
         silence.reset();
         loop {
-            let batch = self.tail.take(RECORDS);
+            let batch = self.batch().await;
             let text = self.written(&batch);
             if !text.is_empty() {
                 self.send(text).await;
@@ -121,6 +153,16 @@ impl Follower {
                 _ = silence.tick() => self.send(format!(":\nid: {}-{}\n\n", self.era, self.tail.seen())).await,
             }
         }
+    }
+
+    /// What comes next, once it may go.
+    async fn batch(&mut self) -> Batch {
+        let Some(limit) = &mut self.limit else { return self.tail.take(RECORDS) };
+        let (most, left_out) = limit.piece(&mut self.tail).await;
+        let mut batch = self.tail.take(most);
+        limit.pace.take(batch.lines.len() as u32, time::monotonic());
+        batch.lost += left_out;
+        batch
     }
 
     /// Waits until the piece before it is gone.

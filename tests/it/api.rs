@@ -251,6 +251,27 @@ fn whoever_comes_back_gets_what_he_missed() {
 }
 
 #[test]
+fn whoever_asks_for_few_records_is_told_how_many_there_were() {
+    let (_upstream, proxy) = start(Kept::Memory);
+    let mut tail = Tail::begin(&proxy, "?per_second=2", "");
+    traffic(&proxy, "a", &[200; 20]);
+    let (mut seqs, mut missed) = (Vec::new(), 0);
+    let mut last = Value::Null;
+    while last["request_id"] != "a-19" || last["event"] != "request_completed" {
+        let event = tail.event();
+        if let Some(told) = event.strip_prefix("event: missed\ndata: ") {
+            missed += serde_json::from_str::<Value>(told).unwrap()["count"].as_u64().unwrap();
+        } else if let Some((_, data)) = event.split_once("\ndata: ") {
+            last = serde_json::from_str(data).unwrap();
+            seqs.push(last["seq"].as_u64().unwrap());
+        }
+    }
+    assert!(missed > 0 && seqs.is_sorted(), "{seqs:?}");
+    assert_eq!(seqs.len() as u64 + missed, seqs[seqs.len() - 1] - seqs[0] + 1, "{seqs:?}, {missed} missed");
+    proxy.stop();
+}
+
+#[test]
 fn a_tail_sees_the_end_of_the_proxy_and_ends() {
     let (_upstream, proxy) = start(Kept::Memory);
     let mut tail = Tail::begin(&proxy, "?q=event:server_stopping", "");

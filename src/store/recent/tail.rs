@@ -98,6 +98,18 @@ impl Tail {
         batch
     }
 
+    /// Passes over what has come, but for the last `keep` records, where more than `behind` have. Returns how many that are; they
+    /// may or may not have matched.
+    pub fn skip(&mut self, behind: u64, keep: u64) -> u64 {
+        let newest = self.recent.state().ring.newest();
+        if newest.saturating_sub(self.seen) <= behind {
+            return 0;
+        }
+        let passed = newest.saturating_sub(keep).saturating_sub(self.seen);
+        self.seen += passed;
+        passed
+    }
+
     /// The number of the last record that it has looked at, whether or not that matched.
     pub fn seen(&self) -> u64 {
         self.seen

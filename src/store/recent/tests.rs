@@ -71,13 +71,20 @@ proptest! {
 
     /// However often it looks, a follower sees each line that is still there once, and is told of the others.
     #[test]
-    fn a_follower_misses_nothing_untold(steps in prop::collection::vec((0..30_usize, 0..12_usize), 1..20)) {
+    fn a_follower_misses_nothing_untold(
+        steps in prop::collection::vec((0..30_usize, 0..12_usize, prop::option::of((0..20_u64, 0..20_u64))), 1..20),
+    ) {
         let recent = recent(40, 1 << 20);
         let mut tail = recent.tail(Expression::parse("*").unwrap(), || {}).unwrap();
         let (mut next, mut expected) = (0_u64, 0_u64);
-        for (more, most) in steps {
+        for (more, most, skip) in steps {
             append(&recent, (0..more as u64).map(|n| line(next + n, 200)));
             next += more as u64;
+            if let Some((behind, keep)) = skip {
+                let passed = tail.skip(behind, keep);
+                prop_assert_eq!(passed, if next - expected > behind { (next - expected).saturating_sub(keep) } else { 0 });
+                expected += passed;
+            }
             let batch = tail.take(most);
             expected += batch.lost;
             for line in batch.lines {
