@@ -463,9 +463,23 @@ fn calls<H: Handler>(
     service_fn(move |request| {
         let client = Client { peer: Rc::clone(&peer), wire: Rc::clone(&wire), running: wire.begin() };
         let is_last = door.drain.stage() > Stage::Open && request.version() < Version::HTTP_2;
+        let is_fickle = request.version() == Version::HTTP_2 && wire.is_fickle();
         let answering = Rc::clone(&handler).call(client, request);
-        if is_last { Box::pin(last(answering)) } else { answering }
+        if is_last {
+            Box::pin(last(answering))
+        } else if is_fickle {
+            Box::pin(after_the_others(answering))
+        } else {
+            answering
+        }
     })
+}
+
+/// Lets others go first: where the client has given the request up already, as one does that sends requests to reset them
+/// (CVE-2023-44487), that is seen before anything is done about it.
+async fn after_the_others<B>(answering: Answering<B>) -> Result<Response<B>, Infallible> {
+    tokio::task::yield_now().await;
+    answering.await
 }
 
 /// Says in the answer that no other one comes on this connection.

@@ -3,6 +3,7 @@
 
 use h2::Reason;
 
+use crate::support::frames::{Field, Frames, HEADERS, PREFACE, RST_STREAM, WHOLE, block, frame, settings};
 use crate::support::h2::{H2, run};
 use crate::support::log::Record;
 use crate::support::metrics::Samples;
@@ -100,6 +101,41 @@ fn a_body_that_trickles_is_given_up() {
     let record = proxy.completed("slow");
     assert_eq!((record.text("outcome"), record.number("request_size")), ("client_timeout", 11));
     assert!(record.text("exception_message").contains("limits.body_min_rate"), "{record:?}");
+    proxy.stop();
+}
+
+/// After nine requests that were given up, nothing is done for those that come with their resets but to log them.
+#[test]
+fn what_a_client_that_resets_most_of_its_streams_resets_at_once_reaches_no_server() {
+    let upstream = Upstream::script(|conn| drop(conn.stall()));
+    let proxy = Setup::before(&upstream).start();
+    let mut frames = Frames::connect(proxy.addr());
+    let given_up = |stream: u32, id: &str| {
+        let fields: [Field<'_>; 5] = [
+            (b":method", b"GET"),
+            (b":scheme", b"http"),
+            (b":authority", b"a"),
+            (b":path", b"/"),
+            (b"x-request-id", id.as_bytes()),
+        ];
+        let head = frame(HEADERS, WHOLE, stream, block(fields));
+        [head, frame(RST_STREAM, 0, stream, 8_u32.to_be_bytes())].concat()
+    };
+    frames.send(&[PREFACE, &settings(&[])].concat());
+    for index in 0..9 {
+        frames.send(&given_up(2 * index + 1, &format!("first-{index}")));
+        proxy.completed(&format!("first-{index}"));
+    }
+    let before = upstream.accepted();
+    frames.send(&(9..19).flat_map(|index| given_up(2 * index + 1, &format!("then-{index}"))).collect::<Vec<_>>());
+    for index in 9..19 {
+        let record = proxy.completed(&format!("then-{index}"));
+        assert_eq!((record.text("outcome"), record.number("status_code")), ("client_abort", 499));
+        assert!(record.get("upstream_address").is_none(), "{record:?}");
+    }
+    assert_eq!(upstream.accepted(), before);
+    // It would answer no farewell.
+    drop(frames);
     proxy.stop();
 }
 

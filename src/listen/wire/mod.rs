@@ -205,6 +205,13 @@ impl Wire {
         self.resets.get() > limit && self.resets.get() > self.begun.get() / 2
     }
 
+    /// More than a few requests were given up before they were answered, and more than a quarter of all.
+    pub(super) fn is_fickle(&self) -> bool {
+        /// What anybody may change his mind about.
+        const FEW: u64 = 8;
+        self.resets.get() > FEW && self.resets.get() > self.begun.get() / 4
+    }
+
     /// Notes that a request runs, until the guard is dropped: as long as its answer is not over, the connection is not
     /// idle.
     pub fn run(self: &Rc<Self>) -> Running {

@@ -35,6 +35,8 @@ class Attack(multiprocessing.get_context("fork").Process):
 
     def run(self):
         os.nice(self.nicer)
+        # What the client shares with it is the core, not its time: what the proxy makes the client wait is to be seen.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         try:
             for rest in self.steps:
@@ -117,6 +119,16 @@ def h2(port, window=None):
 # Connections that are held.
 
 
+def opened(count, one):
+    """So many, as fast as the flood of connections has them: 20 every 5 ms."""
+    some = []
+    for number in range(count):
+        if number % 20 == 19:
+            time.sleep(0.005)
+        some.append(one())
+    return some
+
+
 def idle(port, count):
     """One request each, and then nothing."""
     held = []
@@ -161,7 +173,7 @@ def slow_head(port, count):
     held, at = [], 0
     while True:
         held = [stream for stream in held if said(stream, b"x")]
-        held += [start(connect(port), request()[:-2] + b"X: ") for _ in range(count - len(held))]
+        held += opened(count - len(held), lambda: start(connect(port), request()[:-2] + b"X: "))
         yield 0.5
 
 
@@ -183,21 +195,21 @@ def slow_body(port, count, length=1_000_000):
     held = []
     while True:
         held = [stream for stream in held if said(stream, b"x")]
-        held += [start(connect(port), head) for _ in range(count - len(held))]
+        held += opened(count - len(held), lambda: start(connect(port), head))
         yield 0.5
 
 
 def silent_body(port, count):
     """A body that is announced and never comes."""
     head = request("/sleep/", "POST", "Content-Length: 10\r\n")
-    held = [start(connect(port), head) for _ in range(count)]
+    held = opened(count, lambda: start(connect(port), head))
     while held:
         yield 0.2
 
 
 def slow_read(port, count):
     """Ten megabytes are asked for, and none of them is read."""
-    held = [start(connect(port, receive=4096), request("/big")) for _ in range(count)]
+    held = opened(count, lambda: start(connect(port, receive=4096), request("/big")))
     while held:
         yield 0.2
 
@@ -222,7 +234,7 @@ def stalled_tls(port, count):
     held = []
     while True:
         held = [stream for stream in held if said(stream, b"\x01")]
-        held += [start(connect(port), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") for _ in range(count - len(held))]
+        held += opened(count - len(held), lambda: start(connect(port), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"))
         yield 0.5
 
 
