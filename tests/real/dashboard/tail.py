@@ -87,9 +87,11 @@ def crowded(checks, visitor, scene):
     expect(visitor.at("tail")).not_to_have_attribute("data-state", "live")
     with visitor.page.expect_response(lambda answer: answer.status == 503 and "/tail" in answer.url):
         pass
+    expect(visitor.at("tail")).to_contain_text("too many follow")
     for other in others:
         other.leave()
     is_live(visitor)
+    expect(visitor.at("tail")).not_to_contain_text("too many follow")
 
 
 def fill(scene):

@@ -64,8 +64,8 @@ export function goToLogin() {
   if (location.pathname !== '/login') location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
-/** Records as they come: `onRecord(record, id)`, `onMissed(count or null)`, `onState('connecting' | 'live' | 'lost')`. It comes
- *  back by itself until `close()`. */
+/** Records as they come: `onRecord(record, id)`, `onMissed(count or null)`, `onState('connecting' | 'live' | 'lost', why)`, where
+ *  `why` is what the server says of it, if it does. It comes back by itself until `close()`. */
 export function follow(path, params, handlers) {
   const following = new Following(address(path, params), handlers);
   following.open();
@@ -97,11 +97,21 @@ class Following {
     this.tell.state('lost');
     if (this.source.readyState !== EventSource.CLOSED) return;
     this.source.close();
-    get('/api/session').then((session) => session.login_required && !session.logged_in && goToLogin()).catch(nothing);
+    this.why();
     this.timer = setTimeout(() => this.open(), AGAIN);
   }
 
+  /** A stream cannot say why it was refused: the same question, asked otherwise, is told. What is no refusal now is let go of. */
+  async why() {
+    const look = new AbortController();
+    const answer = await fetch(this.target, { signal: look.signal, credentials: 'same-origin', cache: 'no-store' }).catch(nothing);
+    if (answer?.status === 401) goToLogin();
+    else if (answer && !answer.ok) this.tell.state('lost', (await answer.json().catch(nothing))?.detail);
+    look.abort();
+  }
+
   close() {
+    this.tell.state = nothing;
     clearTimeout(this.timer);
     this.source?.close();
   }

@@ -99,17 +99,20 @@ class Tail {
   open(q) {
     this.clear();
     this.wasLive = false;
+    this.why = undefined;
     this.following = follow('/api/logs/tail', q === '' ? { per_second: FASTEST } : { q, per_second: FASTEST }, {
       onRecord: (record, id) => this.take(record, id),
       onMissed: (missed) => this.miss(missed),
-      onState: (state) => this.moved(state),
+      onState: (state, why) => this.moved(state, why),
     });
   }
 
   /** A connection that begins anew, rather than being taken up again, does not know what it missed. */
-  moved(state) {
+  moved(state, why) {
     if (state === 'connecting' && this.wasLive) this.miss(null);
     this.wasLive ||= state === 'live';
+    // While it tries again, what it was refused for is still to be read.
+    if (state !== 'connecting') this.why = why;
     this.connect(state);
   }
 
@@ -128,7 +131,7 @@ class Tail {
   tell() {
     const state = this.isPaused && this.link === 'live' ? 'paused' : this.link;
     this.element.dataset.state = state;
-    replace(this.state, t(`tail.state.${state}`));
+    replace(this.state, this.why ? `${t(`tail.state.${state}`)} (${this.why})` : t(`tail.state.${state}`));
     replace(this.pause, this.isPaused ? goIcon() : pauseIcon(), t(this.isPaused ? 'tail.resume' : 'tail.pause'));
     this.pause.setAttribute('aria-pressed', String(this.isPaused));
   }
