@@ -7,10 +7,14 @@ use crossbeam_queue::ArrayQueue;
 use super::{Losses, Written};
 use crate::record::Gist;
 
-/// Emptied buffers that are kept.
-const MAX_SPARE: usize = 4;
+/// Emptied buffers that are kept. Several outputs let go of what they share at the pace of the slowest, so that many come
+/// back at once; what is not kept is fetched from the kernel again, which clears every page of it first: at full speed that
+/// was a twentieth of a core's time.
+const MAX_SPARE: usize = 8;
 /// A buffer that one huge record has blown up is not kept.
-const MAX_SPARE_BYTES: usize = 2 << 20;
+const MAX_SPARE_BYTES: usize = 1 << 20;
+/// The room for a line of usual length.
+const LINE: usize = 4 << 10;
 
 /// Whole lines, in order, without their numbers.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +41,15 @@ pub struct Line {
 }
 
 impl Batch {
+    /// Has room for one more line of usual length, in memory that grows to what a batch of `full` bytes takes, and no further.
+    pub(super) fn make_room(&mut self, full: usize) {
+        let (used, has) = (self.bytes.len(), self.bytes.capacity());
+        if has - used < LINE && has < full + LINE {
+            let wanted = (2 * has).clamp(2 * LINE, full + LINE);
+            self.bytes.reserve_exact(wanted.saturating_sub(used));
+        }
+    }
+
     /// Adds the line that has just been written to the end of `bytes`, if one was.
     pub fn close_line(&mut self, written: Written) {
         self.close_counted(written, None);
@@ -121,6 +134,27 @@ impl Spares {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_grows_to_what_a_full_batch_takes_and_no_further() {
+        let (mut batch, full) = (Batch::default(), 100_000);
+        while batch.bytes.len() < full {
+            batch.make_room(full);
+            assert!(batch.bytes.capacity() >= batch.bytes.len() + 300);
+            batch.bytes.extend_from_slice(&[b'x'; 300]);
+        }
+        assert_eq!(batch.bytes.capacity(), full + LINE);
+    }
+
+    #[test]
+    fn so_many_spares_are_kept_and_none_that_is_too_large() {
+        let spares = Spares::default();
+        let of = |bytes| Batch { bytes: Vec::with_capacity(bytes), ..Batch::default() };
+        spares.give(of(MAX_SPARE_BYTES + 1));
+        (0..MAX_SPARE + 1).for_each(|_| spares.give(of(10)));
+        let kept = std::iter::from_fn(|| Some(spares.take()).filter(|spare| spare.bytes.capacity() > 0));
+        assert_eq!(kept.count(), MAX_SPARE);
+    }
 
     #[test]
     fn a_copied_line_has_the_room_of_its_new_batch() {

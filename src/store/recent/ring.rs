@@ -13,7 +13,10 @@ use crate::store::ask::Line;
 use crate::store::moment::Moments;
 
 /// Bytes of a chunk that small batches fill together; a larger batch is one by itself.
-const CHUNK: usize = 64 << 10;
+const CHUNK: usize = 512 << 10;
+/// From here on lines are put into the memory of a chunk that had to go: memory from the kernel is cleared first, which
+/// costs more than the copy. Fewer lines would hold much more memory than is counted for them.
+const REUSED_FROM: usize = CHUNK / 16;
 /// Of a ring, a chunk is at most this part, so that little is thrown away at once.
 const PARTS: usize = 16;
 
@@ -26,6 +29,8 @@ pub(super) struct Ring {
     held: Held,
     /// The number of the newest line; 0 before the first.
     newest: u64,
+    /// Memory of the last chunk that went.
+    spare: Vec<u8>,
 }
 
 /// Lines that somebody else keeps, and shows when they are looked at.
@@ -82,6 +87,7 @@ impl Ring {
             chunks: VecDeque::new(),
             held: Held::default(),
             newest: 0,
+            spare: Vec::new(),
         }
     }
 
@@ -99,8 +105,21 @@ impl Ring {
                 records.take();
                 self.note(count, lines.len());
             }
-            _ => self.push_chunk(Lines::Here(lines.to_vec()), count, lines.len()),
+            _ => {
+                let text = self.copy(lines);
+                self.push_chunk(Lines::Here(text), count, lines.len());
+            }
         }
+    }
+
+    fn copy(&mut self, lines: &[u8]) -> Vec<u8> {
+        if lines.len() < REUSED_FROM {
+            return lines.to_vec();
+        }
+        let mut text = std::mem::take(&mut self.spare);
+        text.clear();
+        text.extend_from_slice(lines);
+        text
     }
 
     /// Takes so many lines of so many bytes that somebody else keeps.
@@ -150,6 +169,16 @@ impl Ring {
             self.held.lines -= oldest.count;
             self.held.bytes -= oldest.bytes;
             self.held.evicted += oldest.count;
+            self.reuse(oldest);
+        }
+    }
+
+    /// Keeps the memory of a chunk that nobody looks at.
+    fn reuse(&mut self, gone: Arc<Chunk>) {
+        if let Some(Chunk { lines: Lines::Here(text), .. }) = Arc::into_inner(gone)
+            && (REUSED_FROM..=2 * CHUNK).contains(&text.capacity())
+        {
+            self.spare = text;
         }
     }
 }
@@ -178,6 +207,15 @@ impl Chunk {
                 Records { placed: place(&text, self.first), text }
             }
         })
+    }
+
+    /// What its lines are in, where they are here.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> &Vec<u8> {
+        match &self.lines {
+            Lines::Here(text) => text,
+            Lines::Elsewhere(_) => &self.read().text,
+        }
     }
 
     fn text(&self) -> &[u8] {

@@ -237,3 +237,23 @@ fn followers_are_limited() {
     tails.pop();
     assert!(follow().is_some());
 }
+
+#[test]
+fn large_copies_are_put_into_the_memory_of_those_that_had_to_go() {
+    let mut ring = ring::Ring::of(1 << 20, 4 << 20);
+    let large = format!("{}\n", "x".repeat(700_000)).into_bytes();
+    let place = |ring: &ring::Ring| ring.chunks().last().map(|chunk| chunk.memory().as_ptr());
+    let mut places = Vec::new();
+    for _ in 0..20 {
+        ring.push(&large, 1);
+        places.push(place(&ring).unwrap());
+    }
+    assert!(ring.held().bytes <= 4 << 20);
+    places.sort_unstable();
+    places.dedup();
+    // What had to go made room for the one after the next.
+    assert!(places.len() <= 8, "{} places for 20 chunks", places.len());
+    let small: Vec<Vec<u8>> = (0..20).map(|_| b"x\n".to_vec()).collect();
+    small.iter().for_each(|line| ring.push(line, 1));
+    assert!(ring.chunks().last().unwrap().memory().capacity() < 1_000, "a few lines hold no large memory");
+}
