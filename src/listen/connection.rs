@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue};
@@ -25,6 +25,7 @@ use super::door::Door;
 use super::drain::Stage;
 use super::handler::{Answering, Client, Handler, Offence};
 use super::head::HeadLimits;
+use super::patience::{Expired, Patience};
 use super::settings::Limits;
 use super::wire::{Raw, Successor, Wire, WireIo};
 
@@ -292,97 +293,6 @@ where
 fn refused_by_h2(error: &hyper::Error) -> Option<String> {
     let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
     error.is_library().then(|| error.to_string())
-}
-
-/// What took too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expired {
-    /// The next request.
-    Idle,
-    /// A head that has begun.
-    Head,
-    /// A client that does not read.
-    Blocked,
-}
-
-/// What a connection waits for, and for how long it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waiting {
-    /// For the first byte of its first head.
-    FirstHead,
-    /// For the first byte of a head.
-    Idle,
-    /// For the rest of a head.
-    Head,
-    /// For the client to read.
-    Blocked,
-    /// A request runs; whoever answers it watches the time.
-    Running,
-}
-
-struct Patience<'a> {
-    limits: &'a Limits,
-    waiting: Waiting,
-    /// How much the client had taken when the deadline was set.
-    moved: u64,
-    deadline: Deadline,
-}
-
-impl<'a> Patience<'a> {
-    fn new(limits: &'a Limits) -> Patience<'a> {
-        let mut deadline = Deadline::default();
-        deadline.set(time::monotonic(), limits.header_timeout);
-        Patience { limits, waiting: Waiting::FirstHead, moved: 0, deadline }
-    }
-
-    fn poll(&mut self, wire: &Wire, cx: &mut Context<'_>) -> Poll<Expired> {
-        let waiting = self.look(wire);
-        let goes_on = waiting == Waiting::Blocked && wire.moved() != self.moved;
-        if waiting != self.waiting || goes_on {
-            (self.waiting, self.moved) = (waiting, wire.moved());
-            self.arm();
-        }
-        if self.deadline.poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        match self.waiting {
-            Waiting::Head => {
-                wire.gate().refuse(Some(408), "header_timeout", "the head did not come within limits.header_timeout");
-                Poll::Ready(Expired::Head)
-            }
-            Waiting::Blocked => {
-                wire.stall();
-                Poll::Ready(Expired::Blocked)
-            }
-            Waiting::FirstHead | Waiting::Idle => Poll::Ready(Expired::Idle),
-            Waiting::Running => Poll::Pending,
-        }
-    }
-
-    /// A little more time, to end well.
-    fn extend(&mut self, by: Duration) {
-        self.deadline.set(time::monotonic(), Some(by));
-    }
-
-    fn look(&self, wire: &Wire) -> Waiting {
-        match (wire.is_blocked(), wire.is_running(), wire.gate().is_mid_head()) {
-            (true, ..) => Waiting::Blocked,
-            (_, true, _) => Waiting::Running,
-            (_, _, true) => Waiting::Head,
-            _ if self.waiting == Waiting::FirstHead && !wire.has_begun() => Waiting::FirstHead,
-            _ => Waiting::Idle,
-        }
-    }
-
-    fn arm(&mut self) {
-        let limit = match self.waiting {
-            Waiting::FirstHead | Waiting::Head => self.limits.header_timeout,
-            Waiting::Idle => self.limits.keep_alive,
-            Waiting::Blocked => self.limits.body_idle_timeout,
-            Waiting::Running => return self.deadline.clear(),
-        };
-        self.deadline.set(time::monotonic(), limit);
-    }
 }
 
 /// Ends a connection: answers what was refused, and lets a client that still sends hear our last word.

@@ -17,6 +17,7 @@ mod frames;
 pub mod gate;
 pub mod handler;
 pub mod head;
+mod patience;
 pub mod settings;
 mod switch;
 pub mod wire;
