@@ -13,8 +13,6 @@ use crate::record::Gist;
 const MAX_SPARE: usize = 8;
 /// A buffer that one huge record has blown up is not kept.
 const MAX_SPARE_BYTES: usize = 1 << 20;
-/// The room for a line of usual length.
-const LINE: usize = 4 << 10;
 
 /// Whole lines, in order, without their numbers.
 #[derive(Debug, Clone, Default)]
@@ -41,12 +39,11 @@ pub struct Line {
 }
 
 impl Batch {
-    /// Has room for one more line of usual length, in memory that grows to what a batch of `full` bytes takes, and no further.
-    pub(super) fn make_room(&mut self, full: usize) {
-        let (used, has) = (self.bytes.len(), self.bytes.capacity());
-        if has - used < LINE && has < full + LINE {
-            let wanted = (2 * has).clamp(2 * LINE, full + LINE);
-            self.bytes.reserve_exact(wanted.saturating_sub(used));
+    /// Has so many bytes of memory from its first line on: what grows leaves a trail of smaller memories behind, each of which
+    /// the allocator keeps for the next that grows. Of what is not written to, the kernel has nothing to give.
+    pub(super) fn make_room(&mut self, memory: usize) {
+        if self.bytes.is_empty() {
+            self.bytes.reserve_exact(memory);
         }
     }
 
@@ -134,17 +131,6 @@ impl Spares {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn memory_grows_to_what_a_full_batch_takes_and_no_further() {
-        let (mut batch, full) = (Batch::default(), 100_000);
-        while batch.bytes.len() < full {
-            batch.make_room(full);
-            assert!(batch.bytes.capacity() >= batch.bytes.len() + 300);
-            batch.bytes.extend_from_slice(&[b'x'; 300]);
-        }
-        assert_eq!(batch.bytes.capacity(), full + LINE);
-    }
 
     #[test]
     fn so_many_spares_are_kept_and_none_that_is_too_large() {

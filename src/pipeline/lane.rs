@@ -81,7 +81,7 @@ impl Lane {
         if lines == 0 {
             self.batch.hole = self.layout.leave_room(self.port.queue.digits());
         }
-        self.batch.make_room(self.port.queue.batch_bytes());
+        self.batch.make_room(self.port.queue.batch_memory());
         self.taken = Some(self.batch.bytes.len());
         match twin.map(|at| &earlier[at]) {
             Some(Lane { batch, taken, .. }) => {

@@ -19,8 +19,11 @@ use crate::time;
 
 /// A batch is handed over when it has grown to a sixteenth of what may wait, within these bounds. At full speed each
 /// batch costs two switches of threads, and the kernel appends a long write with a third fewer instructions than eight
-/// short ones; much more would not stay in a core's caches until it is written.
-const BATCH_BYTES: RangeInclusive<usize> = (64 << 10)..=(512 << 10);
+/// short ones; much more would not stay in a core's caches until it is written. With the line that fills it, the memory is
+/// a size that allocators have pages for.
+const BATCH_BYTES: RangeInclusive<usize> = (64 << 10) - LINE..=(512 << 10) - LINE;
+/// The room for a line of usual length.
+const LINE: usize = 4 << 10;
 /// Batches that may wait, however small.
 const MAX_BATCHES: usize = 1024;
 /// The way to one output.
@@ -143,6 +146,12 @@ impl Queue {
     /// A batch is handed over when it has grown to so many bytes.
     pub fn batch_bytes(&self) -> usize {
         (self.max_bytes / 16).clamp(*BATCH_BYTES.start(), *BATCH_BYTES.end())
+    }
+
+    /// The memory that a batch has from its first line on, in bytes. Whoever copies batches takes as much: the allocator has
+    /// one kind of pages for all of it.
+    pub fn batch_memory(&self) -> usize {
+        self.batch_bytes() + LINE
     }
 
     /// What the user wants done when it is full.

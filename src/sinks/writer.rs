@@ -95,7 +95,7 @@ impl<T: Target> Writer<T> {
             trouble: Trouble::new(port),
             pause: Pause::new(pause::LONGEST),
             sequence: Sequence::new(&port.name, port.format, stamp),
-            out: Vec::new(),
+            out: Vec::with_capacity(port.queue.batch_memory()),
             carried: (0, 0),
             pending: 0,
             jumps: Vec::new(),
@@ -111,7 +111,7 @@ impl<T: Target> Writer<T> {
         self.sequence.go_on(handover.next);
         self.lost = handover.lost;
         self.carried = (rest.len(), numbers);
-        self.out = rest;
+        self.out.extend_from_slice(&rest);
         if !self.target.can_go_on() {
             self.forget_torn();
         }
@@ -229,11 +229,10 @@ impl<T: Target> Writer<T> {
             return false;
         };
         self.numbered(share.lines());
-        let (outcome, bytes) = match outcome {
-            Ok(written) => (Ok(written), Vec::new()),
-            Err((failure, bytes)) => (Err(failure), bytes),
-        };
-        self.out = bytes;
+        let outcome = outcome.map_err(|(failure, bytes)| {
+            self.out = bytes;
+            failure
+        });
         self.settle(outcome);
         true
     }

@@ -74,10 +74,11 @@ impl Stream {
         self.sequence.digits()
     }
 
-    /// The lines of a batch, with their numbers. Lines that nobody else has are not copied.
-    pub(super) fn chunk(&mut self, load: &mut Load) -> Chunk {
+    /// The lines of a batch, with their numbers, in at least so much memory. Lines that nobody else has are not copied.
+    pub(super) fn chunk(&mut self, load: &mut Load, memory: usize) -> Chunk {
         let mut text = std::mem::take(&mut self.spare);
         text.clear();
+        text.reserve_exact(memory);
         let (first, lines) = (self.sequence.next(), load.lines());
         match load {
             Load::Own(batch) => match self.sequence.number_in_place(batch) {

@@ -96,7 +96,7 @@ impl Work {
             return self.leave(load);
         }
         if load.lines() > 0 {
-            let chunk = self.stream.chunk(&mut load);
+            let chunk = self.stream.chunk(&mut load, self.queue.batch_memory());
             self.pass_on(chunk);
         }
         self.queue.recycle(load);

@@ -12,7 +12,8 @@ use super::line::moment;
 use crate::store::ask::Line;
 use crate::store::moment::Moments;
 
-/// Bytes of a chunk that small batches fill together; a larger batch is one by itself.
+/// Bytes of a chunk that small batches fill together; a larger batch is one by itself. The memory of a batch of lines is as
+/// large, so that the allocator has one kind of pages for both.
 const CHUNK: usize = 512 << 10;
 /// From here on lines are put into the memory of a chunk that had to go: memory from the kernel is cleared first, which
 /// costs more than the copy. Fewer lines would hold much more memory than is counted for them.
@@ -106,18 +107,22 @@ impl Ring {
                 self.note(count, lines.len());
             }
             _ => {
-                let text = self.copy(lines);
+                let text = self.copy(lines, chunk);
                 self.push_chunk(Lines::Here(text), count, lines.len());
             }
         }
     }
 
-    fn copy(&mut self, lines: &[u8]) -> Vec<u8> {
-        if lines.len() < REUSED_FROM {
+    /// Where the last chunk is full, the next one will be, and has its memory at once. Where somebody reads it, there may be
+    /// many small ones.
+    fn copy(&mut self, lines: &[u8], chunk: usize) -> Vec<u8> {
+        let is_full = self.chunks.back().is_none_or(|last| last.bytes + lines.len() > chunk);
+        if !is_full && lines.len() < REUSED_FROM {
             return lines.to_vec();
         }
         let mut text = std::mem::take(&mut self.spare);
         text.clear();
+        text.reserve_exact(chunk.max(lines.len()));
         text.extend_from_slice(lines);
         text
     }
