@@ -158,6 +158,11 @@ impl Deadlines {
         self.0.borrow_mut().pop().unwrap_or_default()
     }
 
+    /// Keeps none: nobody is to ask for a while.
+    pub fn forget(&self) {
+        self.0.take();
+    }
+
     /// For the next one who asks.
     pub fn keep(&self, mut deadline: Deadline) {
         let mut kept = self.0.borrow_mut();

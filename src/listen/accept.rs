@@ -19,8 +19,8 @@ use tokio::task::JoinSet;
 use crate::net::{Outbox, Peer, Polled, Stream};
 
 use super::announced::Unannounced;
-use super::connection::{self, Shared};
-use super::crowd::{Crowd, Crowded};
+use super::connection::{self, Connection, Shared};
+use super::crowd::{Crowd, Crowded, Place};
 use super::door::{Door, Doorway, Listener};
 use super::drain::{Drain, Stage};
 use super::entrance::Entrance;
@@ -190,17 +190,33 @@ impl<H: Handler> Serving<H> {
         while connections.join_next().await.is_some() {}
     }
 
-    async fn serve(self: Rc<Self>, mut stream: Stream, mut peer: Peer, door: Rc<Door>) {
+    /// What is needed to come in is not held by who is in.
+    fn serve(self: Rc<Self>, stream: Stream, peer: Peer, door: Rc<Door>) -> impl Future<Output = ()> {
+        let way_in = Box::pin(self.let_in(stream, peer, door));
+        async move {
+            if let Some((connection, shared, place)) = way_in.await {
+                connection::serve(shared, connection).await;
+                drop(place);
+            }
+        }
+    }
+
+    /// What comes before HTTP: limits, a PROXY header, TLS. `None` for who is not let in.
+    async fn let_in(
+        self: Rc<Self>,
+        mut stream: Stream,
+        mut peer: Peer,
+        door: Rc<Door>,
+    ) -> Option<(Connection, Rc<Shared<H>>, Place)> {
         let entrance = door.entrance();
         let shared = Rc::clone(&self.shared.borrow());
         let limits = &shared.limits;
-        let place = self.crowd.enter(peer.ip, limits);
-        let mut place = match place {
+        let mut place = match self.crowd.enter(peer.ip, limits) {
             Ok(place) => place,
             Err(crowded) => return self.turn_away(&stream, &peer, &entrance, crowded),
         };
         if let Some(protocol) = &entrance.proxy_protocol {
-            let taken = Box::pin(protocol.take(&mut stream, &mut peer, limits.header_timeout)).await;
+            let taken = protocol.take(&mut stream, &mut peer, limits.header_timeout).await;
             if let Err(unannounced) = taken {
                 return self.leave(&peer, &unannounced);
             }
@@ -209,26 +225,26 @@ impl<H: Handler> Serving<H> {
                 return self.turn_away(&stream, &peer, &entrance, crowded);
             }
         }
-        let stream = match entrance.tls.is_some() {
-            false => stream,
-            true => match Box::pin(entrance.secure(stream, &mut peer, limits.header_timeout)).await {
+        if entrance.tls.is_some() {
+            stream = match entrance.secure(stream, &mut peer, limits.header_timeout).await {
                 Ok(stream) => stream,
                 Err(refusal) => return self.leave(&peer, &Unannounced::Refused(refusal)),
-            },
-        };
-        connection::serve(shared, stream, door, peer).await;
+            };
+        }
+        Some((Connection::new(&shared, stream, door, peer), shared, place))
     }
 
     /// Nothing was said that could be answered.
-    fn leave(&self, peer: &Peer, unannounced: &Unannounced) {
+    fn leave<T>(&self, peer: &Peer, unannounced: &Unannounced) -> Option<T> {
         if let Unannounced::Refused(refusal) = unannounced {
             self.handler.refused(peer, refusal);
         }
+        None
     }
 
     /// Over the limit nobody waits for a request: the connection is closed, and that is recorded. Where no handshake
     /// stands before it, the client is told, if it takes that at once.
-    fn turn_away(&self, stream: &Stream, peer: &Peer, entrance: &Entrance, crowded: Crowded) {
+    fn turn_away<T>(&self, stream: &Stream, peer: &Peer, entrance: &Entrance, crowded: Crowded) -> Option<T> {
         let (offence, detail) = match crowded {
             Crowded::All => (Offence::Connections, "more connections than limits.connections"),
             Crowded::Client => {
@@ -245,6 +261,7 @@ impl<H: Handler> Serving<H> {
             let _ = socket.shutdown(std::net::Shutdown::Write);
             let _ = socket.recv(&mut unread);
         }
+        None
     }
 }
 

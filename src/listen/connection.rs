@@ -43,6 +43,9 @@ const H2_HEAD_ROOM: u32 = 4;
 const SEND_BUFFER: usize = 64 * 1024;
 /// Smallest read buffer that hyper accepts.
 const MIN_BUFFER: usize = 8192;
+/// How long after a request hyper's memory is kept for the next one. What comes later pays for new memory, a microsecond or
+/// two; what is kept is some 20 KiB a connection.
+const REST: Duration = Duration::from_millis(20);
 
 /// What all connections of a core share.
 pub(super) struct Shared<H> {
@@ -63,12 +66,7 @@ impl<H> Shared<H> {
 }
 
 /// Serves one connection until it is over. What is done once in its life is boxed: an idle connection does not hold it.
-pub(super) async fn serve<H: Handler>(shared: Rc<Shared<H>>, stream: Stream, door: Rc<Door>, peer: Peer) {
-    let connection = Connection {
-        wire: Rc::new(Wire::new(stream, Rc::clone(&door), shared.head_limits(), Rc::clone(&shared.outbox))),
-        peer: Rc::new(peer),
-        door,
-    };
+pub(super) async fn serve<H: Handler>(shared: Rc<Shared<H>>, connection: Connection) {
     let alpn = connection.peer.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
     let protocol = match alpn {
         Some("h2") => Some(Protocol::H2),
@@ -84,7 +82,7 @@ pub(super) async fn serve<H: Handler>(shared: Rc<Shared<H>>, stream: Stream, doo
 }
 
 /// A client's connection and who is at its other end.
-struct Connection {
+pub(super) struct Connection {
     wire: Rc<Wire>,
     peer: Rc<Peer>,
     /// By which it came in, and which says how long it may stay.
@@ -92,6 +90,12 @@ struct Connection {
 }
 
 impl Connection {
+    /// One that has come in.
+    pub(super) fn new<H>(shared: &Shared<H>, stream: Stream, door: Rc<Door>, peer: Peer) -> Connection {
+        let wire = Wire::new(stream, Rc::clone(&door), shared.head_limits(), Rc::clone(&shared.outbox));
+        Connection { wire: Rc::new(wire), peer: Rc::new(peer), door }
+    }
+
     /// Nothing is answered: it is no single request that is at fault.
     fn offended<H: Handler>(&self, shared: &Shared<H>, offence: Offence, detail: &str) {
         shared.handler.offended(&self.peer, offence, detail);
@@ -113,41 +117,72 @@ enum End {
     Refused,
     /// Nobody said anything, or nobody is there any more.
     Silent,
+    /// It has not ended: only its socket is to be kept until the next request comes.
+    Resting,
 }
 
 /// Reads until it is clear which protocol the client speaks; `None` if it says nothing in time.
 async fn sniff<H>(shared: &Shared<H>, client: &Connection) -> Option<Protocol> {
     let wire = &client.wire;
-    let mut first = vec![0; 4096];
-    let mut length = 0;
+    let mut first = Vec::new();
     let mut deadline = Deadline::default();
     deadline.set(time::monotonic(), shared.limits.header_timeout);
     let mut drained = pin!(client.door.drain.reached(Stage::Draining));
-    while length < PREFACE.len() && PREFACE.starts_with(&first[..length]) {
-        let mut buf = ReadBuf::new(&mut first[length..]);
-        let read = poll_fn(|cx| match wire.poll_read_raw(cx, &mut buf) {
-            Poll::Ready(read) => Poll::Ready(read.is_ok()),
+    while first.len() < PREFACE.len() && PREFACE.starts_with(&first) {
+        let before = first.len();
+        let read = poll_fn(|cx| match wire.poll_ahead(cx, |bytes| first.extend_from_slice(bytes)) {
+            Poll::Ready(read) => Poll::Ready(read),
             Poll::Pending if deadline.poll(cx).is_ready() || drained.as_mut().poll(cx).is_ready() => Poll::Ready(false),
             Poll::Pending => Poll::Pending,
         });
-        let read = read.await;
-        let got = buf.filled().len();
-        if !read || got == 0 {
+        if !read.await || first.len() == before {
             // Part of the preface is part of no request.
-            wire.feed(&first[..length]);
-            return (length > 0).then_some(Protocol::H1);
+            wire.feed(&first);
+            return (!first.is_empty()).then_some(Protocol::H1);
         }
-        length += got;
     }
-    let protocol = if first[..length].starts_with(PREFACE) { Protocol::H2 } else { Protocol::H1 };
+    let protocol = if first.starts_with(PREFACE) { Protocol::H2 } else { Protocol::H1 };
     if protocol == Protocol::H2 {
         wire.gate().open();
     }
-    wire.feed(&first[..length]);
+    wire.feed(&first);
     Some(protocol)
 }
 
+/// Between two requests that are far apart, a connection is its socket.
 async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> End {
+    let mut patience = Patience::resting(&shared.limits, REST);
+    loop {
+        match Box::pin(serve_awake(shared, client, &mut patience)).await {
+            End::Resting => match rest(client, &mut patience).await {
+                Some(end) => return end,
+                None => continue,
+            },
+            end => return end,
+        }
+    }
+}
+
+/// Waits until the client says something. `None` once it has; how the connection ended if it does not.
+async fn rest(client: &Connection, patience: &mut Patience<'_>) -> Option<End> {
+    let wire = &client.wire;
+    let mut drained = pin!(client.door.drain.reached(Stage::Draining));
+    poll_fn(|cx| {
+        if drained.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(End::Served));
+        }
+        match wire.poll_ahead(cx, |bytes| wire.feed(bytes)) {
+            Poll::Ready(true) => Poll::Ready(None),
+            // As hyper ends when it finds that the client has left.
+            Poll::Ready(false) => Poll::Ready(Some(End::Served)),
+            Poll::Pending => patience.poll_rest(cx).map(|()| Some(End::Served)),
+        }
+    })
+    .await
+}
+
+/// Has hyper serve requests until there is none for a while.
+async fn serve_awake<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection, patience: &mut Patience<'_>) -> End {
     let io = TokioIo::new(WireIo(Rc::clone(&client.wire)));
     let mut builder = http1::Builder::new();
     if shared.limits.header_count != HYPER_HEADERS {
@@ -169,7 +204,12 @@ async fn serve_h1<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
     });
     let close_soon = |_: Pin<&mut _>| Pin::new(&mut *connection.borrow_mut()).graceful_shutdown();
     let ending = Ending { resets: None, close_at: Stage::Draining };
-    let end = drive(shared, client, ending, pin!(served), close_soon).await;
+    let end = drive(shared, client, ending, patience, pin!(served), close_soon).await;
+    if end == End::Resting {
+        // There is none between two requests: what has passed the gate was read as one.
+        client.wire.gate().pass_later(&connection.into_inner().into_parts().read_buf);
+        return end;
+    }
     let Some(successor) = client.wire.take_successor().filter(|_| is_done) else { return end };
     // For as long as the tunnel lasts, nothing of hyper's is held.
     let raw = Raw::new(Rc::clone(&client.wire), &connection.into_inner().into_parts().read_buf);
@@ -204,7 +244,8 @@ async fn serve_h2<H: Handler>(shared: &Rc<Shared<H>>, client: &Connection) -> En
     let resets = shared.limits.resets_per_connection;
     // A client is told which of its requests are still answered: none is lost.
     let ending = Ending { resets, close_at: Stage::Leaving };
-    drive(shared, client, ending, pin!(connection), |connection| connection.graceful_shutdown()).await
+    let mut patience = Patience::new(&shared.limits);
+    drive(shared, client, ending, &mut patience, pin!(connection), |connection| connection.graceful_shutdown()).await
 }
 
 /// What ends a connection beside its client.
@@ -221,6 +262,7 @@ async fn drive<H: Handler, C>(
     shared: &Shared<H>,
     client: &Connection,
     ending: Ending,
+    patience: &mut Patience<'_>,
     mut connection: Pin<&mut C>,
     graceful_shutdown: impl Fn(Pin<&mut C>),
 ) -> End
@@ -228,7 +270,6 @@ where
     C: Future<Output = hyper::Result<()>>,
 {
     let wire = &client.wire;
-    let mut patience = Patience::new(&shared.limits);
     let Ending { resets, close_at } = ending;
     let mut drained = pin!(client.door.drain.reached(close_at));
     let (mut watched, mut closing) = (None, false);
@@ -277,6 +318,12 @@ where
                 closing = true;
                 graceful_shutdown(connection.as_mut());
                 patience.extend(LINGER);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Ready(Expired::Rest) if !closing && wire.rest() => Poll::Ready(End::Resting),
+            Poll::Ready(Expired::Rest) => {
+                patience.stay();
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }

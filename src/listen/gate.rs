@@ -116,6 +116,13 @@ impl Gate {
         at_head && self.held.is_empty() && self.passed.is_empty() && self.refusal.is_none()
     }
 
+    /// Gives the memory of what has passed back, where there is nothing of a next request.
+    pub fn rest(&mut self) {
+        if self.held.is_empty() && self.passed.is_empty() {
+            (self.held, self.passed) = Default::default();
+        }
+    }
+
     /// A body is not whole yet.
     pub fn is_mid_body(&self) -> bool {
         match &self.place {

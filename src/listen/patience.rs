@@ -1,7 +1,7 @@
 //! How long a connection may wait for what it waits for: a head, the rest of one, the next request, a client that reads.
 
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::time::{self, Deadline};
 
@@ -13,6 +13,8 @@ use super::wire::Wire;
 pub(super) enum Expired {
     /// The next request.
     Idle,
+    /// The next request, not for so long that the connection would be closed.
+    Rest,
     /// A head that has begun.
     Head,
     /// A client that does not read.
@@ -39,14 +41,39 @@ pub(super) struct Patience<'a> {
     waiting: Waiting,
     /// How much the client had taken when the deadline was set.
     moved: u64,
+    /// When it began to wait for what it waits for.
+    since: Instant,
+    /// After how long without a request it rests; `None` where it does not.
+    rest: Option<Duration>,
+    /// It waits for a request, and is to rest at the deadline.
+    may_rest: bool,
     deadline: Deadline,
 }
 
 impl<'a> Patience<'a> {
     pub(super) fn new(limits: &'a Limits) -> Patience<'a> {
-        let mut deadline = Deadline::default();
-        deadline.set(time::monotonic(), limits.header_timeout);
-        Patience { limits, waiting: Waiting::FirstHead, moved: 0, deadline }
+        let (mut deadline, since) = (Deadline::default(), time::monotonic());
+        deadline.set(since, limits.header_timeout);
+        Patience { limits, waiting: Waiting::FirstHead, moved: 0, since, rest: None, may_rest: false, deadline }
+    }
+
+    /// The same for a connection that is to rest when there was no request for so long.
+    pub(super) fn resting(limits: &'a Limits, after: Duration) -> Patience<'a> {
+        let rest = Some(after).filter(|after| limits.keep_alive.is_none_or(|keep_alive| *after < keep_alive));
+        Patience { rest, ..Patience::new(limits) }
+    }
+
+    /// Ready when a connection at rest has waited for its next request for too long.
+    pub(super) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.stay();
+        self.deadline.poll(cx)
+    }
+
+    /// It does not rest before the next request, or does already.
+    pub(super) fn stay(&mut self) {
+        if std::mem::take(&mut self.may_rest) {
+            self.deadline.set(self.since, self.limits.keep_alive);
+        }
     }
 
     pub(super) fn poll(&mut self, wire: &Wire, cx: &mut Context<'_>) -> Poll<Expired> {
@@ -68,6 +95,7 @@ impl<'a> Patience<'a> {
                 wire.stall();
                 Poll::Ready(Expired::Blocked)
             }
+            Waiting::Idle if self.may_rest => Poll::Ready(Expired::Rest),
             Waiting::FirstHead | Waiting::Idle => Poll::Ready(Expired::Idle),
             Waiting::Running => Poll::Pending,
         }
@@ -89,12 +117,14 @@ impl<'a> Patience<'a> {
     }
 
     fn arm(&mut self) {
+        self.may_rest = self.waiting == Waiting::Idle && self.rest.is_some();
         let limit = match self.waiting {
             Waiting::FirstHead | Waiting::Head => self.limits.header_timeout,
-            Waiting::Idle => self.limits.keep_alive,
+            Waiting::Idle => self.rest.or(self.limits.keep_alive),
             Waiting::Blocked => self.limits.body_idle_timeout,
             Waiting::Running => return self.deadline.clear(),
         };
-        self.deadline.set(time::monotonic(), limit);
+        self.since = time::monotonic();
+        self.deadline.set(self.since, limit);
     }
 }

@@ -59,6 +59,9 @@ mod semantics;
 /// Limits in time: each cuts off what it is about, and nothing else.
 mod patience;
 
+/// Connections between two requests that are far apart.
+mod rest;
+
 /// Bodies both ways: large, chunked, with trailers, answered early.
 mod bodies;
 

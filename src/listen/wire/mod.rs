@@ -37,6 +37,9 @@ const MAX_INTERIM: usize = 64 * 1024;
 /// Bytes of a next request that are taken while one runs; the rest waits in the kernel.
 const READ_AHEAD: usize = 1024;
 
+/// Bytes of a request that are read before there is anything of hyper's for it.
+const FIRST_READ: usize = 4096;
+
 /// What may wait for its turn, in bytes; a larger answer is sent at once.
 const POSTED: usize = 8 * 1024;
 
@@ -308,6 +311,36 @@ impl Wire {
     /// Says that nothing more will be written.
     pub(super) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
+    }
+
+    /// Reads past hyper while there is none, into no memory of its own. Ready with what `take` has got, or once the client
+    /// has left: it returns false then.
+    pub(super) fn poll_ahead(&self, cx: &mut Context<'_>, take: impl FnOnce(&[u8])) -> Poll<bool> {
+        let mut ahead = [MaybeUninit::uninit(); FIRST_READ];
+        let mut buf = ReadBuf::uninit(&mut ahead);
+        let read = ready!(self.poll_read_raw(cx, &mut buf));
+        self.read_error.set(read.is_err());
+        let is_there = read.is_ok() && !buf.filled().is_empty();
+        if is_there {
+            take(buf.filled());
+        }
+        Poll::Ready(is_there)
+    }
+
+    /// Gives back the memory of requests. Returns whether there is nothing of one: neither a byte of the next, nor of an
+    /// answer.
+    pub(super) fn rest(&self) -> bool {
+        let is_told = self.settling.borrow().is_empty() && self.interim.borrow().is_empty();
+        let is_sent = self.posted.is_empty() && !self.posted.waits() && !self.is_blocked.get();
+        let mut gate = self.gate.borrow_mut();
+        let rests = self.running.get() == 0 && is_told && is_sent && gate.is_between(self.begun.get());
+        if rests {
+            gate.rest();
+            self.interim.take();
+            self.unblocked.take();
+            self.deadlines.forget();
+        }
+        rests
     }
 
     /// Feeds bytes that were read before it was known what they are.
