@@ -130,6 +130,8 @@
 //!   answer to STARTTLS.
 //! - Renewed certificates are found by looking at the files every two seconds ([`net::server_tls`]), without a reload.
 //! - What comes before an answer (103) reaches clients of HTTP/1.1 alone: hyper's HTTP/2 cannot send it.
+//! - A connection without a request in flight keeps its socket alone, but only after 20 ms ([`listen`]): one that is busy would
+//!   pay for hyper's memory with each request.
 //! - `TCP_DEFER_ACCEPT` is left out: the socket library does not offer it without unsafe code.
 //!
 //! The import table is data in `tests/architecture.rs`, and fails the build where it is broken.

@@ -366,6 +366,9 @@ async fn close<H: Handler>(shared: &Shared<H>, client: &Connection, end: End) {
     if end == End::Silent || wire.is_broken() || wire.is_stalled() {
         return;
     }
+    if !still_sends && wire.ends_with_its_socket() {
+        return;
+    }
     within(LINGER, async {
         // The connection ends here whether or not the far side hears of it.
         let _ = poll_fn(|cx| wire.poll_close(cx)).await;

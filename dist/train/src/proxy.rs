@@ -33,19 +33,23 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts it in front of `app`, its log in a folder of its own.
-    pub async fn start(gatelog: &Path, app: SocketAddr, extent: Extent) -> anyhow::Result<Proxy> {
+    /// Starts it in front of `app`, its log in a folder of its own. What is given is the program with what stands before
+    /// its own arguments.
+    ///
+    /// # Errors
+    /// When it does not start, or ends before it serves.
+    pub async fn start(mut gatelog: Command, app: SocketAddr, extent: Extent) -> anyhow::Result<Proxy> {
         let folder = tempfile::tempdir()?;
         let certificate = prepare(folder.path(), app, extent)?;
         let log = folder.path().join("stdout.json");
-        let mut child = Command::new(gatelog.canonicalize()?)
+        let mut child = gatelog
             .args(["run", "--config", "gatelog.toml"])
             .current_dir(folder.path())
             // It is for this process; the other one is to write its counts.
             .env_remove("LLVM_PROFILE_FILE")
             .stdout(Stdio::from(File::create(&log)?))
             .spawn()
-            .with_context(|| format!("{} does not start", gatelog.display()))?;
+            .with_context(|| format!("{} does not start", gatelog.get_program().display()))?;
         let listens = loop {
             if let Some(listens) = listens(&log)? {
                 break listens;
@@ -57,7 +61,15 @@ impl Proxy {
         Ok(Proxy { child, plain, tls, certificate, _folder: folder })
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it as an operator would.
+    ///
+    /// # Errors
+    /// When it does not end well.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("a process has a number")?;
         kill_process(pid, Signal::TERM)?;

@@ -41,6 +41,8 @@ pub struct Plan {
     pub connections: usize,
     /// On each of them.
     pub requests: usize,
+    /// The only kind of request that is sent, by the beginning of its path; all kinds, mixed, where that is `None`.
+    pub only: Option<&'static str>,
 }
 
 /// Carries out a plan.
@@ -73,7 +75,7 @@ pub async fn visit(proxy: &Proxy, plan: &Plan) -> anyhow::Result<()> {
 }
 
 async fn speak(plan: Plan, number: usize, io: impl AsyncRead + AsyncWrite + Unpin + 'static) -> anyhow::Result<()> {
-    let asks = (0..plan.requests).map(|ask| Ask::of(number * plan.requests + ask));
+    let asks = (0..plan.requests).map(|ask| Ask { number: number * plan.requests + ask, only: plan.only });
     match plan.protocol {
         Protocol::Http1 => {
             let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await?;
@@ -104,7 +106,10 @@ async fn speak(plan: Plan, number: usize, io: impl AsyncRead + AsyncWrite + Unpi
 
 /// One request, by its number.
 #[derive(Debug, Clone, Copy)]
-struct Ask(usize);
+struct Ask {
+    number: usize,
+    only: Option<&'static str>,
+}
 
 /// Kinds of requests, out of a hundred.
 const KINDS: [(usize, &str, StatusCode); 10] = [
@@ -121,14 +126,14 @@ const KINDS: [(usize, &str, StatusCode); 10] = [
 ];
 
 impl Ask {
-    fn of(number: usize) -> Ask {
-        Ask(number)
-    }
-
     fn kind(self) -> (&'static str, StatusCode) {
         // 61 and 100 have no divisor in common: all kinds come, mixed.
-        let place = self.0 * 61 % 100;
-        let (_, path, status) = KINDS.into_iter().find(|(until, ..)| place < *until).unwrap_or(KINDS[0]);
+        let place = self.number * 61 % 100;
+        let is_it = |(until, path, _): &(usize, &str, _)| match self.only {
+            Some(only) => path.starts_with(only),
+            None => place < *until,
+        };
+        let (_, path, status) = KINDS.into_iter().find(is_it).unwrap_or(KINDS[0]);
         (path, status)
     }
 
@@ -139,12 +144,12 @@ impl Ask {
                 (Method::POST, Bytes::from_static(b"csrfmiddlewaretoken=5f3c&address=7&payment=card&note="))
             }
             path if path.starts_with("/uploads/") => (Method::POST, Bytes::from(vec![b'u'; 40_000])),
-            _ if self.0 % 50 == 7 => (Method::HEAD, Bytes::new()),
+            _ if self.number % 50 == 7 => (Method::HEAD, Bytes::new()),
             _ => (Method::GET, Bytes::new()),
         };
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("http://localhost{}", path.replace("ID", &self.0.to_string())))
+            .uri(format!("http://localhost{}", path.replace("ID", &self.number.to_string())))
             .header(header::HOST, "localhost")
             .header(header::USER_AGENT, "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0")
             .header(header::ACCEPT, "application/json, text/plain, */*")
@@ -153,12 +158,12 @@ impl Ask {
         if status == StatusCode::NOT_MODIFIED {
             request = request.header(header::IF_NONE_MATCH, "\"5f3c-1a\"");
         }
-        if self.0 % 2 == 0 {
+        if self.number % 2 == 0 {
             request = request
                 .header(header::REFERER, "https://shop.example.org/account/orders")
                 .header(header::COOKIE, "sessionid=0123456789abcdef0123456789abcdef; csrftoken=5f3c");
         }
-        if self.0 % 3 == 0 {
+        if self.number % 3 == 0 {
             request = request.header("x-forwarded-for", "203.0.113.7").header("x-tenant", "acme");
         }
         request.body(Full::new(body))

@@ -308,6 +308,11 @@ impl Wire {
         Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
     }
 
+    /// Whether the client is told the end when the socket is closed, and so need not be before. TLS has a word for it.
+    pub(super) fn ends_with_its_socket(&self) -> bool {
+        matches!(*self.stream.borrow(), Stream::Plain(_) | Stream::Unix(_))
+    }
+
     /// Says that nothing more will be written.
     pub(super) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
