@@ -52,11 +52,14 @@ pub(super) struct Sender<B> {
     pub(super) text: Vec<u8>,
     written: usize,
     data: Bytes,
-    after: &'static [u8],
+    /// The end of a chunk, or of the body.
+    after: Bytes,
     /// The body is not asked for before somebody says so (`Expect: 100-continue`).
     held: bool,
     /// The first piece of the body was waited for once.
     waited: bool,
+    /// So was the end of it, once that was near.
+    end_waited: bool,
     sent: u64,
     /// Bytes of any kind that the server has taken.
     taken: u64,
@@ -84,9 +87,10 @@ where
             text: head,
             written: 0,
             data: Bytes::new(),
-            after: b"",
+            after: Bytes::new(),
             held,
             waited,
+            end_waited: held,
             sent: 0,
             taken: 0,
             posted: false,
@@ -132,6 +136,9 @@ where
                 self.post(cx);
                 return Poll::Ready(Ok(()));
             }
+            if matches!(gathered, Gathered::Some) {
+                ready!(self.poll_end(cx))?;
+            }
             ready!(self.poll_write(cx)).map_err(|error| SendError::Upstream(UpstreamError::Write(error)))?;
             match gathered {
                 Gathered::Some | Gathered::Crumb => {}
@@ -140,6 +147,31 @@ where
                     let flushed = ready!(self.link.poll_flush(cx));
                     return Poll::Ready(flushed.map_err(|error| SendError::Upstream(UpstreamError::Write(error))));
                 }
+            }
+        }
+    }
+
+    /// Has the end of the body go out with the piece before it, where it is small and comes within a moment: what was read
+    /// into a full buffer often ends a few bytes behind it.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<B::Error>>> {
+        let BodyCoding::Length(length) = self.coding else { return Poll::Ready(Ok(())) };
+        let is_near = !self.data.is_empty() && self.after.is_empty() && length.saturating_sub(self.sent) <= SMALL_BODY;
+        let Some(body) = self.body.as_mut().filter(|_| is_near) else { return Poll::Ready(Ok(())) };
+        match Pin::new(body).poll_frame(cx) {
+            Poll::Pending if std::mem::replace(&mut self.end_waited, true) => Poll::Ready(Ok(())),
+            Poll::Pending => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(SendError::Body(error))),
+            Poll::Ready(None) => Poll::Ready(self.finish(None).map(drop)),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.after = frame.into_data().unwrap_or_default();
+                self.sent += self.after.len() as u64;
+                if self.sent == length {
+                    self.body = None;
+                }
+                Poll::Ready(Ok(()))
             }
         }
     }
@@ -180,14 +212,14 @@ where
         self.sent += data.len() as u64;
         if self.coding == BodyCoding::Chunked {
             write_hex(data.len(), &mut self.text);
-            self.after = b"\r\n";
+            self.after = Bytes::from_static(b"\r\n");
         }
         if matches!(self.coding, BodyCoding::Length(length) if length == self.sent) {
             self.body = None;
         }
         if self.taken > 0 && data.len() <= CRUMB && self.text.len() <= CRUMBS {
             self.text.extend_from_slice(&data);
-            self.text.extend_from_slice(std::mem::take(&mut self.after));
+            self.text.extend_from_slice(&std::mem::take(&mut self.after));
             return Ok(Gathered::Crumb);
         }
         self.data = data;
@@ -220,7 +252,7 @@ where
             let written = if text.len() == self.waiting() {
                 ready!(self.link.poll_write(cx, text))?
             } else {
-                let slices = [IoSlice::new(text), IoSlice::new(&self.data), IoSlice::new(self.after)];
+                let slices = [IoSlice::new(text), IoSlice::new(&self.data), IoSlice::new(&self.after)];
                 ready!(self.link.poll_write_vectored(cx, &slices))?
             };
             if written == 0 {
@@ -240,7 +272,7 @@ where
         written -= text;
         let data = written.min(self.data.len());
         self.data.advance(data);
-        self.after = &self.after[written - data..];
+        self.after.advance(written - data);
     }
 }
 
