@@ -69,6 +69,19 @@ impl<S: Registered> Polled<S> {
         &self.inner
     }
 
+    /// Ready when there may be something to read, or reading would fail; whoever asks is woken then.
+    pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.still_waits(cx) {
+            return Poll::Pending;
+        }
+        self.waits = false;
+        let readable = self.inner.poll_readable(cx).map(drop);
+        if readable.is_pending() {
+            self.wait(cx);
+        }
+        readable
+    }
+
     /// Nothing has come, and whoever asks is woken once it has, or does not want to be.
     fn still_waits(&mut self, cx: &Context<'_>) -> bool {
         let is_looking = cx.waker().will_wake(Waker::noop());

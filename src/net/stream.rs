@@ -53,6 +53,16 @@ impl Stream {
         }
     }
 
+    /// Ready when it is worth having memory to read into: always within TLS, which has memory of its own, and where reading
+    /// would fail.
+    pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Stream::Plain(tcp) => tcp.poll_readable(cx),
+            Stream::Unix(unix) => unix.poll_readable(cx),
+            Stream::Tls(_) | Stream::TlsUnix(_) => Poll::Ready(()),
+        }
+    }
+
     /// The far end of a TCP connection.
     ///
     /// # Errors

@@ -26,8 +26,9 @@ use super::{Proxy, host_of, leftover, response, secure, traversal};
 
 /// Passes through proxies of this name before a request counts as caught in a loop: several in a row are ordinary.
 const MAX_PASSES: usize = 8;
-/// Most that is read at once of an answer over HTTP/2: as many as a connection has streams may wait for a client that
-/// reads none of them.
+/// Most that is read at once of an answer. Over HTTP/2 it is less: as many as a connection has streams may wait for a
+/// client that reads none of them.
+const PIECE: usize = 256 * 1024;
 const PIECE_OF_STREAM: usize = 32 * 1024;
 /// Longest exception type and message that an application's headers are taken at.
 const MAX_EXCEPTION: usize = 1024;
@@ -139,6 +140,7 @@ impl Trip<'_> {
             offers_upgrade: self.admitted.upgrade.is_some(),
             method: head.method.clone(),
             fields: &mut head.headers,
+            most_at_once: if head.version == Version::HTTP_2 { PIECE_OF_STREAM } else { PIECE },
         }
     }
 
@@ -147,12 +149,9 @@ impl Trip<'_> {
     }
 
     /// The answer's fields are in the head of what was the request.
-    fn deliver(&self, answer: ResponseHead, mut body: ResponseBody, head: &mut Parts) -> Response<Body> {
+    fn deliver(&self, answer: ResponseHead, body: ResponseBody, head: &mut Parts) -> Response<Body> {
         let mut headers = std::mem::take(&mut head.headers);
         self.note_response(answer.status, answer.version, &mut headers);
-        if head.version == Version::HTTP_2 {
-            body.read_at_most(PIECE_OF_STREAM);
-        }
         secure::promise(&mut headers, self.client);
         response(
             answer.status,

@@ -23,13 +23,6 @@ pub enum ResponseBody {
 }
 
 impl ResponseBody {
-    /// No more than this is read from the server at once: for clients of whom each may let many answers wait.
-    pub fn read_at_most(&mut self, most: usize) {
-        if let ResponseBody::Http1(body) = self {
-            body.read_at_most(most);
-        }
-    }
-
     /// The connection, where it speaks another protocol now.
     pub fn into_tunnel(self) -> Option<Tunnel> {
         match self {

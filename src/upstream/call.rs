@@ -18,16 +18,14 @@ use crate::time::{self, Deadline, Deadlines};
 use super::body::ResponseBody;
 use super::connection::Connection;
 use super::error::UpstreamError;
-use super::receive::{Http1Body, Request, closed};
+use super::receive::{Http1Body, Manner, Request, closed};
 use super::response::{ResponseHead, take_head};
 use super::send::{BodyCoding, SendError, Sender};
 use super::settings::Timeouts;
 use super::tunnel::Tunnel;
 
-/// Least room for reading a response head, and what is taken where there is less: many small responses then share one
-/// block of memory, which is never larger than a connection may keep.
+/// Least room for reading a response head. Where there is less a block is taken, which many small responses then share.
 const HEAD_ROOM: usize = 2 * 1024;
-const HEAD_BLOCK: usize = 16 * 1024;
 /// Interim responses of one exchange before it counts as nonsense.
 pub(super) const MAX_INTERIM: usize = 32;
 /// How long a server may take to say whether it wants the body (RFC 9110 §10.1.1: nobody waits for ever).
@@ -63,6 +61,8 @@ pub struct Outgoing<'a, B> {
     pub method: Method,
     /// Its fields, which those of the response take the place of.
     pub fields: &'a mut HeaderMap,
+    /// Most of the answer that is read at once, in bytes: what may be in memory where nobody takes it.
+    pub most_at_once: usize,
 }
 
 impl Connection {
@@ -106,6 +106,7 @@ where
         now: Some(request.now),
         method: request.method,
         fields: request.fields,
+        most_at_once: request.most_at_once,
         watch,
     }))
 }
@@ -147,6 +148,7 @@ struct Call<'a, B, W> {
     now: Option<Instant>,
     method: Method,
     fields: &'a mut HeaderMap,
+    most_at_once: usize,
     watch: W,
 }
 
@@ -223,10 +225,14 @@ where
             {
                 return Poll::Ready(Ok(head));
             }
+            if self.connection.link.poll_readable(cx).is_pending() {
+                return Poll::Pending;
+            }
             // Memory that the last response has let go of is the warmest.
-            let reclaimed = buffer.is_empty() && buffer.try_reclaim(HEAD_BLOCK);
+            let block = self.connection.block.min(self.most_at_once);
+            let reclaimed = buffer.is_empty() && buffer.try_reclaim(block);
             if !reclaimed && buffer.capacity() - buffer.len() < HEAD_ROOM {
-                buffer.reserve(HEAD_BLOCK);
+                buffer.reserve(block);
             }
             match self.connection.link.poll_read_more(cx, buffer) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(closed(None, !self.touched))),
@@ -334,7 +340,9 @@ where
             }
             Progress::Broken(_) => Request::Broken,
         };
-        let body = Http1Body::new(connection, head.framing, head.keep_alive, self.timeouts.idle, request);
+        connection.expect_like(head.framing);
+        let manner = Manner { idle: self.timeouts.idle, most_at_once: self.most_at_once };
+        let body = Http1Body::new(connection, head.framing, head.keep_alive, request, manner);
         (head, ResponseBody::Http1(Box::new(body)))
     }
 }

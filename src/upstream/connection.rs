@@ -18,9 +18,13 @@ use crate::time::Deadline;
 use super::cluster::Member;
 use super::lease::Lease;
 use super::pool::Server;
+use super::response::Framing;
 
-/// Read buffers of idle connections are given back above this.
-const MAX_IDLE_BUFFER: usize = 16 * 1024;
+/// Memory that a response is read into, until one has shown how long they are; idle connections keep no more than that.
+const BLOCK: usize = 16 * 1024;
+/// What a head takes of it, and the most that is taken because the last response was that long.
+const HEAD: u64 = 1024;
+const LARGEST_BLOCK: u64 = 128 * 1024;
 
 /// A connection on which nothing is going on. It stays where it is in memory: on its way through a request it would be
 /// copied a dozen times.
@@ -31,6 +35,8 @@ pub struct Connection {
     lease: Option<Lease>,
     /// Read and not used yet; empty while it is idle.
     pub(super) buffer: BytesMut,
+    /// What the next response is expected to need of memory.
+    pub(super) block: usize,
     /// The memory that heads are written into.
     pub(super) out: Vec<u8>,
     /// For the body of a response. Kept with the connection, because its timer is armed once for many of them.
@@ -48,6 +54,7 @@ impl Connection {
             server: Rc::downgrade(server),
             lease: None,
             buffer: BytesMut::new(),
+            block: BLOCK,
             out: Vec::new(),
             deadline: Deadline::default(),
             idle_since: None,
@@ -67,9 +74,17 @@ impl Connection {
         self.lease = Some(lease);
     }
 
+    /// The next response may be as long as this one: a whole one, head and body, is then read at once.
+    pub(super) fn expect_like(&mut self, framing: Framing) {
+        self.block = match framing {
+            Framing::Length(length) => length.saturating_add(HEAD).clamp(BLOCK as u64, LARGEST_BLOCK) as usize,
+            _ => BLOCK,
+        };
+    }
+
     /// Goes back to its server's pool.
     pub(super) fn give_back(mut self: Box<Self>) {
-        if self.buffer.capacity() > MAX_IDLE_BUFFER {
+        if self.buffer.capacity() > BLOCK {
             self.buffer = BytesMut::new();
         }
         self.deadline.clear();
@@ -100,6 +115,11 @@ impl Drop for Link {
 impl Link {
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buf)
+    }
+
+    /// Ready when it is worth having memory to read into.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.stream.borrow_mut().poll_readable(cx)
     }
 
     /// Reads into the buffer's spare room; 0 is the end.

@@ -18,9 +18,8 @@ use super::connection::Connection;
 use super::error::{UpstreamError, is_refused_certificate};
 use super::response::Framing;
 
-/// Room for one read: small at first, large where a body fills it.
-const FIRST_READ: usize = 8 * 1024;
-const LARGEST_READ: usize = 256 * 1024;
+/// Least room for one read.
+const SMALLEST_READ: usize = 8 * 1024;
 /// How long the rest of a request may take once its answer is complete.
 const REST_OF_REQUEST: Duration = Duration::from_secs(5);
 
@@ -31,10 +30,19 @@ pub struct Http1Body {
     connection: Option<Box<Connection>>,
     state: State,
     keep_alive: bool,
-    idle: Option<Duration>,
     request: Request,
+    manner: Manner,
+    /// Room for one read: at first for what is said to come, then for as much as came at once lately.
     read_size: usize,
-    largest_read: usize,
+}
+
+/// How a body is to be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// How long the server may take to send more.
+    pub(super) idle: Option<Duration>,
+    /// Most that is read at once, in bytes.
+    pub(super) most_at_once: usize,
 }
 
 enum State {
@@ -42,6 +50,16 @@ enum State {
     Chunked { scanner: Scanner, trailers: BytesMut },
     Close,
     End,
+}
+
+impl State {
+    /// What is worth reading at once, up to `room`: one byte more than is due shows who sends too much.
+    fn most(&self, room: usize) -> usize {
+        match self {
+            State::Length(left) => usize::try_from(*left).map_or(room, |left| left.saturating_add(1).min(room)),
+            _ => room,
+        }
+    }
 }
 
 /// What became of the request whose response this is. Only after a whole one may the connection carry another: the
@@ -77,8 +95,8 @@ impl Http1Body {
         connection: Box<Connection>,
         framing: Framing,
         keep_alive: bool,
-        idle: Option<Duration>,
         request: Request,
+        manner: Manner,
     ) -> Http1Body {
         let state = match framing {
             Framing::None | Framing::Length(0) => State::End,
@@ -86,18 +104,12 @@ impl Http1Body {
             Framing::Chunked => State::Chunked { scanner: Scanner::default(), trailers: BytesMut::new() },
             Framing::Close => State::Close,
         };
-        let (read_size, largest_read) = (FIRST_READ, LARGEST_READ);
-        let mut body =
-            Http1Body { connection: Some(connection), state, keep_alive, idle, request, read_size, largest_read };
+        let read_size = if matches!(framing, Framing::Length(_)) { manner.most_at_once } else { SMALLEST_READ };
+        let mut body = Http1Body { connection: Some(connection), state, keep_alive, request, manner, read_size };
         if matches!(body.state, State::End) {
             body.finish();
         }
         body
-    }
-
-    /// From now on no more than this is read at once.
-    pub(super) fn read_at_most(&mut self, most: usize) {
-        self.largest_read = most;
     }
 
     /// What the body is, with what of it is in the buffer; `None` when more must be read.
@@ -176,25 +188,38 @@ impl Http1Body {
 
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, UpstreamError>> {
         let Some(connection) = self.connection.as_mut() else { return Poll::Ready(Ok(0)) };
-        connection.buffer.reserve(self.read_size);
+        if connection.link.poll_readable(cx).is_pending() {
+            return self.poll_patience(cx);
+        }
+        let room = self.state.most(self.read_size);
+        connection.buffer.reserve(room);
         match connection.link.poll_read_more(cx, &mut connection.buffer) {
             Poll::Ready(Ok(length)) => {
-                if length >= self.read_size {
-                    self.read_size = (self.read_size * 2).min(self.largest_read);
+                if length >= room {
+                    self.read_size = (self.read_size * 2).min(self.manner.most_at_once);
+                } else if length < room / 4 {
+                    self.read_size = (self.read_size / 2).max(SMALLEST_READ);
                 }
                 connection.deadline.clear();
                 connection.idle_since = None;
                 Poll::Ready(Ok(length))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(UpstreamError::Incomplete(Some(error)))),
-            Poll::Pending => {
-                if !connection.deadline.is_set() {
-                    connection.deadline.set(time::monotonic(), self.idle);
-                }
-                ready!(connection.deadline.poll(cx));
-                Poll::Ready(Err(UpstreamError::BodyTimeout))
-            }
+            Poll::Pending => self.poll_patience(cx),
         }
+    }
+
+    /// Waits no longer than the server may take. Meanwhile there is no memory for what it has not sent.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, UpstreamError>> {
+        let Some(connection) = self.connection.as_mut() else { return Poll::Ready(Ok(0)) };
+        if connection.buffer.is_empty() {
+            connection.buffer = BytesMut::new();
+        }
+        if !connection.deadline.is_set() {
+            connection.deadline.set(time::monotonic(), self.manner.idle);
+        }
+        ready!(connection.deadline.poll(cx));
+        Poll::Ready(Err(UpstreamError::BodyTimeout))
     }
 
     fn end_of_input(&mut self) -> Option<Result<Frame<Bytes>, UpstreamError>> {

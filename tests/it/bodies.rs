@@ -65,6 +65,31 @@ fn a_large_download_arrives_and_is_counted() {
     proxy.stop();
 }
 
+/// How much is read at once follows what came before; where one answer ends and the next begins does not.
+#[test]
+fn answers_of_every_length_follow_each_other_on_one_connection() {
+    const K: usize = 1024;
+    let lengths =
+        [0, 64 * K, 1, 15 * K, 16 * K + 1, 3, 127 * K, 128 * K, 128 * K + 1, 700 * K, 5, 300 * K, 2 * K, 0, 9];
+    let upstream = Upstream::script(|conn| {
+        while let Some(asked) = conn.request() {
+            let length: usize = asked.start[1][1..].parse().unwrap();
+            conn.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"));
+            // In pieces of which none is as long as what was read before it.
+            pattern(length).chunks(1 + length % 7 * 9_000 + length / 3).for_each(|piece| conn.send(piece));
+        }
+    });
+    let proxy = Setup::before(&upstream).start();
+    let mut client = Client::connect(proxy.addr());
+    for (place, length) in lengths.into_iter().enumerate() {
+        client.send(request("GET", &format!("/{length}"), &format!("answer-{place}"), "", ""));
+        assert!(client.answer().ok().body == pattern(length), "answer {place}, of {length} bytes, differs");
+        assert_eq!(proxy.completed(&format!("answer-{place}")).number("response_size"), length as u64);
+    }
+    assert_eq!(upstream.accepted(), 1, "each answer ended where it said");
+    proxy.stop();
+}
+
 #[test]
 fn small_chunked_bodies_pass_both_ways() {
     let upstream = Upstream::script(|conn| {

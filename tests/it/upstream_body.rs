@@ -62,6 +62,20 @@ fn bytes_past_the_length_belong_to_nobody() {
     assert_eq!(upstream.accepted(), 2 * PARALLEL, "a connection with bytes left over must not be used again");
 }
 
+/// The last read of a body takes no more than is due, but for one byte that shows such a server.
+#[test]
+fn a_byte_past_a_long_body_ends_the_connection() {
+    let body = "b".repeat(300 << 10);
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}+", body.len());
+    let upstream = Upstream::script(move |conn| {
+        while conn.request().is_some() {
+            conn.send(&answer);
+        }
+    });
+    assert_all_ok(&upstream, "GET", 200, &body);
+    assert_eq!(upstream.accepted(), 2 * PARALLEL, "a connection with bytes left over must not be used again");
+}
+
 #[test]
 fn a_body_after_the_answer_to_head_belongs_to_nobody() {
     let upstream = Upstream::answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
