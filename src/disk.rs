@@ -1,12 +1,14 @@
 //! The only door to the file system: whole small files, with a limit on how much of one is read, what can be done with a
-//! path ([`paths`]), whose files are ([`account`]), folders that belong to one process ([`Folder`]), and logs of any length
-//! ([`log_file`]).
+//! path ([`paths`]), whose files are ([`account`]), folders that belong to one process ([`Folder`]), logs of any length
+//! ([`log_file`]), and room for those that grow ([`Ahead`]).
 
 pub mod account;
+mod ahead;
 mod folder;
 pub mod log_file;
 pub mod paths;
 
+pub use ahead::Ahead;
 pub use folder::Folder;
 
 use std::fs::File;

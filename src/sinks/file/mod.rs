@@ -39,6 +39,7 @@ use self::schedule::Schedule;
 use super::neighbour::Neighbour;
 use super::trouble::Trouble;
 use super::writer::Target;
+use crate::disk::Ahead;
 use crate::disk::account::{self, Owner};
 use crate::disk::paths::{self, Kind, Look};
 use crate::pipeline::{FileSettings, Format, Port};
@@ -90,6 +91,7 @@ struct OpenFile {
     midline: bool,
     /// What has to come first: the end of a line that another process left torn.
     ending: Vec<u8>,
+    ahead: Ahead,
 }
 
 impl LogFile {
@@ -284,10 +286,13 @@ impl OpenFile {
         let regular = look.kind == Kind::Regular;
         let size = if regular { look.len } else { 0 };
         let period = schedule.period(look.modified);
-        OpenFile { file, id: look.id, size, period, midline: false, ending: Vec::new() }
+        let ahead = Ahead::of(&file, size);
+        OpenFile { file, id: look.id, size, period, midline: false, ending: Vec::new(), ahead }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    /// Writes to a file that is to grow up to `limit`.
+    fn write(&mut self, bytes: &[u8], limit: u64) -> io::Result<usize> {
+        self.ahead.cover(&self.file, self.size, bytes.len() as u64, limit);
         while !self.ending.is_empty() {
             let written = self.file.write(&self.ending)?;
             self.size += written as u64;
@@ -317,7 +322,7 @@ impl Target for LogFile {
         let share = if limited { self.schedule.share(open.size, first, lines) } else { lines.len() };
         let earlier = if open.size > 0 { open.period } else { 0 };
         open.period = earlier.max(self.schedule.period(now));
-        open.write(&lines[..share])
+        open.write(&lines[..share], self.schedule.limit())
     }
 
     fn tend(&mut self) -> bool {

@@ -34,6 +34,11 @@ impl Schedule {
         self.period(now) > period
     }
 
+    /// The size, in bytes, that a file is not to grow beyond.
+    pub(super) fn limit(&self) -> u64 {
+        self.size
+    }
+
     /// Whether so many bytes more are too many.
     pub(super) fn is_too_large(&self, size: u64, more: usize) -> bool {
         size.saturating_add(more as u64) > self.size
