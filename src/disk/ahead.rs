@@ -21,35 +21,43 @@ const EXT4: u64 = 0xef53;
 /// What is taken for one open file.
 #[derive(Debug)]
 pub struct Ahead {
-    /// The first byte that nothing was taken for; `None` where nothing is to be.
-    until: Option<u64>,
+    /// Bytes that may be written before it is looked at again; `None` where nothing is to be taken.
+    room: Option<u64>,
 }
 
 impl Ahead {
-    /// Of a file that was just opened. Only on ext4: what others make of it was not measured.
-    pub fn of(file: &File, size: u64) -> Ahead {
+    /// Of a file. Only on ext4: what others make of it was not measured.
+    pub fn of(file: &File) -> Ahead {
         let is_ext4 = fstatfs(file).is_ok_and(|system| u64::try_from(system.f_type) == Ok(EXT4));
-        Ahead { until: is_ext4.then_some(size) }
+        let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        Ahead { room: (is_ext4 && is_regular).then_some(0) }
     }
 
-    /// Sees to room for so many bytes `more` than the file's `size`, and some ahead of them, but none beyond `limit`. A file
-    /// system that refuses, be it full, is not asked again: writing tells what is wrong.
-    pub fn cover(&mut self, file: &File, size: u64, more: u64, limit: u64) {
-        let Some((from, to)) = self.until.and_then(|until| step(until, size, size.saturating_add(more), limit)) else {
-            return;
-        };
-        let taken = fallocate(file, FallocateFlags::KEEP_SIZE, from, to - from);
-        self.until = taken.is_ok().then_some(to);
+    /// Sees to room for so many bytes `more`, and some ahead of them, but none beyond a length of `limit`. A file system that
+    /// refuses, be it full, is not asked again: writing tells what is wrong.
+    pub fn cover(&mut self, file: &File, more: u64, limit: u64) {
+        self.room = self.room.and_then(|room| room.checked_sub(more).or_else(|| take(file, more, limit)));
     }
 }
 
-/// From where to where room is taken, before a file of this size is one of that `next`.
-fn step(until: u64, size: u64, next: u64, limit: u64) -> Option<(u64, u64)> {
+/// Takes room behind the end that the file has now: others may write to it, too, or truncate it. Returns what is left of it.
+fn take(file: &File, more: u64, limit: u64) -> Option<u64> {
+    let length = file.metadata().ok()?.len();
+    match end(length, more, limit) {
+        Some(end) => {
+            fallocate(file, FallocateFlags::KEEP_SIZE, length, end - length).ok()?;
+            Some(end.saturating_sub(length + more))
+        }
+        None => Some(SMALLEST),
+    }
+}
+
+/// Up to where room is taken for a file that is to be `more` than its length.
+fn end(length: u64, more: u64, limit: u64) -> Option<u64> {
+    let next = length.saturating_add(more);
     let ahead = (next / PART).min(LARGEST);
-    // Somebody else has truncated the file: what was taken for it is gone.
-    let until = if until > size + LARGEST { size } else { until.max(size) };
-    let to = (next + ahead).min(limit);
-    (ahead >= SMALLEST && next > until && to > until).then_some((until, to))
+    let end = next.saturating_add(ahead).min(limit);
+    (ahead >= SMALLEST && end > length).then_some(end)
 }
 
 #[cfg(test)]
@@ -68,9 +76,9 @@ mod tests {
     #[test]
     fn a_file_is_as_long_as_what_was_written_and_its_blocks_are_little_more() {
         let mut file = tempfile::tempfile().unwrap();
-        let (mut ahead, mut size, line) = (Ahead::of(&file, 0), 0, [b'l'; 100_000]);
+        let (mut ahead, mut size, line) = (Ahead::of(&file), 0, [b'l'; 100_000]);
         while size < 20 << 20 {
-            ahead.cover(&file, size, line.len() as u64, u64::MAX);
+            ahead.cover(&file, line.len() as u64, u64::MAX);
             file.write_all(&line).unwrap();
             size += line.len() as u64;
             assert!(blocks(&file) <= size + size / PART + 2 * line.len() as u64, "{} of {size}", blocks(&file));
@@ -83,25 +91,48 @@ mod tests {
     }
 
     #[test]
-    fn small_files_have_no_room_ahead_and_truncated_ones_begin_anew() {
-        assert_eq!(step(0, 0, 500_000, u64::MAX), None);
+    fn a_file_that_others_truncate_has_room_for_what_it_is_then() {
+        let mut file = tempfile::tempfile().unwrap();
+        let (mut ahead, line) = (Ahead::of(&file), vec![b'l'; 1 << 20]);
+        for _ in 0..16 {
+            ahead.cover(&file, line.len() as u64, u64::MAX);
+            file.write_all(&line).unwrap();
+        }
+        file.set_len(0).unwrap();
+        file.rewind().unwrap();
+        for written in 1..4 {
+            ahead.cover(&file, line.len() as u64, u64::MAX);
+            file.write_all(&line).unwrap();
+            assert!(blocks(&file) <= (written + 1) << 20, "{}", blocks(&file));
+        }
+    }
+
+    #[test]
+    fn small_files_have_no_room_ahead_and_none_has_beyond_its_limit() {
+        assert_eq!(end(0, 500_000, u64::MAX), None);
         let large = 100 << 20;
-        assert_eq!(step(large, large, large + 9, u64::MAX), Some((large, large + 9 + LARGEST)));
-        assert_eq!(step(large + LARGEST, large, large + 9, u64::MAX), None, "there is room");
-        assert_eq!(step(large + LARGEST, 0, 9, u64::MAX), None, "truncated, and small");
-        let again = 10 << 20;
-        assert_eq!(step(large, again, again + 9, u64::MAX), Some((again, again + 9 + (again + 9) / PART)));
+        assert_eq!(end(large, 9, u64::MAX), Some(large + 9 + LARGEST));
+        assert_eq!(end(large, 9, large + 5000), Some(large + 5000));
+        assert_eq!(end(large, 9, large), None);
+    }
+
+    #[test]
+    fn what_is_no_file_or_cannot_be_written_to_is_left_alone() {
+        let (_reader, writer) = std::io::pipe().unwrap();
+        let mut ahead = Ahead::of(&File::from(std::os::fd::OwnedFd::from(writer)));
+        assert!(ahead.room.is_none());
+        let read_only = File::open(tempfile::NamedTempFile::new().unwrap().path()).unwrap();
+        ahead = Ahead { room: Some(0) };
+        ahead.cover(&read_only, 100 << 20, u64::MAX);
+        assert!(ahead.room.is_none(), "refused once, never asked again");
     }
 
     proptest! {
-        /// However a file grows and whatever its limit.
+        /// However long a file is and whatever its limit.
         #[test]
-        fn no_more_is_taken_than_said(
-            until in 0..1_u64 << 40, size in 0..1_u64 << 40, more in 0..1_u64 << 24, limit in 0..1_u64 << 40,
-        ) {
-            if let Some((from, to)) = step(until, size, size + more, limit) {
-                prop_assert!(from >= size && from < to, "{from} to {to}");
-                prop_assert!(to <= limit && to <= size + more + LARGEST, "{from} to {to}");
+        fn no_more_is_taken_than_said(length in 0..1_u64 << 40, more in 0..1_u64 << 24, limit in 0..1_u64 << 40) {
+            if let Some(end) = end(length, more, limit) {
+                prop_assert!(end > length && end <= limit && end <= length + more + LARGEST, "{end}");
             }
         }
     }

@@ -15,6 +15,7 @@ use std::os::fd::AsFd;
 
 use nix::fcntl::{FcntlArg, fcntl};
 
+use crate::disk::Ahead;
 use crate::disk::paths::{self, Kind};
 
 use super::neighbour::Neighbour;
@@ -27,6 +28,8 @@ pub struct Stdout {
     /// What is written to it at once may come out in pieces: it is no file.
     is_stream: bool,
     neighbour: Neighbour,
+    /// Where it is one.
+    ahead: Ahead,
 }
 
 impl Stdout {
@@ -38,7 +41,8 @@ impl Stdout {
         let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         widen(&file);
         let is_stream = paths::look_at(&file)?.kind != Kind::Regular;
-        Ok(Stdout { file, is_stream, neighbour })
+        let ahead = Ahead::of(&file);
+        Ok(Stdout { file, is_stream, neighbour, ahead })
     }
 }
 
@@ -65,6 +69,7 @@ fn widen(file: &File) {
 impl Target for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let share = if self.is_stream && self.neighbour.is_there() { kept_together(bytes) } else { bytes };
+        self.ahead.cover(&self.file, share.len() as u64, u64::MAX);
         self.file.write(share)
     }
 }

@@ -286,13 +286,13 @@ impl OpenFile {
         let regular = look.kind == Kind::Regular;
         let size = if regular { look.len } else { 0 };
         let period = schedule.period(look.modified);
-        let ahead = Ahead::of(&file, size);
+        let ahead = Ahead::of(&file);
         OpenFile { file, id: look.id, size, period, midline: false, ending: Vec::new(), ahead }
     }
 
     /// Writes to a file that is to grow up to `limit`.
     fn write(&mut self, bytes: &[u8], limit: u64) -> io::Result<usize> {
-        self.ahead.cover(&self.file, self.size, bytes.len() as u64, limit);
+        self.ahead.cover(&self.file, bytes.len() as u64, limit);
         while !self.ending.is_empty() {
             let written = self.file.write(&self.ending)?;
             self.size += written as u64;
